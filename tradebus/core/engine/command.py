@@ -1,0 +1,137 @@
+"""Describe what an operator can ask of the engine, and the filters that select instruments.
+
+Source: barter 0.12.5 ``engine/command.rs`` and ``engine/state/instrument/filter.rs``. A command is an engine event: it
+carries the id under which it was accepted, and who sent it.
+"""
+
+from typing import ClassVar, Final, final
+
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
+from tradebus.core.model.instrument import Instrument
+from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.record import Record
+
+
+class InstrumentFilter(Record):
+    """Base of the filters; what it selects comes in index order, and unknown entries match nothing."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+    def matches(self, instrument: Instrument) -> bool:
+        """Tell whether the filter selects this instrument."""
+        raise NotImplementedError  # pragma: no cover - every filter defines it
+
+
+@final
+class AllInstruments(InstrumentFilter):
+    """Select everything."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+    def matches(self, instrument: Instrument) -> bool:
+        """Select every instrument."""
+        return instrument is not None
+
+
+@final
+class ByExchanges(InstrumentFilter):
+    """Select the instruments of some exchanges."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("exchanges",)
+
+    def __init__(self, exchanges: tuple[ExchangeIndex, ...]) -> None:
+        self.exchanges: Final = exchanges
+
+    def matches(self, instrument: Instrument) -> bool:
+        """Select by exchange."""
+        return instrument.exchange in self.exchanges
+
+
+@final
+class ByInstruments(InstrumentFilter):
+    """Select some instruments."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("instruments",)
+
+    def __init__(self, instruments: tuple[InstrumentIndex, ...]) -> None:
+        self.instruments: Final = instruments
+
+    def matches(self, instrument: Instrument) -> bool:
+        """Select by index."""
+        return instrument.index in self.instruments
+
+
+@final
+class ByUnderlyings(InstrumentFilter):
+    """Select by exact ordered pair (base, quote) of asset indices."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("underlyings",)
+
+    def __init__(self, underlyings: tuple[tuple[AssetIndex, AssetIndex], ...]) -> None:
+        self.underlyings: Final = underlyings
+
+    def matches(self, instrument: Instrument) -> bool:
+        """Select by underlying."""
+        return (instrument.base, instrument.quote) in self.underlyings
+
+
+ALL_INSTRUMENTS: Final = AllInstruments()
+
+
+class CommandAction(Record):
+    """Base of what a command can ask for."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
+class SendOpenRequests(CommandAction):
+    """Open these orders."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("requests",)
+
+    def __init__(self, requests: tuple[OrderRequestOpen, ...]) -> None:
+        self.requests: Final = requests
+
+
+@final
+class SendCancelRequests(CommandAction):
+    """Cancel these orders."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("requests",)
+
+    def __init__(self, requests: tuple[OrderRequestCancel, ...]) -> None:
+        self.requests: Final = requests
+
+
+@final
+class ClosePositions(CommandAction):
+    """Close the positions of the selected instruments, the way the strategy says."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("filter",)
+
+    def __init__(self, filter: InstrumentFilter) -> None:  # noqa: A002 - the field's term
+        self.filter: Final = filter
+
+
+@final
+class CancelOrders(CommandAction):
+    """Cancel every active order of the selected instruments."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("filter",)
+
+    def __init__(self, filter: InstrumentFilter) -> None:  # noqa: A002 - the field's term
+        self.filter: Final = filter
+
+
+@final
+class Command(EngineEvent):
+    """An operator's command: its id (applied once), who sent it, and what is asked."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("id", "origin", "action")
+
+    def __init__(self, id: str, origin: str, action: CommandAction) -> None:  # noqa: A002 - the field's term
+        self.id: Final = id
+        self.origin: Final = origin
+        self.action: Final = action

@@ -1,0 +1,240 @@
+"""List every event the engine processes, besides those of the market.
+
+Source: barter 0.12.5 ``engine/mod.rs``, ``EngineEvent`` and barter-execution's account events; added are the start of
+the engine, the passing of time and timers, because whatever changes state is an event in the journal.
+"""
+
+from typing import ClassVar, Final, final
+
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.model.account import AccountSnapshot, AssetBalance, Balance, Trade
+from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, OrderId, StrategyId
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.order import Order, OrderError, OrderKey
+from tradebus.core.model.record import Record
+
+
+class AccountData(Record):
+    """Base of what an account event can carry."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
+class SnapshotReceived(AccountData):
+    """The venue's view of the whole account: an upsert of balances and orders."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("snapshot",)
+
+    def __init__(self, snapshot: AccountSnapshot) -> None:
+        self.snapshot: Final = snapshot
+
+
+@final
+class BalanceReceived(AccountData):
+    """The balance of one asset changed."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("balance",)
+
+    def __init__(self, balance: AssetBalance) -> None:
+        self.balance: Final = balance
+
+
+@final
+class OrderReceived(AccountData):
+    """The venue's view of one order; also the answer to an open request."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("order",)
+
+    def __init__(self, order: Order) -> None:
+        self.order: Final = order
+
+
+@final
+class CancelAnswered(AccountData):
+    """The answer to a cancel request: the venue's id and time when accepted, an error when refused."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("key", "id", "time_exchange_ns", "error")
+
+    def __init__(
+        self,
+        key: OrderKey,
+        id: OrderId | None,  # noqa: A002 - the field's term
+        time_exchange_ns: int | None,
+        error: OrderError | None,
+    ) -> None:
+        self.key: Final = key
+        self.id: Final = id
+        self.time_exchange_ns: Final = time_exchange_ns
+        self.error: Final = error
+
+
+@final
+class TradeReceived(AccountData):
+    """One of our orders was filled, partly or fully."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("trade",)
+
+    def __init__(self, trade: Trade) -> None:
+        self.trade: Final = trade
+
+
+@final
+class OwnerChanged(AccountData):
+    """Another process took over the account; ``owner_epoch`` is the account journal's sequence of that record."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("owner", "owner_epoch")
+
+    def __init__(self, owner: str, owner_epoch: int) -> None:
+        self.owner: Final = owner
+        self.owner_epoch: Final = owner_epoch
+
+
+@final
+class AccountEvent(EngineEvent):
+    """One thing that happened on an account.
+
+    ``cause`` is the audit sequence and ``ordinal`` the position among the events of that cause: together the event's
+    key, by which it is applied once. Both 0 for events that nothing of ours caused and for sources without keys.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("exchange", "cause", "ordinal", "data")
+
+    def __init__(self, exchange: ExchangeIndex, cause: int, ordinal: int, data: AccountData) -> None:
+        self.exchange: Final = exchange
+        self.cause: Final = cause
+        self.ordinal: Final = ordinal
+        self.data: Final = data
+
+
+@final
+class AccountReconnecting(EngineEvent):
+    """The link to an account was lost and is being restored."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("exchange", "reason")
+
+    def __init__(self, exchange: ExchangeIndex, reason: str) -> None:
+        self.exchange: Final = exchange
+        self.reason: Final = reason
+
+
+@final
+class TradingStateUpdate(EngineEvent):
+    """Switch algorithmic trading on or off; ``origin`` says who: an operator's name, ``policy``, ``feed end``."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("state", "origin")
+
+    def __init__(self, state: TradingState, origin: str) -> None:
+        self.state: Final = state
+        self.origin: Final = origin
+
+
+@final
+class ClockAdvanced(EngineEvent):
+    """Nothing happened, but time went on: lets timers, latency and staleness move in a quiet market."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
+class TimerFired(EngineEvent):
+    """A timer that a strategy set is due."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("strategy", "id", "due_ns")
+
+    def __init__(self, strategy: StrategyId, id: str, due_ns: int) -> None:  # noqa: A002 - the field's term
+        self.strategy: Final = strategy
+        self.id: Final = id
+        self.due_ns: Final = due_ns
+
+
+@final
+class Shutdown(EngineEvent):
+    """Stop the engine: nothing else happens."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
+class FeedEnded(EngineEvent):
+    """The feed has no more events: the last record of a replay or backtest."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
+class StartingBalance(Record):
+    """A balance an account is known to hold before the venue was asked."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("asset", "balance")
+
+    def __init__(self, asset: AssetIndex, balance: Balance) -> None:
+        self.asset: Final = asset
+        self.balance: Final = balance
+
+
+@final
+class AccountSetup(Record):
+    """An account the engine trades through: its name on the bus, and whether the exchange behind it is simulated."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("exchange", "account", "is_simulated")
+
+    def __init__(self, exchange: ExchangeIndex, account: str, is_simulated: bool) -> None:  # noqa: FBT001 - a record
+        self.exchange: Final = exchange
+        self.account: Final = account
+        self.is_simulated: Final = is_simulated
+
+
+@final
+class StrategySetup(Record):
+    """A strategy of the engine: its id, the class that makes it, and its parameters (name, text), sorted by name."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("id", "class_path", "params")
+
+    def __init__(self, id: StrategyId, class_path: str, params: tuple[tuple[str, str], ...]) -> None:  # noqa: A002
+        self.id: Final = id
+        self.class_path: Final = class_path
+        self.params: Final = params
+
+
+@final
+class EngineStarted(EngineEvent):
+    """The first record of a journal: all that is needed to build the initial state from the journal alone.
+
+    ``run`` and ``code`` describe the process and are left out of digests; everything else decides the state.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "engine_id",
+        "mode",
+        "run",
+        "code",
+        "index",
+        "accounts",
+        "strategies",
+        "trading",
+        "balances",
+    )
+
+    def __init__(
+        self,
+        engine_id: str,
+        mode: str,
+        run: str,
+        code: str,
+        index: IndexedInstruments,
+        accounts: tuple[AccountSetup, ...],
+        strategies: tuple[StrategySetup, ...],
+        trading: TradingState,
+        balances: tuple[StartingBalance, ...],
+    ) -> None:
+        self.engine_id: Final = engine_id
+        self.mode: Final = mode
+        self.run: Final = run
+        self.code: Final = code
+        self.index: Final = index
+        self.accounts: Final = accounts
+        self.strategies: Final = strategies
+        self.trading: Final = trading
+        self.balances: Final = balances

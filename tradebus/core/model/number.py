@@ -1,0 +1,126 @@
+"""Own the number representation: one decimal context, one strict parser, one text form.
+
+Every price, quantity, balance and fee is a ``decimal.Decimal`` computed under one context:
+29 significant digits and half-even rounding, so that the reference's largest value
+(79228162514264337593543950335) is exact. Mixing in a float raises, and so do NaN, infinity
+and division by zero: money is never silently wrong.
+"""
+
+from decimal import (
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    InvalidOperation,
+    Overflow,
+    getcontext,
+    setcontext,
+)
+from typing import Final
+
+PRECISION: Final = 29
+ZERO: Final = Decimal(0)
+ONE: Final = Decimal(1)
+DECIMAL_MAX: Final = Decimal("79228162514264337593543950335")
+DECIMAL_MIN: Final = Decimal("-79228162514264337593543950335")
+EXPONENT_MAX: Final = 28
+TEXT_LENGTH_MAX: Final = 64
+
+ENGINE_CONTEXT: Final = Context(
+    prec=PRECISION,
+    rounding=ROUND_HALF_EVEN,
+    Emin=-999999,
+    Emax=999999,
+    capitals=1,
+    clamp=0,
+    flags=[],
+    traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation],
+)
+
+
+class NumberError(ValueError):
+    """A text or value that is not an acceptable number; the message says what was found."""
+
+
+def enter_engine_context() -> Context:
+    """Make the engine's decimal context current in this thread and return the one before it."""
+    before = getcontext()
+    if before is not ENGINE_CONTEXT:
+        setcontext(ENGINE_CONTEXT)
+    return before
+
+
+def context_is_intact() -> bool:
+    """Tell whether the current context is the engine's and nobody changed its settings."""
+    return (
+        getcontext() is ENGINE_CONTEXT
+        and ENGINE_CONTEXT.prec == PRECISION
+        and ENGINE_CONTEXT.rounding == ROUND_HALF_EVEN
+    )
+
+
+def restore_engine_context() -> None:
+    """Undo what user code did to the decimal context: precision, rounding, or another context."""
+    ENGINE_CONTEXT.prec = PRECISION
+    ENGINE_CONTEXT.rounding = ROUND_HALF_EVEN
+    setcontext(ENGINE_CONTEXT)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the number written in ``text``, strictly: ASCII digits, one optional point, sign, exponent.
+
+    What ``Decimal`` itself would accept and a venue never means (NaN, Infinity, underscores,
+    spaces, other scripts' digits, exponents beyond 28) is refused.
+
+    Raises NumberError naming the text.
+    """
+    if len(text) > TEXT_LENGTH_MAX or not text.isascii():
+        raise NumberError(f"expected a decimal number of at most {TEXT_LENGTH_MAX} ASCII characters, found {text!r:.80}")
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    whole, point, fraction = digits.partition(".")
+    if not (whole.isdigit() and (fraction.isdigit() or not point)):
+        return _parse_exponent(text, digits)
+    number = Decimal(text)
+    return check_decimal(number)
+
+
+def _parse_exponent(text: str, digits: str) -> Decimal:
+    mantissa, mark, exponent = digits.lower().partition("e")
+    whole, point, fraction = mantissa.partition(".")
+    exponent_digits = exponent[1:] if exponent[:1] in ("-", "+") else exponent
+    plain = whole.isdigit() and (fraction.isdigit() or not point)
+    if not (mark and plain and exponent_digits.isdigit() and len(exponent_digits) <= 2):
+        raise NumberError(f"expected a decimal number like -12.5 or 1e-8, found {text!r}")
+    return check_decimal(Decimal(text))
+
+
+def check_decimal(value: Decimal) -> Decimal:
+    """Return ``value`` if it is a finite Decimal of at most 29 digits and a scale of at most 28.
+
+    Raises NumberError for anything else: a float or int where a Decimal belongs, NaN, infinity,
+    absurd exponents.
+    """
+    if type(value) is not Decimal:
+        raise NumberError(f"expected a Decimal, found {type(value).__name__} {value!r:.80}")
+    if not value.is_finite():
+        raise NumberError(f"expected a finite number, found {value}")
+    exponent = value.as_tuple().exponent
+    if value.adjusted() > EXPONENT_MAX or (isinstance(exponent, int) and (exponent < -EXPONENT_MAX or exponent > EXPONENT_MAX)):
+        raise NumberError(f"expected at most 29 digits and 28 decimals, found {value}")
+    if len(value.as_tuple().digits) > PRECISION:
+        raise NumberError(f"expected at most {PRECISION} significant digits, found {value}")
+    return value
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return the canonical text of a number: no exponent, no trailing zeros, ``-0`` is ``0``.
+
+    ``1.0``, ``1`` and ``1E0`` give the same text, so hashes do not depend on how a venue writes a number.
+    """
+    if not value:
+        return "0"
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text

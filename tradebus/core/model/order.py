@@ -1,0 +1,269 @@
+"""Describe orders: what we ask for, what exists, and the states it can be in.
+
+Source: barter 0.12.5, barter-execution ``order``. The moves between states stand in ``order_machine``.
+"""
+
+from decimal import Decimal
+from enum import Enum
+from typing import ClassVar, Final, final
+
+from tradebus.core.model.identifiers import (
+    ClientOrderId,
+    ExchangeIndex,
+    InstrumentIndex,
+    OrderId,
+    StrategyId,
+)
+from tradebus.core.model.record import Record
+from tradebus.core.model.side import Side
+
+
+class OrderKind(Enum):
+    """Market orders carry a price too: the one the decision was made at."""
+
+    MARKET = 1
+    LIMIT = 2
+
+
+class TimeInForce(Enum):
+    """How long an order stays in force; post-only refuses to take liquidity."""
+
+    GOOD_UNTIL_CANCELLED = 1
+    GOOD_UNTIL_CANCELLED_POST_ONLY = 2
+    GOOD_UNTIL_END_OF_DAY = 3
+    FILL_OR_KILL = 4
+    IMMEDIATE_OR_CANCEL = 5
+
+
+class OrderErrorKind(Enum):
+    """Why an order or cancel failed. The first three are connectivity, the others are the venue's refusal."""
+
+    EXCHANGE_OFFLINE = 1
+    TIMEOUT = 2
+    SOCKET = 3
+    ASSET_INVALID = 4
+    INSTRUMENT_INVALID = 5
+    RATE_LIMIT = 6
+    BALANCE_INSUFFICIENT = 7
+    ORDER_REJECTED = 8
+    ORDER_ALREADY_CANCELLED = 9
+    ORDER_ALREADY_FULLY_FILLED = 10
+    ORDER_UNKNOWN = 11
+
+
+@final
+class OrderError(Record):
+    """A failed request: the kind, what it concerns (an asset's or instrument's name), and the venue's words."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("kind", "subject", "message")
+
+    def __init__(self, kind: OrderErrorKind, subject: str, message: str) -> None:
+        self.kind: Final = kind
+        self.subject: Final = subject
+        self.message: Final = message
+
+
+@final
+class OrderKey(Record):
+    """Identify an order everywhere: exchange, instrument, strategy and our client order id."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("exchange", "instrument", "strategy", "cid")
+
+    def __init__(
+        self, exchange: ExchangeIndex, instrument: InstrumentIndex, strategy: StrategyId, cid: ClientOrderId
+    ) -> None:
+        self.exchange: Final = exchange
+        self.instrument: Final = instrument
+        self.strategy: Final = strategy
+        self.cid: Final = cid
+
+
+@final
+class OrderRequestOpen(Record):
+    """Ask for an order. Price in quote, quantity in the instrument's unit, both above zero.
+
+    A key with an empty client order id asks the engine to derive one.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("key", "side", "price", "quantity", "kind", "time_in_force")
+
+    def __init__(
+        self,
+        key: OrderKey,
+        side: Side,
+        price: Decimal,
+        quantity: Decimal,
+        kind: OrderKind,
+        time_in_force: TimeInForce,
+    ) -> None:
+        self.key: Final = key
+        self.side: Final = side
+        self.price: Final = price
+        self.quantity: Final = quantity
+        self.kind: Final = kind
+        self.time_in_force: Final = time_in_force
+
+
+@final
+class OrderRequestCancel(Record):
+    """Ask to cancel an order, by the venue's id where it is known, else by client order id."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("key", "id")
+
+    def __init__(self, key: OrderKey, id: OrderId | None) -> None:  # noqa: A002 - the field's term
+        self.key: Final = key
+        self.id: Final = id
+
+
+class OrderState(Record):
+    """Base of the order states."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
+class OpenInFlight(OrderState):
+    """Sent, not yet answered."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
+class Open(OrderState):
+    """Resting at the venue, partly filled by ``filled_quantity``."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("id", "time_exchange_ns", "filled_quantity")
+
+    def __init__(self, id: OrderId, time_exchange_ns: int, filled_quantity: Decimal) -> None:  # noqa: A002
+        self.id: Final = id
+        self.time_exchange_ns: Final = time_exchange_ns
+        self.filled_quantity: Final = filled_quantity
+
+
+@final
+class CancelInFlight(OrderState):
+    """A cancel was sent and is not yet answered; holds the open part, if the order was acknowledged."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("order",)
+
+    def __init__(self, order: Open | None) -> None:
+        self.order: Final = order
+
+
+@final
+class Cancelled(OrderState):
+    """Gone from the book by cancel; terminal."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("id", "time_exchange_ns")
+
+    def __init__(self, id: OrderId, time_exchange_ns: int) -> None:  # noqa: A002
+        self.id: Final = id
+        self.time_exchange_ns: Final = time_exchange_ns
+
+
+@final
+class FullyFilled(OrderState):
+    """Nothing remains; terminal."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
+class OpenFailed(OrderState):
+    """The venue refused the order; terminal."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("error",)
+
+    def __init__(self, error: OrderError) -> None:
+        self.error: Final = error
+
+
+@final
+class Expired(OrderState):
+    """The time in force ended; terminal."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+OPEN_IN_FLIGHT: Final = OpenInFlight()
+FULLY_FILLED: Final = FullyFilled()
+EXPIRED: Final = Expired()
+
+
+@final
+class Order(Record):
+    """An order: what was asked for, and its state. Immutable; a move gives a new order."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("key", "side", "price", "quantity", "kind", "time_in_force", "state")
+
+    def __init__(
+        self,
+        key: OrderKey,
+        side: Side,
+        price: Decimal,
+        quantity: Decimal,
+        kind: OrderKind,
+        time_in_force: TimeInForce,
+        state: OrderState,
+    ) -> None:
+        self.key: Final = key
+        self.side: Final = side
+        self.price: Final = price
+        self.quantity: Final = quantity
+        self.kind: Final = kind
+        self.time_in_force: Final = time_in_force
+        self.state: Final = state
+
+    def with_state(self, state: OrderState) -> "Order":
+        """Return this order in another state; everything that was asked for stays."""
+        return Order(self.key, self.side, self.price, self.quantity, self.kind, self.time_in_force, state)
+
+    def quantity_remaining(self) -> Decimal:
+        """Return what is not yet filled, as far as the state knows."""
+        part = open_part(self.state)
+        return self.quantity if part is None else self.quantity - part.filled_quantity
+
+
+def order_from_request(request: OrderRequestOpen) -> Order:
+    """Return the order that a sent request becomes: in flight."""
+    return Order(
+        request.key,
+        request.side,
+        request.price,
+        request.quantity,
+        request.kind,
+        request.time_in_force,
+        OPEN_IN_FLIGHT,
+    )
+
+
+def cancel_request(order: Order) -> OrderRequestCancel | None:
+    """Return the cancel request for an active order; none when a cancel is already in flight."""
+    state = order.state
+    if isinstance(state, OpenInFlight):
+        return OrderRequestCancel(order.key, None)
+    if isinstance(state, Open):
+        return OrderRequestCancel(order.key, state.id)
+    return None
+
+
+def is_active(state: OrderState) -> bool:
+    """Tell whether an order in this state may still trade."""
+    return isinstance(state, OpenInFlight | Open | CancelInFlight)
+
+
+def open_part(state: OrderState) -> Open | None:
+    """Return the acknowledged part of a state: the open order itself, or the one under a cancel in flight."""
+    if isinstance(state, Open):
+        return state
+    if isinstance(state, CancelInFlight):
+        return state.order
+    return None
+
+
+def state_time_exchange_ns(state: OrderState) -> int | None:
+    """Return the venue's time of a state, where it carries one."""
+    if isinstance(state, Cancelled):
+        return state.time_exchange_ns
+    part = open_part(state)
+    return None if part is None else part.time_exchange_ns

@@ -1,0 +1,183 @@
+"""Move orders between states: one literal table, and the data that each move keeps.
+
+States (what each promises)
+    untracked           we hold no such order: never sent, or finished
+    open in flight      the request has left; the venue has not answered
+    open                the venue acknowledged it: it has the venue's id
+    cancel in flight    a cancel has left; the order may still fill until the answer
+
+Causes: our own requests (engine), order snapshots (the venue's view, also the answer to an open request), and
+answers to cancels. Surprising rows carry the reason. A pair that is not in the table cannot happen and raises.
+
+Source: barter 0.12.5 ``engine/state/order``; changed where the reference is marked defective: a full order leaves
+the book in every state, a refused cancel of an unacknowledged order keeps the order, a colliding id is refused.
+"""
+
+from enum import Enum
+from typing import Final
+
+from tradebus.core.model.order import (
+    OPEN_IN_FLIGHT,
+    CancelInFlight,
+    Cancelled,
+    Expired,
+    FullyFilled,
+    Open,
+    OpenFailed,
+    OpenInFlight,
+    Order,
+    OrderState,
+    open_part,
+)
+
+
+class Tracked(Enum):
+    """The state an order is tracked in."""
+
+    UNTRACKED = 1
+    OPEN_IN_FLIGHT = 2
+    OPEN = 3
+    CANCEL_IN_FLIGHT = 4
+
+
+class Cause(Enum):
+    """What happens to an order."""
+
+    REQUEST_OPEN = 1
+    REQUEST_CANCEL = 2
+    SNAPSHOT_OPEN_IN_FLIGHT = 3
+    SNAPSHOT_OPEN = 4
+    SNAPSHOT_OPEN_FULL = 5
+    SNAPSHOT_CANCEL_IN_FLIGHT = 6
+    SNAPSHOT_INACTIVE = 7
+    CANCEL_ACCEPTED = 8
+    CANCEL_REFUSED = 9
+
+
+class Move(Enum):
+    """What becomes of the order."""
+
+    IGNORE = 1  # nothing changes
+    INSERT = 2  # track the incoming order as given
+    REMOVE = 3  # the order is finished
+    TO_OPEN = 4  # the incoming open part replaces ours, unless it is older
+    TO_CANCEL_IN_FLIGHT = 5  # keep the newer open part under a cancel in flight
+    RESTORE = 6  # the cancel failed: back to what stands under it
+
+
+class InvalidTransition(ValueError):
+    """A cause that the order's state does not allow; nothing was changed."""
+
+
+T: Final = Tracked
+C: Final = Cause
+
+TABLE: Final[dict[tuple[Tracked, Cause], Move]] = {
+    (T.UNTRACKED, C.REQUEST_OPEN): Move.INSERT,
+    (T.UNTRACKED, C.REQUEST_CANCEL): Move.IGNORE,  # finished while the cancel was being decided
+    (T.UNTRACKED, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.INSERT,
+    (T.UNTRACKED, C.SNAPSHOT_OPEN): Move.INSERT,  # placed by hand, or found after a restart
+    (T.UNTRACKED, C.SNAPSHOT_OPEN_FULL): Move.IGNORE,
+    (T.UNTRACKED, C.SNAPSHOT_CANCEL_IN_FLIGHT): Move.INSERT,
+    (T.UNTRACKED, C.SNAPSHOT_INACTIVE): Move.IGNORE,  # duplicate report of an end
+    (T.UNTRACKED, C.CANCEL_ACCEPTED): Move.IGNORE,  # the fill was faster
+    (T.UNTRACKED, C.CANCEL_REFUSED): Move.IGNORE,
+    (T.OPEN_IN_FLIGHT, C.REQUEST_OPEN): Move.IGNORE,  # colliding id: the first order stays
+    (T.OPEN_IN_FLIGHT, C.REQUEST_CANCEL): Move.TO_CANCEL_IN_FLIGHT,
+    (T.OPEN_IN_FLIGHT, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,
+    (T.OPEN_IN_FLIGHT, C.SNAPSHOT_OPEN): Move.TO_OPEN,
+    (T.OPEN_IN_FLIGHT, C.SNAPSHOT_OPEN_FULL): Move.REMOVE,
+    (T.OPEN_IN_FLIGHT, C.SNAPSHOT_CANCEL_IN_FLIGHT): Move.TO_CANCEL_IN_FLIGHT,
+    (T.OPEN_IN_FLIGHT, C.SNAPSHOT_INACTIVE): Move.REMOVE,
+    (T.OPEN_IN_FLIGHT, C.CANCEL_ACCEPTED): Move.REMOVE,  # cancelled by hand before our cancel left
+    (T.OPEN_IN_FLIGHT, C.CANCEL_REFUSED): Move.IGNORE,
+    (T.OPEN, C.REQUEST_OPEN): Move.IGNORE,
+    (T.OPEN, C.REQUEST_CANCEL): Move.TO_CANCEL_IN_FLIGHT,
+    (T.OPEN, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,  # late echo of our own request
+    (T.OPEN, C.SNAPSHOT_OPEN): Move.TO_OPEN,
+    (T.OPEN, C.SNAPSHOT_OPEN_FULL): Move.REMOVE,
+    (T.OPEN, C.SNAPSHOT_CANCEL_IN_FLIGHT): Move.TO_CANCEL_IN_FLIGHT,
+    (T.OPEN, C.SNAPSHOT_INACTIVE): Move.REMOVE,
+    (T.OPEN, C.CANCEL_ACCEPTED): Move.REMOVE,
+    (T.OPEN, C.CANCEL_REFUSED): Move.IGNORE,
+    (T.CANCEL_IN_FLIGHT, C.REQUEST_OPEN): Move.IGNORE,
+    (T.CANCEL_IN_FLIGHT, C.REQUEST_CANCEL): Move.IGNORE,  # already asked
+    (T.CANCEL_IN_FLIGHT, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,
+    (T.CANCEL_IN_FLIGHT, C.SNAPSHOT_OPEN): Move.TO_CANCEL_IN_FLIGHT,  # acknowledgement or fill overtook the cancel
+    (T.CANCEL_IN_FLIGHT, C.SNAPSHOT_OPEN_FULL): Move.REMOVE,
+    (T.CANCEL_IN_FLIGHT, C.SNAPSHOT_CANCEL_IN_FLIGHT): Move.IGNORE,
+    (T.CANCEL_IN_FLIGHT, C.SNAPSHOT_INACTIVE): Move.REMOVE,
+    (T.CANCEL_IN_FLIGHT, C.CANCEL_ACCEPTED): Move.REMOVE,
+    (T.CANCEL_IN_FLIGHT, C.CANCEL_REFUSED): Move.RESTORE,  # may still be live: never dropped
+}
+
+
+def tracked_state(order: Order | None) -> Tracked:
+    """Return the row of the table that a tracked order stands in; none is untracked.
+
+    Raises InvalidTransition for an order in a terminal state, which is never tracked.
+    """
+    if order is None:
+        return Tracked.UNTRACKED
+    state = order.state
+    if isinstance(state, Open):
+        return Tracked.OPEN
+    if isinstance(state, OpenInFlight):
+        return Tracked.OPEN_IN_FLIGHT
+    if isinstance(state, CancelInFlight):
+        return Tracked.CANCEL_IN_FLIGHT
+    raise InvalidTransition(f"order {order.key.cid}: a finished order is not tracked, found {type(state).__name__}")
+
+
+def snapshot_cause(snapshot: Order) -> Cause:
+    """Return the column of the table for a venue's view of an order; full is judged by the snapshot's own quantity."""
+    state = snapshot.state
+    if isinstance(state, Open):
+        full = state.filled_quantity >= snapshot.quantity
+        return Cause.SNAPSHOT_OPEN_FULL if full else Cause.SNAPSHOT_OPEN
+    if isinstance(state, OpenInFlight):
+        return Cause.SNAPSHOT_OPEN_IN_FLIGHT
+    if isinstance(state, CancelInFlight):
+        return Cause.SNAPSHOT_CANCEL_IN_FLIGHT
+    if isinstance(state, Cancelled | FullyFilled | OpenFailed | Expired):
+        return Cause.SNAPSHOT_INACTIVE
+    raise InvalidTransition(f"order {snapshot.key.cid}: unknown state {type(state).__name__}")
+
+
+def _newer(ours: Open | None, theirs: Open | None) -> Open | None:
+    if theirs is None:
+        return ours
+    if ours is None or ours.time_exchange_ns <= theirs.time_exchange_ns:
+        return theirs
+    return ours
+
+
+def next_order(tracked: Order | None, cause: Cause, incoming: Order | None) -> Order | None:
+    """Return the order after a cause, none if it is no longer tracked.
+
+    ``incoming`` is the snapshot or new order; none for cancels and their answers. Only the state of a tracked
+    order is replaced: side, price, quantity, kind and time in force stay as we asked. Equal times count as newer.
+
+    Raises InvalidTransition, changing nothing, for a pair that the table does not hold.
+    """
+    move = TABLE.get((tracked_state(tracked), cause))
+    if move is None:
+        raise InvalidTransition(f"order {tracked.key.cid if tracked else '?'}: {cause.name} in {tracked_state(tracked).name}")
+    if move is Move.IGNORE:
+        return tracked
+    if move is Move.INSERT:
+        return incoming
+    if move is Move.REMOVE or tracked is None:
+        return None
+    ours = open_part(tracked.state)
+    if move is Move.RESTORE:
+        return tracked.with_state(OPEN_IN_FLIGHT if ours is None else ours)
+    newest = _newer(ours, None if incoming is None else open_part(incoming.state))
+    state: OrderState
+    if move is Move.TO_CANCEL_IN_FLIGHT:
+        state = CancelInFlight(newest)
+    elif newest is not None:
+        state = newest
+    else:
+        return tracked
+    return tracked if state == tracked.state else tracked.with_state(state)
