@@ -1,0 +1,64 @@
+# Everything a machine needs is Python 3.11 or later (with venv) and make; a C compiler makes the core faster.
+# Each target creates the environment, installs, compiles and only then does its work. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The environment follows its description: other contents give another stamp, whatever the clocks say.
+INSTALLED := $(VENV)/.installed-$(firstword $(shell cksum < pyproject.toml))
+
+export PYTHONUNBUFFERED = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test check bench replay proto compile fmt clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: compile ## start NATS and the four services (DETACH=1: in the background); Ctrl-C stops them in order
+	@$(BIN)/python -m services.up $(if $(DETACH),--detach)
+
+down: $(INSTALLED) ## stop what `make up DETACH=1` started
+	@$(BIN)/python -m services.up --down
+
+test: compile ## run all tests: compiled, then the pure ones again interpreted
+	@$(BIN)/python tools/run_tests.py
+
+check: $(INSTALLED) ## lint, format, types, import contracts, freshness of generated code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python tools/gen_proto.py --check
+
+bench: compile ## measure, print a table and write JSON
+	@$(BIN)/python -m bench
+
+replay: compile ## run recordings through the services: make replay RECORDINGS="file ..."
+	@test -n "$(RECORDINGS)" || { echo 'usage: make replay RECORDINGS="file ..."' >&2; exit 2; }
+	@$(BIN)/python -m services.replay $(RECORDINGS)
+
+proto: $(INSTALLED) ## generate tradebus/wire/pb from proto/
+	@$(BIN)/python tools/gen_proto.py
+
+compile: $(INSTALLED) ## compile the core in place, where a C compiler is present and the source has changed
+	@$(BIN)/python setup.py -q compile_core
+
+fmt: $(INSTALLED) ## format, and fix what the linter can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+clean: ## remove environment, build products and caches (not the data in .tradebus)
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find tradebus services tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find tradebus -name '*.so' -delete -o -name '*.stamp' -delete
+
+$(INSTALLED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tradebus needs Python 3.11 or later; $(PYTHON) is not. Name one: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || \
+	  { echo "$(PYTHON) cannot create an environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "environment: installing Tradebus and what it needs into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[services,dev]'
+	@rm -f $(VENV)/.installed-*
+	@touch $@

@@ -1,0 +1,1 @@
+"""The services and what starts them: thin shells around the library, run from a checkout or an image."""
