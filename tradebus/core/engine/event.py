@@ -4,11 +4,13 @@ Source: barter 0.12.5 ``engine/mod.rs``, ``EngineEvent`` and barter-execution's 
 the engine, the passing of time and timers, because whatever changes state is an event in the journal.
 """
 
+from decimal import Decimal
 from typing import ClassVar, Final, final
 
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.model.account import AccountSnapshot, AssetBalance, Balance, Trade
+from tradebus.core.model.account import AccountSnapshot, AssetBalance, Trade
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, OrderId, StrategyId
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.order import Order, OrderError, OrderKey
@@ -120,6 +122,17 @@ class AccountReconnecting(EngineEvent):
 
 
 @final
+class AccountLinkChanged(EngineEvent):
+    """Whether requests can be handed over to an account changed."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("exchange", "link")
+
+    def __init__(self, exchange: ExchangeIndex, link: AccountLink) -> None:
+        self.exchange: Final = exchange
+        self.link: Final = link
+
+
+@final
 class TradingStateUpdate(EngineEvent):
     """Switch algorithmic trading on or off; ``origin`` says who: an operator's name, ``policy``, ``feed end``."""
 
@@ -164,26 +177,34 @@ class FeedEnded(EngineEvent):
 
 
 @final
-class StartingBalance(Record):
-    """A balance an account is known to hold before the venue was asked."""
+class SimulationSetup(Record):
+    """How a simulated account behaves; in the journal, so that every process that folds it simulates the same.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("asset", "balance")
+    ``latency_ns`` is a whole round trip: half until a request arrives, half until its answer does. Fees are fractions
+    of the value in quote (0.001 is 0.1 %). ``balances`` are what the account starts with.
+    """
 
-    def __init__(self, asset: AssetIndex, balance: Balance) -> None:
-        self.asset: Final = asset
-        self.balance: Final = balance
+    FIELDS: ClassVar[tuple[str, ...]] = ("latency_ns", "fee_maker", "fee_taker", "balances")
+
+    def __init__(
+        self, latency_ns: int, fee_maker: Decimal, fee_taker: Decimal, balances: tuple[tuple[AssetIndex, Decimal], ...]
+    ) -> None:
+        self.latency_ns: Final = latency_ns
+        self.fee_maker: Final = fee_maker
+        self.fee_taker: Final = fee_taker
+        self.balances: Final = balances
 
 
 @final
 class AccountSetup(Record):
-    """An account the engine trades through: its name on the bus, and whether the exchange behind it is simulated."""
+    """An account the engine trades through: its name on the bus, and how it is simulated (none: a venue's account)."""
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("exchange", "account", "is_simulated")
+    FIELDS: ClassVar[tuple[str, ...]] = ("exchange", "account", "simulation")
 
-    def __init__(self, exchange: ExchangeIndex, account: str, is_simulated: bool) -> None:  # noqa: FBT001 - a record
+    def __init__(self, exchange: ExchangeIndex, account: str, simulation: SimulationSetup | None) -> None:
         self.exchange: Final = exchange
         self.account: Final = account
-        self.is_simulated: Final = is_simulated
+        self.simulation: Final = simulation
 
 
 @final
@@ -214,7 +235,6 @@ class EngineStarted(EngineEvent):
         "accounts",
         "strategies",
         "trading",
-        "balances",
     )
 
     def __init__(
@@ -227,7 +247,6 @@ class EngineStarted(EngineEvent):
         accounts: tuple[AccountSetup, ...],
         strategies: tuple[StrategySetup, ...],
         trading: TradingState,
-        balances: tuple[StartingBalance, ...],
     ) -> None:
         self.engine_id: Final = engine_id
         self.mode: Final = mode
@@ -237,4 +256,3 @@ class EngineStarted(EngineEvent):
         self.accounts: Final = accounts
         self.strategies: Final = strategies
         self.trading: Final = trading
-        self.balances: Final = balances
