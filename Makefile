@@ -51,7 +51,8 @@ fmt: $(INSTALLED) ## format, and fix what the linter can
 clean: ## remove environment, build products and caches (not the data in .tradebus)
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find tradebus services tests -name __pycache__ -type d -prune -exec rm -rf {} +
-	@find tradebus -name '*.so' -delete -o -name '*.stamp' -delete
+	@rm -f tradebus_core__mypyc*.so
+	@find tradebus \( -name '*.so' -o -name '*.stamp' \) -delete
 
 $(INSTALLED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

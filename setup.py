@@ -124,15 +124,14 @@ class CompileCore(Command):
             command.build_lib = folder
             self.run_command("build_ext")
             made = Path(folder, "tradebus")
-            stamp = _build.stamp_path(made)
             for path in _build.compiled_files(made):
-                shutil.move(path, _build.PACKAGE / path.relative_to(made))
-            shutil.move(stamp, _build.stamp_path())
+                shutil.move(path, ROOT / path.relative_to(folder))
+            shutil.move(_build.stamp_path(made), _build.stamp_path())
 
 
 def remove_compiled() -> None:
-    """Remove what was compiled for the running Python, the library first: without it nothing else loads."""
-    for path in [*reversed(_build.compiled_files()), _build.stamp_path()]:
+    """Remove what was compiled for the running Python, the stamp first: without it the rest is refused."""
+    for path in [_build.stamp_path(), *_build.compiled_files()]:
         path.unlink(missing_ok=True)
 
 

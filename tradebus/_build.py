@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -24,11 +25,12 @@ PACKAGE = Path(__file__).resolve().parent
 
 CORE_VARIABLE = "TRADEBUS_CORE"
 
-# One shared library holds the whole core; the modules beside the sources only point into it.
-GROUP = "tradebus._core"
+# One shared library holds the whole core; the modules beside the sources only point into it. It lies beside the
+# package, not in it: mypyc derives the place of every module from the place of the library.
+GROUP = "tradebus_core"
 
+_LIBRARY_MODULE = f"{GROUP}__mypyc"
 _SUFFIX = EXTENSION_SUFFIXES[0]
-_LIBRARY = f"_core__mypyc{_SUFFIX}"
 _STAMP = f"_core{_SUFFIX.removesuffix('.so')}.stamp"
 _CORE_MODULE = "tradebus.core"
 
@@ -44,7 +46,7 @@ def core_sources(package: Path = PACKAGE) -> list[Path]:
 
 def compiled_files(package: Path = PACKAGE) -> list[Path]:
     """Return the compiled modules of the core made for the running Python, sorted by path."""
-    library = package / _LIBRARY
+    library = library_path(package)
     return sorted([*_files(package / "core", _SUFFIX), *([library] if library.exists() else [])])
 
 
@@ -56,6 +58,11 @@ def source_digest(package: Path = PACKAGE) -> str:
         digest.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def library_path(package: Path = PACKAGE) -> Path:
+    """Return where the shared library of the running Python's compiled core lies."""
+    return package.parent / f"{_LIBRARY_MODULE}{_SUFFIX}"
 
 
 def stamp_path(package: Path = PACKAGE) -> Path:
@@ -81,7 +88,7 @@ def mismatch(package: Path = PACKAGE) -> str | None:
     found = source_digest(package)
     if stamp[:1] != [found]:
         return f"the core was compiled from source {' '.join(stamp[:1]) or '(none)'}, the source is now {found}"
-    expected = {package / _LIBRARY, *(path.with_name(path.stem + _SUFFIX) for path in core_sources(package))}
+    expected = {library_path(package), *(path.with_name(path.stem + _SUFFIX) for path in core_sources(package))}
     missing = sorted(expected - set(compiled))
     if missing:
         return f"{len(missing)} of {len(expected)} compiled files are missing, first {missing[0].name}"
@@ -104,7 +111,9 @@ def guard() -> None:
     problem = mismatch()
     if problem is not None:
         raise StaleCoreError(f"{problem}; run `make compile` (or set {CORE_VARIABLE}=interpreted)")
-    if choice == "compiled" and not compiled_files():
+    if library_path().exists():
+        _load_library()
+    elif choice == "compiled":
         raise StaleCoreError(f"{CORE_VARIABLE}=compiled, but nothing is compiled for {_SUFFIX}; run `make compile`")
 
 
@@ -122,6 +131,22 @@ class InterpretedCore(MetaPathFinder):
             if spec is not None and spec.loader is not None:
                 return spec
         return None
+
+
+def _load_library() -> None:
+    """Load the shared library from beside this package, whatever the search path says.
+
+    An editable installation puts only the package on the path, and a library of the same name elsewhere would be
+    somebody else's.
+    """
+    if _LIBRARY_MODULE in sys.modules:
+        return
+    spec = spec_from_file_location(_LIBRARY_MODULE, library_path())
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[_LIBRARY_MODULE] = module
+    spec.loader.exec_module(module)
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
