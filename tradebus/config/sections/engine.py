@@ -1,0 +1,89 @@
+"""`[engine]`: which strategies run, under which limits, and how often the state is hashed."""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tradebus.config.sections.base import Section
+from tradebus.config.values import ClassPath, EngineId, Parameters, StrategyName
+
+
+class StrategySettings(Section):
+    """`[[engine.strategies]]`: one running strategy."""
+
+    id: StrategyName
+    """Name that its orders and data carry; unique within the engine."""
+    class_path: ClassPath = Field(alias="class")
+    """The class as `package.module:Class`, from the library or from the folder of users' strategies."""
+    instruments: list[str] | None = None
+    """Internal names of the instruments it may trade (`binance_spot-btc_usdt`); all when left out."""
+    params: Parameters = Field(default_factory=dict)
+    """Handed to the strategy; what is allowed here is the strategy's to say."""
+
+
+class HashCadence(Section):
+    """How often the state hash is computed: whichever limit is reached first, and at snapshots."""
+
+    ticks: Annotated[int, Field(ge=1)] = 10_000
+    """After this many audit ticks."""
+    seconds: Annotated[int, Field(ge=1)] = 1
+    """After this many seconds."""
+
+
+class EngineSettings(Section):
+    """`[engine]`: the trading engine."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "properties": {"strategy": {"type": "string"}, "strategy_params": {"type": "object"}},
+        }
+    )
+
+    OTHER_KEYS: ClassVar[tuple[str, ...]] = ("strategy", "strategy_params")
+    """What the file may say instead of `strategies`."""
+
+    id: EngineId | None = None
+    """Names the journal and heads client order ids; the mode's name when left out."""
+    trading_at_start: bool = False
+    """Whether a fresh journal begins with trading enabled; otherwise an operator enables it."""
+    strategies: list[StrategySettings] = Field(default_factory=list)
+    """What runs. A single strategy may be given as `strategy` and `strategy_params` instead."""
+    strategies_dir: str = "strategies"
+    """Folder of users' strategies, put on the import path of engine and audit alike."""
+    risk: list[str] = Field(default_factory=list)
+    """Names of the risk checks that every open request must pass, in order."""
+    risk_params: dict[str, Any] = Field(default_factory=dict)
+    """Limits by name of the check."""
+    hash_every: Literal["batch"] | HashCadence = HashCadence()
+    """`"batch"`, or a table of `ticks` and `seconds`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single_strategy(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Turn `strategy` and `strategy_params` into a list of one."""
+        if not isinstance(data, dict) or not ({"strategy", "strategy_params"} & data.keys()):
+            return data
+        rest = {key: value for key, value in data.items() if key not in {"strategy", "strategy_params"}}
+        if rest.get("strategies"):
+            raise PydanticCustomError("one_form", "either `strategy` or `[[engine.strategies]]`, not both")
+        path = data.get("strategy")
+        if not isinstance(path, str):
+            raise PydanticCustomError("one_form", "`strategy` as package.module:Class beside `strategy_params`")
+        rest["strategies"] = [{"id": _name_of(path), "class": path, "params": data.get("strategy_params", {})}]
+        return rest
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        ids = [strategy.id for strategy in self.strategies]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise PydanticCustomError("unique_ids", "strategies with different ids", {"found": ", ".join(twice)})
+        return self
+
+
+def _name_of(class_path: str) -> str:
+    """Return the class's name as snake case: `pkg.ema_cross:EmaCross` gives `ema_cross`."""
+    name = class_path.rpartition(":")[2]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()[:32] or "strategy"

@@ -1,0 +1,82 @@
+"""`[api]`, `[nats]`, `[runtime]`: what the services listen on, connect to and keep on disk."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from tradebus.config.sections.base import Section
+from tradebus.config.values import Address, ListenAddress, text_like
+
+ByteCount = Annotated[int, Field(ge=1_048_576)]
+Token = Annotated[str, text_like(r"^[a-z0-9][a-z0-9-]{0,47}$", "1 to 48 lower-case letters, digits and -")]
+
+NatsUrl = Annotated[str, text_like(r"^(nats|tls)://[^\s/@]+:[0-9]{1,5}$", "nats://host:port without user and password")]
+
+
+class ApiSettings(Section):
+    """`[api]`: the REST API and web page of the audit service."""
+
+    listen: ListenAddress = Address("127.0.0.1", 8000)
+    """Where the API listens. Loopback unless something else guards it."""
+    reading_without_key: bool = False
+    """Whether anyone who reaches the port may read; the demo sets it."""
+
+
+class StreamSizes(Section):
+    """`[nats.streams]`: how much each JetStream stream may hold, in bytes, before it refuses."""
+
+    audit_bytes: ByteCount = 2_147_483_648
+    account_bytes: ByteCount = 268_435_456
+    command_bytes: ByteCount = 67_108_864
+    dead_letter_bytes: ByteCount = 67_108_864
+    """This one drops its oldest."""
+
+
+class NatsSettings(Section):
+    """`[nats]`: the broker."""
+
+    url: NatsUrl = "nats://127.0.0.1:4222"
+    """Address of the server."""
+    embedded: bool = True
+    """Whether `make up` starts a server of its own at this address. Refused for live."""
+    store_dir: Path | None = None
+    """JetStream's folder of the embedded server; `<data_dir>/nats` when left out."""
+    sync_always: bool = False
+    """Embedded: fsync every message before it is acknowledged."""
+    streams: StreamSizes = StreamSizes()
+
+    @property
+    def address(self) -> Address:
+        """Host and port of the server."""
+        parts = urlsplit(self.url)
+        return Address(parts.hostname or "", parts.port or 0)
+
+
+class HttpSettings(Section):
+    """`[runtime.http]`: where each service answers for its health and metrics."""
+
+    market: ListenAddress = Address("127.0.0.1", 8101)
+    engine: ListenAddress = Address("127.0.0.1", 8102)
+    execution: ListenAddress = Address("127.0.0.1", 8103)
+    audit: ListenAddress = Address("127.0.0.1", 8104)
+
+
+class RuntimeSettings(Section):
+    """`[runtime]`: what all services share."""
+
+    data_dir: Path = Path(".tradebus")
+    """Folder for everything that a service keeps on disk."""
+    instance: Token | None = None
+    """Name of this process in heartbeats; host name and process id when left out."""
+    run: Token | None = None
+    """Replay: name of this run, part of its stream names."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    """`console` is for reading at a terminal."""
+    heartbeat_ms: Annotated[int, Field(ge=100, le=60_000)] = 1_000
+    """Time between heartbeats."""
+    stop_timeout_ms: Annotated[int, Field(ge=100, le=600_000)] = 20_000
+    """How long an ordered stop may take before the process ends anyway."""
+    http: HttpSettings = HttpSettings()
