@@ -1,0 +1,139 @@
+"""Change the state: the only functions that do, run by the engine and by every replica alike.
+
+``apply_event`` takes in what happened, ``apply_output`` what was decided. Both are total: they accept whatever the
+engine put into a tick and never look at the clock, the strategy's decisions or anything outside the state.
+
+Source: barter 0.12.5 ``engine/state/mod.rs`` (order of updates); added are keys of account events, gaps and timers.
+"""
+
+from tradebus.core.engine.audit.tick import (
+    DataPatched,
+    Halted,
+    Output,
+    RequestsDecided,
+    TimerCleared,
+    TimerSet,
+)
+from tradebus.core.engine.event import (
+    AccountEvent,
+    AccountLinkChanged,
+    AccountReconnecting,
+    BalanceReceived,
+    CancelAnswered,
+    OrderReceived,
+    SnapshotReceived,
+    TimerFired,
+    TradeReceived,
+    TradingStateUpdate,
+)
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.link import Health
+from tradebus.core.engine.state.orders import (
+    record_cancel,
+    record_open,
+    update_from_cancel_answer,
+    update_from_snapshot,
+)
+from tradebus.core.engine.state.position import PositionExited
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+
+
+def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None:
+    """Take in an event; return the position that it closed, if it closed one."""
+    if isinstance(event, MarketEvent):
+        apply_market_event(state, event)
+        return None
+    if isinstance(event, AccountEvent):
+        return _apply_account_event(state, event)
+    if isinstance(event, TradingStateUpdate):
+        state.trading = event.state
+    elif isinstance(event, MarketReconnecting):
+        _mark_stale(state, event)
+    elif isinstance(event, MarketGap):
+        state.instruments[event.instrument].data.is_stale = True
+    elif isinstance(event, AccountReconnecting):
+        state.connectivity[event.exchange].account = Health.RECONNECTING
+    elif isinstance(event, AccountLinkChanged):
+        state.connectivity[event.exchange].link = event.link
+    elif isinstance(event, TimerFired):
+        state.clear_timer(event.strategy, event.id)
+    return None
+
+
+def apply_market_event(state: EngineState, event: MarketEvent) -> None:
+    """Take in a market event: link health, the instrument's data, then what the strategies remember."""
+    links = state.connectivity[event.exchange]
+    if links.market_data is not Health.HEALTHY:
+        links.market_data = Health.HEALTHY
+    state.instruments[event.instrument].data.process(event)
+    for strategy in state.strategies:
+        strategy.process(state, event)
+
+
+def _mark_stale(state: EngineState, event: MarketReconnecting) -> None:
+    state.connectivity[event.exchange].market_data = Health.RECONNECTING
+    for instrument in state.instruments:
+        if instrument.instrument.exchange == event.exchange:
+            instrument.data.is_stale = True
+
+
+def is_duplicate(state: EngineState, event: AccountEvent) -> bool:
+    """Tell whether a keyed account event was applied before; keys of one account only grow."""
+    if event.cause == 0 and event.ordinal == 0:
+        return False
+    cursor = state.cursors[event.exchange]
+    return (event.cause, event.ordinal) <= (cursor.cause, cursor.ordinal)
+
+
+def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExited | None:
+    if is_duplicate(state, event):
+        return None
+    if event.cause or event.ordinal:
+        cursor = state.cursors[event.exchange]
+        cursor.cause = event.cause
+        cursor.ordinal = event.ordinal
+    links = state.connectivity[event.exchange]
+    if links.account is not Health.HEALTHY:
+        links.account = Health.HEALTHY
+    data = event.data
+    exited: PositionExited | None = None
+    if isinstance(data, TradeReceived):
+        exited = state.instruments[data.trade.instrument].update_from_trade(data.trade)
+    elif isinstance(data, BalanceReceived):
+        state.assets[data.balance.asset].update_from_balance(data.balance)
+    elif isinstance(data, OrderReceived):
+        update_from_snapshot(state.instruments[data.order.key.instrument].orders, data.order)
+    elif isinstance(data, CancelAnswered):
+        orders = state.instruments[data.key.instrument].orders
+        update_from_cancel_answer(orders, data.key.cid, data.error is None)
+    elif isinstance(data, SnapshotReceived):
+        for balance in data.snapshot.balances:
+            state.assets[balance.asset].update_from_balance(balance)
+        for order in data.snapshot.orders:
+            update_from_snapshot(state.instruments[order.key.instrument].orders, order)
+    for strategy in state.strategies:
+        strategy.process(state, event)
+    return exited
+
+
+def apply_output(state: EngineState, output: Output) -> None:
+    """Take in one thing that was decided. What follows from the event itself (a closed position) changes nothing."""
+    if isinstance(output, RequestsDecided):
+        for cancel in output.cancels_sent:
+            record_cancel(state.instruments[cancel.key.instrument].orders, cancel)
+        for request in output.opens_sent:
+            record_open(state.instruments[request.key.instrument].orders, request)
+    elif isinstance(output, TimerSet):
+        state.set_timer(output.strategy, output.id, output.due_ns)
+    elif isinstance(output, TimerCleared):
+        state.clear_timer(output.strategy, output.id)
+    elif isinstance(output, DataPatched):
+        state.strategy(output.strategy).apply_patch(output.key, output.value)
+    elif isinstance(output, Halted):
+        state.trading = TradingState.DISABLED
+        for strategy in state.strategies:
+            if strategy.setup.id == output.strategy:
+                strategy.failure = strategy.failure or output.reason
+                strategy.is_halted = True

@@ -1,0 +1,101 @@
+"""Follow an engine from its ticks: event and outputs applied, decisions never called.
+
+Source: barter 0.12.5 ``engine/audit/state_replica.rs``, whose replica ignores outputs and so misses in-flight orders.
+"""
+
+from collections.abc import Callable
+from typing import final
+
+from tradebus.core.engine.apply import apply_event, apply_output
+from tradebus.core.engine.audit.state_hash import StateHash, hash_state
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.event import EngineStarted, FeedEnded, Shutdown, StrategySetup
+from tradebus.core.engine.state.engine_state import EngineState, initial_state
+from tradebus.core.engine.state.strategy_data import StrategyData
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.number import enter_engine_context
+
+StrategyDataFactory = Callable[[StrategySetup, IndexedInstruments], StrategyData | None]
+
+
+class OutOfSequence(ValueError):
+    """A tick that does not follow the replica's last one; carries both sequences."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"audit ticks out of order: expected sequence {expected}, found {found}")
+        self.expected = expected
+        self.found = found
+
+
+class NotStarted(ValueError):
+    """A tick before the record that starts the engine."""
+
+
+@final
+class Replica:
+    """An exact copy of an engine's state, kept current from its ticks.
+
+    Built empty, it waits for the engine's start record; or it goes on from a state and its sequence and time.
+    """
+
+    def __init__(self, make_data: StrategyDataFactory) -> None:
+        self._make_data = make_data
+        self._state: EngineState | None = None
+        self.started: EngineStarted | None = None
+        self.sequence = -1
+        self.time_ns = 0
+        self.is_ended = False
+
+    @property
+    def state(self) -> EngineState:
+        """Return the state after the last tick; raises NotStarted before the first."""
+        if self._state is None:
+            raise NotStarted("no start record of an engine was seen yet")
+        return self._state
+
+    @property
+    def is_started(self) -> bool:
+        """Tell whether there is a state."""
+        return self._state is not None
+
+    def resume(self, state: EngineState, sequence: int, time_ns: int) -> None:
+        """Go on from a known state."""
+        self._state = state
+        self.sequence = sequence
+        self.time_ns = time_ns
+        self.is_ended = False
+
+    def apply(self, tick: AuditTick) -> bool:
+        """Apply the next tick; tell whether it was new. Ticks at or before the replica's sequence are skipped.
+
+        Raises OutOfSequence for a gap and NotStarted before a start record, leaving the state untouched.
+        """
+        enter_engine_context()
+        event = tick.event
+        if isinstance(event, EngineStarted) and tick.sequence == self.sequence + 1:
+            data = [self._make_data(setup, event.index) for setup in event.strategies]
+            self._state = initial_state(event, data)
+            self.started = event
+        elif isinstance(event, FeedEnded) and self._state is not None and tick.sequence > self.sequence + 1:
+            # The end of a feed ends the replica whatever its number says, as in the source.
+            self.is_ended = True
+            return False
+        elif tick.sequence <= self.sequence:
+            return False
+        else:
+            state = self._state
+            if state is None:
+                raise NotStarted(f"expected the start record of an engine, found tick {tick.sequence}")
+            if tick.sequence != self.sequence + 1:
+                raise OutOfSequence(self.sequence + 1, tick.sequence)
+            apply_event(state, event)
+            for output in tick.outputs:
+                apply_output(state, output)
+            self.is_ended = isinstance(event, Shutdown | FeedEnded)
+        self.sequence = tick.sequence
+        self.time_ns = tick.time_ns
+        return True
+
+    def hash(self) -> StateHash:
+        """Return the hash of the replica's own state."""
+        return hash_state(self.state)

@@ -1,0 +1,117 @@
+"""Name a state, and a run, by a hash: what proves that replica and engine agree.
+
+Two roots: the core state, and what the strategies remember, because a process without the users' classes can check
+the first only. A digest is the same hash over the ticks of a run, in order, without what names the process: run,
+code, mode and epochs.
+"""
+
+from hashlib import blake2b
+from typing import ClassVar, Final, final
+
+from tradebus.core.engine.audit.canonical import HASH_VERSION, canonical_text, write
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.model.record import Record
+
+DIGEST_BYTES: Final = 16
+
+
+@final
+class StateHash(Record):
+    """The two roots, hex of BLAKE2b-128; ``user`` is empty where a strategy's class is not available."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("version", "core", "user")
+
+    def __init__(self, version: int, core: str, user: str) -> None:
+        self.version: Final = version
+        self.core: Final = core
+        self.user: Final = user
+
+    def equals(self, other: "StateHash") -> bool:
+        """Tell whether both roots were verified and are the same."""
+        return (
+            self.version == other.version
+            and self.core == other.core
+            and self.user == other.user
+            and self.user != ""
+        )
+
+
+def _hex(text: str) -> str:
+    return blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def core_text(state: EngineState) -> str:
+    """Return the canonical text of everything but what strategies remember."""
+    out: list[str] = []
+    write(state.index, out)
+    write(state.trading, out)
+    write(state.connectivity, out)
+    write(state.assets, out)
+    write(state.instruments, out)
+    for strategy in state.strategies:
+        write(strategy.setup, out)
+        write(strategy.failure, out)
+        write(strategy.is_halted, out)
+    write(state.cursors, out)
+    write(state.timers, out)
+    return "".join(out)
+
+
+def user_text(state: EngineState) -> str | None:
+    """Return the canonical text of what the strategies remember; none where a class is not available."""
+    out: list[str] = []
+    for strategy in state.strategies:
+        if strategy.data is None:
+            return None
+        write(strategy.setup.id, out)
+        write(strategy.data.to_plain(), out)
+    return "".join(out)
+
+
+def hash_state(state: EngineState) -> StateHash:
+    """Return the hash of a state; every leaf of it counts."""
+    user = user_text(state)
+    return StateHash(HASH_VERSION, _hex(core_text(state)), "" if user is None else _hex(user))
+
+
+@final
+class RunDigest:
+    """Hash the ticks of a run as they pass."""
+
+    def __init__(self) -> None:
+        self._digest = blake2b(digest_size=DIGEST_BYTES)
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """Return how many ticks were added."""
+        return self._count
+
+    def add(self, tick: AuditTick) -> None:
+        """Add the next tick."""
+        self._digest.update(digest_text(tick).encode())
+        self._count += 1
+
+    def hexdigest(self) -> str:
+        """Return the digest of the ticks so far."""
+        return self._digest.hexdigest()
+
+
+def digest_text(tick: AuditTick) -> str:
+    """Return the canonical text of a tick, less what names the process that made it."""
+    event = tick.event
+    if not isinstance(event, EngineStarted):
+        return canonical_text(tick)
+    out: list[str] = ["started("]
+    write(tick.sequence, out)
+    write(tick.time_ns, out)
+    write(event.engine_id, out)
+    write(event.index, out)
+    write(event.accounts, out)
+    write(event.strategies, out)
+    write(event.trading, out)
+    write(tick.outputs, out)
+    out.append(")")
+    return "".join(out)

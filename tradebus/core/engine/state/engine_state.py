@@ -1,0 +1,169 @@
+"""Hold the whole trading state: whatever can influence a later output of the engine is in here.
+
+Source: barter 0.12.5 ``engine/state/mod.rs``. Lists are reached by index. The state changes only in functions that a
+replica also runs (``engine.apply``); sequence, time and epoch stand beside it, in the tick and the batch.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import ClassVar, final
+
+from tradebus.core.engine.command import InstrumentFilter
+from tradebus.core.engine.event import EngineStarted, StrategySetup
+from tradebus.core.engine.state.asset import AssetState
+from tradebus.core.engine.state.connectivity import ConnectivityState, global_health
+from tradebus.core.engine.state.instrument import InstrumentState, new_instrument_state
+from tradebus.core.engine.state.link import AccountLink, Health
+from tradebus.core.engine.state.strategy_data import StrategyData, StrategyState
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, StrategyId
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.number import ZERO
+from tradebus.core.model.record import Record
+
+
+@final
+class AccountCursor(Record):
+    """How far an account's events are applied: the key (cause, ordinal) of the last keyed one."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("cause", "ordinal")
+
+    def __init__(self, cause: int, ordinal: int) -> None:
+        self.cause = cause
+        self.ordinal = ordinal
+
+
+@final
+class Timer(Record):
+    """A timer that a strategy set."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("strategy", "id", "due_ns")
+
+    def __init__(self, strategy: StrategyId, id: str, due_ns: int) -> None:  # noqa: A002 - the field's term
+        self.strategy = strategy
+        self.id = id
+        self.due_ns = due_ns
+
+
+@final
+class EngineState(Record):
+    """The trading state. Every list is in index order; timers are in (due, strategy, id) order."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "index",
+        "trading",
+        "connectivity",
+        "assets",
+        "instruments",
+        "strategies",
+        "cursors",
+        "timers",
+    )
+
+    def __init__(
+        self,
+        index: IndexedInstruments,
+        trading: TradingState,
+        connectivity: list[ConnectivityState],
+        assets: list[AssetState],
+        instruments: list[InstrumentState],
+        strategies: list[StrategyState],
+        cursors: list[AccountCursor],
+        timers: list[Timer],
+    ) -> None:
+        self.index = index
+        self.trading = trading
+        self.connectivity = connectivity
+        self.assets = assets
+        self.instruments = instruments
+        self.strategies = strategies
+        self.cursors = cursors
+        self.timers = timers
+
+    @property
+    def global_health(self) -> Health:
+        """Return healthy if every link works."""
+        return global_health(self.connectivity)
+
+    def instrument(self, index: InstrumentIndex) -> InstrumentState:
+        """Return the state of one instrument."""
+        return self.instruments[index]
+
+    def asset(self, index: AssetIndex) -> AssetState:
+        """Return the state of one asset."""
+        return self.assets[index]
+
+    def exchange(self, index: ExchangeIndex) -> ConnectivityState:
+        """Return the links of one exchange."""
+        return self.connectivity[index]
+
+    def matching(self, selection: InstrumentFilter) -> Iterator[InstrumentState]:
+        """Yield the instruments that a filter selects, in index order."""
+        for state in self.instruments:
+            if selection.matches(state.instrument):
+                yield state
+
+    def strategy(self, strategy: StrategyId) -> StrategyState:
+        """Return the state of one strategy; raises KeyError naming it."""
+        for state in self.strategies:
+            if state.setup.id == strategy:
+                return state
+        raise KeyError(f"no strategy {strategy!r}, only {[s.setup.id for s in self.strategies]}")
+
+    def strategy_data(self, strategy: StrategyId) -> StrategyData:
+        """Return what a strategy remembers; raises KeyError where its class is not available here."""
+        data = self.strategy(strategy).data
+        if data is None:
+            raise KeyError(f"the data of strategy {strategy!r} is not available: its class could not be loaded")
+        return data
+
+    def set_timer(self, strategy: StrategyId, id: str, due_ns: int) -> None:  # noqa: A002 - the field's term
+        """Set or move a timer."""
+        self.clear_timer(strategy, id)
+        self.timers.append(Timer(strategy, id, due_ns))
+        self.timers.sort(key=_timer_key)
+
+    def clear_timer(self, strategy: StrategyId, id: str) -> None:  # noqa: A002 - the field's term
+        """Remove a timer; nothing happens if it is not set."""
+        self.timers = [timer for timer in self.timers if timer.strategy != strategy or timer.id != id]
+
+    def pnl_realised(self) -> dict[AssetIndex, Decimal]:
+        """Return the realised PnL by quote asset, for quote assets of which an instrument traded."""
+        totals: dict[AssetIndex, Decimal] = {}
+        for state in self.instruments:
+            if state.position is not None or state.exits.count:
+                quote = state.instrument.quote
+                totals[quote] = totals.get(quote, ZERO) + state.pnl_realised()
+        return totals
+
+
+def _timer_key(timer: Timer) -> tuple[int, str, str]:
+    return (timer.due_ns, timer.strategy, timer.id)
+
+
+def initial_state(started: EngineStarted, data: list[StrategyData | None]) -> EngineState:
+    """Return the state an engine begins with; ``data`` holds what each strategy remembers, in the order of its setup.
+
+    Links to simulated accounts are healthy from the start; those to venues wait for their owner.
+    """
+    index = started.index
+    if len(data) != len(started.strategies):
+        raise ValueError(f"expected data for {len(started.strategies)} strategies, found {len(data)}")
+    connectivity = [
+        ConnectivityState(Health.RECONNECTING, Health.RECONNECTING, AccountLink.NOT_CONFIGURED) for _ in index.exchanges
+    ]
+    for account in started.accounts:
+        connectivity[account.exchange].link = (
+            AccountLink.UNHEALTHY if account.simulation is None else AccountLink.HEALTHY
+        )
+    setups: tuple[StrategySetup, ...] = started.strategies
+    return EngineState(
+        index,
+        started.trading,
+        connectivity,
+        [AssetState(asset, None, 0) for asset in index.assets],
+        [new_instrument_state(instrument) for instrument in index.instruments],
+        [StrategyState(setup, data[i], "", False) for i, setup in enumerate(setups)],  # noqa: FBT003 - a record
+        [AccountCursor(0, 0) for _ in index.exchanges],
+        [],
+    )

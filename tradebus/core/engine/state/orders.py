@@ -1,0 +1,46 @@
+"""Keep the active orders of one instrument, by client order id; finished ones leave.
+
+The moves stand in ``model.order_machine``.
+"""
+
+from tradebus.core.model.identifiers import ClientOrderId
+from tradebus.core.model.order import Order, OrderRequestCancel, OrderRequestOpen, order_from_request
+from tradebus.core.model.order_machine import Cause, next_order, snapshot_cause
+
+Orders = dict[ClientOrderId, Order]
+
+
+def _store(orders: Orders, cid: ClientOrderId, before: Order | None, after: Order | None) -> None:
+    if after is None:
+        if before is not None:
+            del orders[cid]
+    elif after is not before:
+        orders[cid] = after
+
+
+def record_open(orders: Orders, request: OrderRequestOpen) -> None:
+    """Track a sent open request as in flight."""
+    cid = request.key.cid
+    before = orders.get(cid)
+    _store(orders, cid, before, next_order(before, Cause.REQUEST_OPEN, order_from_request(request)))
+
+
+def record_cancel(orders: Orders, request: OrderRequestCancel) -> None:
+    """Note that a cancel was sent; nothing happens to an order that is not tracked."""
+    cid = request.key.cid
+    before = orders.get(cid)
+    _store(orders, cid, before, next_order(before, Cause.REQUEST_CANCEL, None))
+
+
+def update_from_snapshot(orders: Orders, snapshot: Order) -> None:
+    """Take in the venue's view of an order."""
+    cid = snapshot.key.cid
+    before = orders.get(cid)
+    _store(orders, cid, before, next_order(before, snapshot_cause(snapshot), snapshot))
+
+
+def update_from_cancel_answer(orders: Orders, cid: ClientOrderId, accepted: bool) -> None:  # noqa: FBT001 - two answers
+    """Take in the answer to a cancel."""
+    before = orders.get(cid)
+    cause = Cause.CANCEL_ACCEPTED if accepted else Cause.CANCEL_REFUSED
+    _store(orders, cid, before, next_order(before, cause, None))

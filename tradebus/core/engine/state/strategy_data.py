@@ -1,0 +1,96 @@
+"""Let strategies remember: their data is part of the state, changes only here, and every replica has it too.
+
+A strategy's decisions read the state and change nothing; what it must remember goes into a ``StrategyData``, whose
+``process`` sees every market and account event, in the engine and in every replica alike.
+"""
+
+from typing import TYPE_CHECKING, ClassVar, NoReturn, final
+
+from mypy_extensions import mypyc_attr
+
+from tradebus.core.engine.audit.plain import check_plain
+from tradebus.core.engine.event import StrategySetup
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.model.number import context_is_intact, restore_engine_context
+from tradebus.core.model.record import Record
+
+if TYPE_CHECKING:
+    from tradebus.core.engine.state.engine_state import EngineState
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class StrategyData:
+    """Base of what a strategy remembers; the base remembers nothing.
+
+    Subclass it in ordinary Python and keep plain values in attributes: None, bool, int, Decimal, str, bytes, and
+    lists, tuples and string-keyed dicts of these. ``process`` must depend on its arguments and attributes alone.
+    """
+
+    def process(self, state: "EngineState", event: EngineEvent) -> None:
+        """Take in a market or account event that the state has already taken in."""
+
+    def apply_patch(self, key: str, value: object) -> None:
+        """Take in what a decision of the strategy changed; the base sets the attribute ``key``."""
+        setattr(self, key, value)
+
+    def to_plain(self) -> dict[str, object]:
+        """Return all that is remembered as plain values by name; the base returns the attributes."""
+        return dict(getattr(self, "__dict__", {}))
+
+    def from_plain(self, plain: dict[str, object]) -> None:
+        """Take back what ``to_plain`` returned; the base sets the attributes."""
+        for name, value in plain.items():
+            setattr(self, name, value)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse copy and pickle, which would silently lose the attributes of a subclass."""
+        raise TypeError(f"{type(self).__name__}: use to_plain and from_plain to copy or store strategy data")
+
+
+@final
+class StrategyState(Record):
+    """A strategy of this engine: how it was set up, what it remembers, and why it failed, if it did (else empty).
+
+    ``is_halted`` tells that the failure was reported in a tick; a failed strategy is not asked again.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("setup", "data", "failure", "is_halted")
+
+    def __init__(
+        self,
+        setup: StrategySetup,
+        data: StrategyData | None,
+        failure: str,
+        is_halted: bool,  # noqa: FBT001 - a record
+    ) -> None:
+        self.setup = setup
+        self.data = data
+        self.failure = failure
+        self.is_halted = is_halted
+
+    def process(self, state: "EngineState", event: EngineEvent) -> None:
+        """Let the data take in an event; the first exception marks the strategy failed and stops it for good.
+
+        The replica runs the same code and so fails at the same event.
+        """
+        data = self.data
+        if data is None or self.failure:
+            return
+        try:
+            data.process(state, event)
+        except Exception as error:  # noqa: BLE001 - user code may raise anything; it becomes state, seen in the tick
+            self.failure = f"data.process raised {type(error).__name__}"
+        if not context_is_intact():
+            restore_engine_context()
+            self.failure = self.failure or "data.process changed the decimal context"
+
+    def apply_patch(self, key: str, value: object) -> None:
+        """Let the data take in a patch, with the same policy."""
+        data = self.data
+        if data is None or self.failure:
+            return
+        try:
+            check_plain(value, key)
+            data.apply_patch(key, value)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.failure = f"data.apply_patch raised {type(error).__name__}"
