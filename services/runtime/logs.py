@@ -5,7 +5,7 @@ import sys
 from typing import Final
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 _LIBRARIES_TOO_CHATTY: Final = ("aiohttp.access", "uvicorn.access", "nats.aio.client")
 
@@ -19,6 +19,7 @@ def configure_logs(level: str, form: str, **bound: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _identity(bound),
         structlog.processors.StackInfoRenderer(),
     ]
     if form == "json":
@@ -44,5 +45,15 @@ def configure_logs(level: str, form: str, **bound: str) -> None:
     root.setLevel(level.upper())
     for name in _LIBRARIES_TOO_CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(**bound)
+
+
+def _identity(bound: dict[str, str]) -> Processor:
+    """Return a processor that puts time, level, who and what first, so that a line reads from left to right.
+
+    Not context variables: callbacks of libraries run in contexts that we did not make.
+    """
+
+    def arrange(_logger: object, _method: str, event: EventDict) -> EventDict:
+        return {"time": event.pop("time"), "level": event.pop("level"), **bound, "event": event.pop("event"), **event}
+
+    return arrange

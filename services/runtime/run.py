@@ -15,7 +15,7 @@ from services.runtime.http import InternalServer
 from services.runtime.lifecycle import Event
 from services.runtime.logs import configure_logs
 from services.runtime.ports import CannotListen, Listening
-from services.runtime.runtime import Runtime, ServiceName
+from services.runtime.runtime import Runtime, ServiceName, default_instance
 from services.runtime.service import Json, Service
 from tradebus.bus.interface import Bus
 from tradebus.config import ConfigError, ExitCode, Settings, load_settings
@@ -55,19 +55,19 @@ async def run(
     service: ServiceName, bootstrap: Bootstrap, settings: Settings, *, encode_beat: BeatEncoder | None = None
 ) -> int:
     """Run a service whose settings are known; return the exit code."""
-    runtime_settings = settings.runtime
-    runtime = Runtime(service, settings)
+    instance = settings.runtime.instance or default_instance()
     configure_logs(
-        runtime_settings.log_level,
-        runtime_settings.log_format,
+        settings.runtime.log_level,
+        settings.runtime.log_format,
         service=service,
-        instance=runtime.instance,
+        instance=instance,
         mode=settings.mode.value,
     )
+    runtime = Runtime(service, instance, settings)
     signals.install(asyncio.get_running_loop(), runtime.log, runtime.finish)
     built: list[Service] = []
     listening = Listening(
-        getattr(runtime_settings.http, service), f"health and metrics of {service}", f"runtime.http.{service}"
+        getattr(settings.runtime.http, service), f"health and metrics of {service}", f"runtime.http.{service}"
     )
     server = InternalServer(listening, runtime.health, runtime.metrics, lambda: _status(runtime, built))
     try:
@@ -75,7 +75,7 @@ async def run(
     except CannotListen as error:
         runtime.log.error("cannot listen", reason=str(error))  # noqa: TRY400 - the text says it all
         return ExitCode.FAILURE
-    runtime.log.info("starting", http=str(address), config_exchanges=[item.value for item in settings.exchanges])
+    runtime.log.info("starting", http=str(address), exchanges=[item.value for item in settings.exchanges])
     starting = asyncio.create_task(_start(runtime, bootstrap, built, encode_beat), name="start")
     stop = asyncio.create_task(runtime.stopping.wait(), name="stop")
     await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -29,10 +29,10 @@ ServiceName: TypeAlias = Literal["market", "engine", "execution", "audit"]
 class Runtime:
     """Handed to `bootstrap`; lives as long as the process."""
 
-    def __init__(self, service: ServiceName, settings: Settings) -> None:
+    def __init__(self, service: ServiceName, instance: str, settings: Settings) -> None:
         self.service: Final = service
         self.settings: Final = settings
-        self.instance: Final = settings.runtime.instance or default_instance()
+        self.instance: Final = instance
         self.started_ns: Final = time.time_ns()
         self.log: Final[BoundLogger] = structlog.stdlib.get_logger(service)
         self.metrics: Final = Metrics()

@@ -13,18 +13,59 @@ from tradebus.config.problem import Finding, Problem
 DEFAULT = "default"
 
 
+class Sources:
+    """Where every leaf of a configuration came from."""
+
+    def __init__(self) -> None:
+        self._origins: dict[KeyPath, str] = {}
+        self._first: str | None = None
+
+    def where(self, path: KeyPath) -> str:
+        """Return the source of the value at `path`; of what is missing, the source of what surrounds it."""
+        for length in range(len(path), 0, -1):
+            part = path[:length]
+            if part in self._origins:
+                return self._origins[part]
+            beneath = [where for key, where in self._origins.items() if key[:length] == part]
+            if beneath:
+                return beneath[0]
+        return self._first or "settings"
+
+    def origin(self, path: KeyPath) -> str:
+        """Return the source of one leaf, or `default` where no layer says anything."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._origins:
+                return self._origins[path[:length]]
+        return DEFAULT
+
+    def remember(self, path: KeyPath, value: object, where: str) -> None:
+        """Note that the value at `path`, and all that is in it, came from `where`."""
+        self._first = self._first or where
+        self.forget(path)
+        for leaf, _ in leaves(value, path):
+            self._origins[leaf] = where
+
+    def forget(self, path: KeyPath) -> None:
+        """Drop what is known of `path` and of all that is in it."""
+        for key in [key for key in self._origins if key[: len(path)] == path]:
+            del self._origins[key]
+
+    def __eq__(self, other: object) -> bool:
+        """Return True for any other: settings are equal when their values are, whatever they came from."""
+        return isinstance(other, Sources)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Tree:
     """Merged values and the source of every leaf."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
-        self._origins: dict[KeyPath, str] = {}
-        self._first = "settings"
+        self.sources = Sources()
 
     def merge(self, layer: dict[str, Any], where: str) -> None:
         """Lay the tables of one file over what is there."""
-        if not self._origins:
-            self._first = where
         self._merge_table(self.values, layer, (), where)
 
     def set(self, path: KeyPath, value: object, where: str) -> Problem | None:
@@ -48,45 +89,19 @@ class Tree:
             else:
                 if not isinstance(node.get(part), dict | list):
                     node[part] = {}
-                    self._forget(here)
+                    self.sources.forget(here)
                 node = node[part]
-        self._forget(path)
-        self._remember(path, value, where)
+        self.sources.remember(path, value, where)
         return None
-
-    def where(self, path: KeyPath) -> str:
-        """Return the source of the value at `path`; of what is missing, the source of what surrounds it."""
-        for length in range(len(path), 0, -1):
-            part = path[:length]
-            if part in self._origins:
-                return self._origins[part]
-            beneath = [where for key, where in self._origins.items() if key[:length] == part]
-            if beneath:
-                return beneath[0]
-        return self._first
-
-    def origin(self, path: KeyPath) -> str:
-        """Return the source of one leaf, or `default` where no layer says anything."""
-        for length in range(len(path), 0, -1):
-            if path[:length] in self._origins:
-                return self._origins[path[:length]]
-        return DEFAULT
 
     def _merge_table(self, node: dict[str, Any], layer: dict[str, Any], path: KeyPath, where: str) -> None:
         for key, value in layer.items():
             here = (*path, key)
             below = node.get(key)
-            if isinstance(value, dict) and isinstance(below, dict) and value and below:
+            if isinstance(value, dict) and isinstance(below, dict):
+                if value and not below:
+                    self.sources.forget(here)
                 self._merge_table(below, value, here, where)
                 continue
             node[key] = deepcopy(value)
-            self._forget(here)
-            self._remember(here, value, where)
-
-    def _forget(self, path: KeyPath) -> None:
-        for key in [key for key in self._origins if key[: len(path)] == path]:
-            del self._origins[key]
-
-    def _remember(self, path: KeyPath, value: object, where: str) -> None:
-        for leaf, _ in leaves(value, path):
-            self._origins[leaf] = where
+            self.sources.remember(here, value, where)

@@ -67,12 +67,14 @@ def load(flags: Flags | None = None, environ: Mapping[str, str] | None = None) -
         if (problem := tree.set(path, value, where)) is not None:
             problems.append(problem)
     settings, findings = _check(tree.values)
-    problems += [finding.at(tree.where(finding.path)) for finding in findings]
+    problems += [finding.at(tree.sources.where(finding.path)) for finding in findings]
     if problems:
         raise ConfigError(problems)
     assert settings is not None, "no settings means findings"
+    settings.came_from(tree.sources)
     origins = [
-        Origin(path_text(path), value, tree.origin(path)) for path, value in leaves(settings.model_dump(mode="json"))
+        Origin(path_text(path), value, tree.sources.origin(path))
+        for path, value in leaves(settings.model_dump(mode="json"))
     ]
     return Loaded(settings, files, origins)
 

@@ -4,12 +4,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tradebus.config import cross, definitions
+from tradebus.config.keypath import KeyPath
+from tradebus.config.layers import Sources
 from tradebus.config.parts import Parts
-from tradebus.config.problem import ConfigError
+from tradebus.config.problem import ConfigError, Finding, Problem
 from tradebus.config.sections.engine import EngineSettings
 from tradebus.config.sections.instruments import InstrumentSettings
 from tradebus.config.sections.modes import Mode
@@ -55,6 +57,8 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     nats: NatsSettings = NatsSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+
+    _sources: Sources = PrivateAttr(default_factory=Sources)
 
     @classmethod
     def settings_customise_sources(
@@ -115,6 +119,17 @@ class Settings(BaseSettings):
     def nats_store_dir(self) -> Path:
         """Return the folder of the embedded server's streams."""
         return self.nats.store_dir or self.runtime.data_dir / "nats"
+
+    def came_from(self, sources: Sources) -> None:
+        """Note where the values came from; told once, by who loaded them."""
+        self._sources = sources
+
+    def problem(self, path: KeyPath, expected: str, found: str, hint: str = "") -> Problem:
+        """Return a problem with the setting at `path`, for those who find one only when they use it.
+
+        It names the file, variable or flag that the setting came from, as every other problem does.
+        """
+        return Finding(path, expected, found, hint).at(self._sources.where(path))
 
     def as_data(self) -> dict[str, Any]:
         """Return the settings as plain data in the shape of the file, defaults included, `allow_live` left out."""
