@@ -1,0 +1,1 @@
+"""Turn the feeds of venues into one event model and publish it."""
