@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tradebus/v1/flow.proto\x12\x0btradebus.v1\"&\n\x06\x43redit\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07granted\x18\x02 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tradebus/v1/flow.proto\x12\x0btradebus.v1\"U\n\x06\x43redit\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07granted\x18\x02 \x01(\x04\x12\x18\n\x10received_through\x18\x03 \x01(\x04\x12\x13\n\x0bresend_from\x18\x04 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.flow_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREDIT']._serialized_start=39
-  _globals['_CREDIT']._serialized_end=77
+  _globals['_CREDIT']._serialized_end=124
 # @@protoc_insertion_point(module_scope)

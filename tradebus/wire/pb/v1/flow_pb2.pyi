@@ -6,9 +6,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Credit(_message.Message):
-    __slots__ = ("run", "granted")
+    __slots__ = ("run", "granted", "received_through", "resend_from")
     RUN_FIELD_NUMBER: _ClassVar[int]
     GRANTED_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_THROUGH_FIELD_NUMBER: _ClassVar[int]
+    RESEND_FROM_FIELD_NUMBER: _ClassVar[int]
     run: str
     granted: int
-    def __init__(self, run: _Optional[str] = ..., granted: _Optional[int] = ...) -> None: ...
+    received_through: int
+    resend_from: int
+    def __init__(self, run: _Optional[str] = ..., granted: _Optional[int] = ..., received_through: _Optional[int] = ..., resend_from: _Optional[int] = ...) -> None: ...
