@@ -1,0 +1,121 @@
+"""Merge engine and simulated exchanges in virtual time: the one loop of backtest and replay.
+
+Time is the running maximum of the events' receive times. Before each event everything happens that is due until then:
+requests arrive, answers come back, timers fire, each at its own time; at equal times exchanges come first (in the
+order given), then timers, then the feed.
+"""
+
+from collections.abc import Callable
+from typing import Final, final
+
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.engine import Engine
+from tradebus.core.engine.event import AccountEvent, EngineStarted, FeedEnded, TimerFired, TradingStateUpdate
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.market.event import MarketEvent
+from tradebus.core.simulation.exchange import SimulatedExchange
+
+STEPS_WITHOUT_TIME_MAX: Final = 100_000
+
+
+class VirtualTimeStuck(RuntimeError):
+    """Events kept causing events without time passing: a strategy that answers each answer, with no latency."""
+
+
+@final
+class VirtualTimeLoop:
+    """An engine with its simulated exchanges, driven by a feed. Every tick goes to ``sink``, in order."""
+
+    def __init__(self, engine: Engine, exchanges: list[SimulatedExchange], sink: Callable[[AuditTick], None]) -> None:
+        self.engine: Final = engine
+        self.exchanges: Final = exchanges
+        self._sink: Final = sink
+        self._is_started = False
+        self._is_finished = False
+        self.time_ns = 0
+        self.events = 0
+
+    def feed(self, event: MarketEvent) -> None:
+        """Process the next market event of the feed, and before it whatever is due."""
+        received = event.time_received_ns or event.time_exchange_ns
+        if received > self.time_ns:
+            self.time_ns = received
+        if not self._is_started:
+            self.start(self.time_ns)
+        self._run_until(self.time_ns)
+        self._process(event, self.time_ns)
+        self.events += 1
+
+    def start(self, time_ns: int) -> None:
+        """Begin the journal; feeding the first event does it at that event's time."""
+        self._is_started = True
+        self.time_ns = max(self.time_ns, time_ns)
+        self._emit(self.engine.start(self.time_ns))
+
+    def finish(self) -> None:
+        """End the feed: trading off, everything in transit delivered, then the last record."""
+        if self._is_finished:
+            return
+        self._is_finished = True
+        if not self._is_started:
+            self.start(self.time_ns)
+        self._process(TradingStateUpdate(TradingState.DISABLED, "feed end"), self.time_ns)
+        while True:
+            wake = self._next_exchange_time()
+            if wake is None:
+                break
+            self.time_ns = max(self.time_ns, wake)
+            self._run_until(self.time_ns)
+        self._process(FeedEnded(), self.time_ns)
+
+    def _next_exchange_time(self) -> int | None:
+        wake: int | None = None
+        for exchange in self.exchanges:
+            time = exchange.next_time_ns()
+            if time is not None and (wake is None or time < wake):
+                wake = time
+        return wake
+
+    def _run_until(self, time_ns: int) -> None:
+        steps = 0
+        last = -1
+        while True:
+            wake = self._next_exchange_time()
+            due = self.engine.next_timer_due_ns()
+            if wake is not None and wake <= time_ns and (due is None or wake <= due):
+                now = wake
+                self._run_exchanges(now)
+            elif due is not None and due <= time_ns:
+                now = due
+                timer = self.engine.state.timers[0]
+                self._process(TimerFired(timer.strategy, timer.id, timer.due_ns), max(now, self.engine.time_ns))
+            else:
+                return
+            steps = steps + 1 if now == last else 0
+            last = now
+            if steps > STEPS_WITHOUT_TIME_MAX:
+                raise VirtualTimeStuck(f"{STEPS_WITHOUT_TIME_MAX} steps at {now} ns: strategies answer without end")
+
+    def _run_exchanges(self, now_ns: int) -> None:
+        due: list[AccountEvent] = []
+        for exchange in self.exchanges:
+            exchange.advance(now_ns)
+            due.extend(exchange.pop_due(now_ns))
+        for event in due:
+            self._process(event, now_ns)
+
+    def _process(self, event: EngineEvent, now_ns: int) -> None:
+        self._emit(self.engine.process(event, now_ns))
+
+    def _emit(self, tick: AuditTick) -> None:
+        for exchange in self.exchanges:
+            exchange.fold(tick)
+        self._sink(tick)
+
+
+def simulated_exchanges(started: EngineStarted) -> list[SimulatedExchange]:
+    """Return an exchange for each simulated account of an engine, in the order of its accounts."""
+    return [
+        SimulatedExchange(started.index, account) for account in started.accounts if account.simulation is not None
+    ]

@@ -1,0 +1,364 @@
+"""Simulate an exchange account from the engine's own ticks: requests in, account events out, in engine time.
+
+The exchange is fed finished ticks, event first, then outputs, and so sees exactly the engine's market events and
+requests in journal order. The same class serves paper trading, replay and backtest; what it gives depends on the ticks
+alone. Half the latency passes until a request arrives, half until its answer does.
+
+Fills. Takers fill at the best opposite price, up to the amount shown; what remains of a market, immediate-or-cancel or
+fill-or-kill order is cancelled, of a limit order rests. A resting order fills at its own price when the opposite best
+price reaches it, when a trade goes through it, and at a trade at its price once the queue before it is used up.
+
+Keys. An event's key is (sequence of the last tick folded, ordinal from 1); keys only grow, so each is applied once.
+"""
+
+from collections import deque
+from decimal import Decimal
+from typing import Final, final
+
+from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
+from tradebus.core.engine.event import (
+    AccountData,
+    AccountEvent,
+    AccountSetup,
+    BalanceReceived,
+    CancelAnswered,
+    EngineStarted,
+    OrderReceived,
+    SimulationSetup,
+    SnapshotReceived,
+    TradeReceived,
+)
+from tradebus.core.market.event import BookL1, MarketEvent, PublicTrade
+from tradebus.core.model.account import AccountSnapshot, Liquidity, Trade
+from tradebus.core.model.identifiers import AssetIndex, ClientOrderId, InstrumentIndex, OrderId, TradeId
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.number import ZERO, enter_engine_context
+from tradebus.core.model.order import (
+    FULLY_FILLED,
+    Cancelled,
+    Open,
+    OpenFailed,
+    OrderError,
+    OrderErrorKind,
+    OrderKind,
+    OrderRequestCancel,
+    OrderRequestOpen,
+    OrderState,
+    TimeInForce,
+    order_from_request,
+)
+from tradebus.core.model.side import Side
+from tradebus.core.simulation.book import TopOfBook, empty_book
+from tradebus.core.simulation.ledger import Ledger
+from tradebus.core.simulation.resting import RestingOrder
+from tradebus.core.simulation.rules import spec_problem
+
+
+@final
+class Arrival:
+    """A request on its way to the exchange."""
+
+    def __init__(self, time_ns: int, request: OrderRequestOpen | OrderRequestCancel) -> None:
+        self.time_ns: Final = time_ns
+        self.request: Final = request
+
+
+@final
+class Delivery:
+    """An account event on its way to the engine."""
+
+    def __init__(self, due_ns: int, event: AccountEvent) -> None:
+        self.due_ns: Final = due_ns
+        self.event: Final = event
+
+
+@final
+class SimulatedExchange:
+    """One simulated account on one exchange; see the module for how it fills."""
+
+    def __init__(self, index: IndexedInstruments, setup: AccountSetup) -> None:
+        if setup.simulation is None:
+            raise ValueError(f"account {setup.account}: expected a simulated account, found one of a venue")
+        simulation: SimulationSetup = setup.simulation
+        self.setup: Final = setup
+        self._index: Final = index
+        self._fee_maker: Final = simulation.fee_maker
+        self._fee_taker: Final = simulation.fee_taker
+        self._fee_reserved: Final = max(simulation.fee_maker, simulation.fee_taker, ZERO)
+        self._half_ns: Final = simulation.latency_ns // 2
+        self._answer_ns: Final = simulation.latency_ns - simulation.latency_ns // 2
+        self._books: Final[dict[InstrumentIndex, TopOfBook]] = {}
+        self._resting: Final[dict[ClientOrderId, RestingOrder]] = {}
+        self._arrivals: Final[deque[Arrival]] = deque()
+        self._deliveries: Final[deque[Delivery]] = deque()
+        self._ledger = Ledger(simulation.balances)
+        self._sequence = 0
+        self._ordinal = 0
+        self._orders = 0
+        self._trades = 0
+
+    def fold(self, tick: AuditTick) -> None:
+        """Take in the engine's next tick: what arrives until then, its market event, then its requests."""
+        enter_engine_context()
+        event = tick.event
+        if isinstance(event, EngineStarted):
+            self._begin(tick)
+            return
+        if self._arrivals:
+            self.advance(tick.time_ns)
+        if tick.sequence != self._sequence:
+            self._sequence = tick.sequence
+            self._ordinal = 0
+        if isinstance(event, MarketEvent) and event.exchange == self.setup.exchange:
+            self._fold_market(event, tick.time_ns)
+        if tick.outputs:
+            for output in tick.outputs:
+                if isinstance(output, RequestsDecided):
+                    self._fold_requests(output, tick.time_ns)
+            self.advance(tick.time_ns)
+
+    def advance(self, time_ns: int) -> None:
+        """Let every request arrive that is due at a time."""
+        arrivals = self._arrivals
+        while arrivals and arrivals[0].time_ns <= time_ns:
+            arrival = arrivals.popleft()
+            request = arrival.request
+            if isinstance(request, OrderRequestOpen):
+                self._open(request, arrival.time_ns)
+            else:
+                self._cancel(request, arrival.time_ns)
+
+    def next_time_ns(self) -> int | None:
+        """Return when something happens next without a tick: an arrival, or an event due at the engine."""
+        due: int | None = None
+        if self._deliveries:
+            due = self._deliveries[0].due_ns
+        if self._arrivals and (due is None or self._arrivals[0].time_ns < due):
+            due = self._arrivals[0].time_ns
+        return due
+
+    def pop_due(self, time_ns: int) -> list[AccountEvent]:
+        """Return the account events due at a time, in order, and forget them."""
+        events: list[AccountEvent] = []
+        while self._deliveries and self._deliveries[0].due_ns <= time_ns:
+            events.append(self._deliveries.popleft().event)
+        return events
+
+    def open_orders(self) -> list[ClientOrderId]:
+        """Return the ids of the orders resting on the book, in the order they came."""
+        return list(self._resting)
+
+    def _begin(self, tick: AuditTick) -> None:
+        simulation = self.setup.simulation
+        assert simulation is not None, "checked when the exchange was made"  # noqa: S101 - an invariant
+        self._books.clear()
+        self._resting.clear()
+        self._arrivals.clear()
+        self._deliveries.clear()
+        self._ledger = Ledger(simulation.balances)
+        self._sequence = tick.sequence
+        self._ordinal = 0
+        self._orders = 0
+        self._trades = 0
+        balances = [self._ledger.balance(asset, tick.time_ns) for asset in self._ledger.assets()]
+        self._tell(SnapshotReceived(AccountSnapshot(tuple(balances), ())), tick.time_ns)
+
+    def _fold_requests(self, output: RequestsDecided, time_ns: int) -> None:
+        exchange = self.setup.exchange
+        for cancel in output.cancels_sent:
+            if cancel.key.exchange == exchange:
+                self._arrivals.append(Arrival(time_ns + self._half_ns, cancel))
+        for request in output.opens_sent:
+            if request.key.exchange == exchange:
+                self._arrivals.append(Arrival(time_ns + self._half_ns, request))
+
+    def _fold_market(self, event: MarketEvent, time_ns: int) -> None:
+        data = event.data
+        book = self._books.get(event.instrument)
+        if book is None:
+            book = empty_book()
+            self._books[event.instrument] = book
+        if isinstance(data, BookL1):
+            book.update(data)
+            if self._resting:
+                self._match_book(event.instrument, book, time_ns)
+        elif isinstance(data, PublicTrade):
+            book.price_last = data.price
+            if self._resting:
+                self._match_trade(event.instrument, data, time_ns)
+
+    def _match_book(self, instrument: InstrumentIndex, book: TopOfBook, time_ns: int) -> None:
+        for order in list(self._resting.values()):
+            request = order.request
+            if request.key.instrument != instrument:
+                continue
+            side = request.side
+            opposite = book.taker_price(side)
+            if opposite is not None and order.is_reached_by(opposite):
+                amount = book.taker_amount(side, order.remaining())
+                if amount > ZERO:
+                    book.take(side, amount)
+                    self._fill_resting(order, amount, time_ns)
+            else:
+                order.see_queue(book.displayed(side, request.price))
+
+    def _match_trade(self, instrument: InstrumentIndex, trade: PublicTrade, time_ns: int) -> None:
+        available = trade.amount
+        for order in list(self._resting.values()):
+            request = order.request
+            # A seller's trade fills bids, a buyer's fills asks.
+            if request.key.instrument != instrument or request.side is trade.side:
+                continue
+            if trade.price != request.price:
+                if order.is_reached_by(trade.price):
+                    self._fill_resting(order, order.remaining(), time_ns)
+                continue
+            available = order.pass_queue(available)
+            amount = min(available, order.remaining())
+            if amount > ZERO:
+                available -= amount
+                self._fill_resting(order, amount, time_ns)
+
+    def _open(self, request: OrderRequestOpen, time_ns: int) -> None:
+        definition = self._index.instruments[request.key.instrument]
+        problem = spec_problem(definition.definition, request)
+        if not problem and request.key.cid in self._resting:
+            problem = f"client order id {request.key.cid} is in use"
+        if problem:
+            self._refuse(request, OrderErrorKind.ORDER_REJECTED, definition.name, problem, time_ns)
+            return
+        book = self._books.get(request.key.instrument) or empty_book()
+        price = book.taker_price(request.side)
+        crosses = price is not None and (
+            request.kind is OrderKind.MARKET
+            or (price <= request.price if request.side is Side.BUY else price >= request.price)
+        )
+        amount = book.taker_amount(request.side, request.quantity) if crosses else ZERO
+        if request.kind is OrderKind.MARKET and amount <= ZERO:
+            self._refuse(request, OrderErrorKind.ORDER_REJECTED, definition.name, "nothing is offered", time_ns)
+            return
+        if request.time_in_force is TimeInForce.GOOD_UNTIL_CANCELLED_POST_ONLY and crosses:
+            self._refuse(request, OrderErrorKind.ORDER_REJECTED, definition.name, "post-only would take", time_ns)
+            return
+        if request.time_in_force is TimeInForce.FILL_OR_KILL and amount < request.quantity:
+            self._refuse(request, OrderErrorKind.ORDER_REJECTED, definition.name, "cannot be filled whole", time_ns)
+            return
+        reserve_price = price if request.kind is OrderKind.MARKET and price is not None else request.price
+        quantity = amount if request.kind is OrderKind.MARKET else request.quantity
+        order = RestingOrder(request, OrderId(str(self._orders)), reserve_price, quantity)
+        if not self._reserve(order, time_ns):
+            return
+        self._orders += 1
+        self._resting[request.key.cid] = order
+        if crosses and price is not None and amount > ZERO:
+            book.take(request.side, amount)
+            self._fill(order, price, amount, Liquidity.TAKER, time_ns)
+        if order.remaining() <= ZERO and amount >= request.quantity:
+            return
+        if request.kind is OrderKind.MARKET or request.time_in_force is TimeInForce.IMMEDIATE_OR_CANCEL:
+            self._drop(order)
+            self._tell_order(request, Cancelled(order.id, time_ns), time_ns)
+            self._tell_reserved(order, time_ns)
+            return
+        order.see_queue(book.displayed(request.side, request.price))
+        if order.filled <= ZERO:
+            self._tell_order(request, Open(order.id, time_ns, ZERO), time_ns)
+            self._tell_reserved(order, time_ns)
+
+    def _reserve(self, order: RestingOrder, time_ns: int) -> bool:
+        request = order.request
+        asset = self._paid_asset(order)
+        required = order.required(self._fee_reserved)
+        free = self._ledger.entry(asset).free
+        if self._ledger.reserve(asset, required):
+            return True
+        name = self._index.assets[asset].asset.name_internal
+        message = f"Available Balance: {free}, Required Balance inc. fees: {required}"
+        self._refuse(request, OrderErrorKind.BALANCE_INSUFFICIENT, name, message, time_ns)
+        return False
+
+    def _paid_asset(self, order: RestingOrder) -> AssetIndex:
+        definition = self._index.instruments[order.request.key.instrument]
+        return definition.quote if order.request.side is Side.BUY else definition.base
+
+    def _drop(self, order: RestingOrder) -> None:
+        self._resting.pop(order.request.key.cid, None)
+        self._ledger.release(self._paid_asset(order), order.required(self._fee_reserved))
+
+    def _cancel(self, request: OrderRequestCancel, time_ns: int) -> None:
+        order = self._resting.get(request.key.cid)
+        if order is None:
+            error = OrderError(OrderErrorKind.ORDER_UNKNOWN, request.key.cid, "no open order has this client order id")
+            self._tell(CancelAnswered(request.key, None, None, error), time_ns)
+            return
+        self._drop(order)
+        self._tell(CancelAnswered(order.request.key, order.id, time_ns, None), time_ns)
+        self._tell_reserved(order, time_ns)
+
+    def _fill_resting(self, order: RestingOrder, amount: Decimal, time_ns: int) -> None:
+        self._fill(order, order.request.price, amount, Liquidity.MAKER, time_ns)
+
+    def _fill(
+        self, order: RestingOrder, price: Decimal, amount: Decimal, liquidity: Liquidity, time_ns: int
+    ) -> None:
+        request = order.request
+        definition = self._index.instruments[request.key.instrument]
+        value = price * amount
+        fees = value * (self._fee_maker if liquidity is Liquidity.MAKER else self._fee_taker)
+        reserved_before = order.required(self._fee_reserved)
+        order.filled += amount
+        reserved = reserved_before - order.required(self._fee_reserved)
+        if request.side is Side.BUY:
+            self._ledger.spend_reserved(definition.quote, reserved, value + fees)
+            self._ledger.credit(definition.base, amount)
+            debited, credited = definition.quote, definition.base
+        else:
+            self._ledger.spend_reserved(definition.base, reserved, amount)
+            self._ledger.credit(definition.quote, value - fees)
+            debited, credited = definition.base, definition.quote
+        state: OrderState
+        if order.filled >= request.quantity:
+            self._resting.pop(request.key.cid, None)
+            state = FULLY_FILLED
+        else:
+            state = Open(order.id, time_ns, order.filled)
+        trade_id = TradeId(str(self._trades))
+        self._trades += 1
+        self._tell_order(request, state, time_ns)
+        self._tell(BalanceReceived(self._ledger.balance(debited, time_ns)), time_ns)
+        self._tell(BalanceReceived(self._ledger.balance(credited, time_ns)), time_ns)
+        self._tell(
+            TradeReceived(
+                Trade(
+                    trade_id,
+                    order.id,
+                    request.key.cid,
+                    request.key.instrument,
+                    request.key.strategy,
+                    time_ns,
+                    request.side,
+                    price,
+                    amount,
+                    fees,
+                    None,
+                    liquidity,
+                )
+            ),
+            time_ns,
+        )
+
+    def _refuse(
+        self, request: OrderRequestOpen, kind: OrderErrorKind, subject: str, message: str, time_ns: int
+    ) -> None:
+        self._tell_order(request, OpenFailed(OrderError(kind, subject, message)), time_ns)
+
+    def _tell_order(self, request: OrderRequestOpen, state: OrderState, time_ns: int) -> None:
+        self._tell(OrderReceived(order_from_request(request).with_state(state)), time_ns)
+
+    def _tell_reserved(self, order: RestingOrder, time_ns: int) -> None:
+        self._tell(BalanceReceived(self._ledger.balance(self._paid_asset(order), time_ns)), time_ns)
+
+    def _tell(self, data: AccountData, time_ns: int) -> None:
+        self._ordinal += 1
+        event = AccountEvent(self.setup.exchange, self._sequence, self._ordinal, data)
+        self._deliveries.append(Delivery(time_ns + self._answer_ns, event))

@@ -1,0 +1,1 @@
+"""Ready-made strategies to start from: ordinary Python over the compiled core."""
