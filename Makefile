@@ -21,7 +21,7 @@ up: compile ## start NATS and the four services (DETACH=1: in the background); C
 down: $(INSTALLED) ## stop what `make up DETACH=1` started
 	@$(BIN)/python -m services.up --down
 
-test: compile ## run all tests: compiled, then the pure ones again interpreted
+test: compile ## run the tests: the pure ones interpreted, then all with the core compiled
 	@$(BIN)/python tools/run_tests.py
 
 check: $(INSTALLED) ## lint, format, types, import contracts, freshness of generated code

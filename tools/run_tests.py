@@ -1,15 +1,14 @@
-"""Run the whole test suite the way `make test` does: everything once, then what is pure again on the other core.
+"""Run the whole test suite the way `make test` does: the pure tests interpreted, then everything compiled.
 
-First with the core that this machine runs, compiled where it can be compiled; then, if that was the compiled one,
-the tests without processes and networks once more interpreted, where assertions of types and `Final` differ.
-Arguments go to pytest in both passes. The second pass runs also when the first has failed; the exit status is the
-first that is not 0.
+Where the core is compiled the tests without processes and networks run interpreted first: there nothing but mypy
+guards types and `Final`, and a difference between the two builds is a bug. Where nothing can be compiled everything
+runs once, interpreted. Arguments go to pytest in both passes. The second pass runs also when the first has failed; the
+exit status is the first that is not 0, and pytest's closing line comes last.
 """
 
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,12 +17,15 @@ ALL = (*PURE, "golden", "simulation", "integration", "e2e")
 
 
 def main() -> int:
-    """Run both passes; return the first exit status that is not 0."""
-    compiled = _is_compiled()
-    statuses = [_run("compiled" if compiled else "interpreted (nothing is compiled on this machine)", ALL, compiled)]
-    if compiled:
-        statuses.append(_run("interpreted", PURE, expect_compiled=False))
-    return next((status for status in statuses if status), 0)
+    """Run the passes; return the first exit status that is not 0."""
+    if not _is_compiled():
+        print("== nothing is compiled on this machine: all tests run once, interpreted", flush=True)
+        return _run(ALL, is_compiled=False)
+    interpreted = _run(PURE, is_compiled=False)
+    compiled = _run(ALL, is_compiled=True)
+    if interpreted:
+        print(f"== the interpreted pass before this one failed, exit status {interpreted}", flush=True)
+    return interpreted or compiled
 
 
 def _is_compiled() -> bool:
@@ -38,19 +40,17 @@ def _is_compiled() -> bool:
     return asked.stdout.strip() == "1"
 
 
-def _run(name: str, folders: tuple[str, ...], expect_compiled: bool) -> int:
-    """Run pytest over the folders that exist, and say how long it took."""
+def _run(folders: tuple[str, ...], is_compiled: bool) -> int:
+    """Run pytest over the folders that exist, with the core given; return its exit status."""
     paths = [f"tests/{folder}" for folder in folders if (ROOT / "tests" / folder).is_dir()]
-    print(f"== tests, core {name}: {' '.join(paths)}", flush=True)
-    environment = dict(os.environ, TRADEBUS_EXPECT_COMPILED=str(int(expect_compiled)))
-    if not expect_compiled:
-        environment["TRADEBUS_CORE"] = "interpreted"
-    start = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *paths, *sys.argv[1:]], cwd=ROOT, env=environment, check=False
+    print(f"== core {'compiled' if is_compiled else 'interpreted'}: {' '.join(paths)}", flush=True)
+    environment = dict(
+        os.environ,
+        TRADEBUS_EXPECT_COMPILED=str(int(is_compiled)),
+        TRADEBUS_CORE="compiled" if is_compiled else "interpreted",
     )
-    print(f"== core {name}: exit status {done.returncode} after {time.monotonic() - start:.0f} s", flush=True)
-    return done.returncode
+    command = [sys.executable, "-m", "pytest", *paths, *sys.argv[1:]]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
