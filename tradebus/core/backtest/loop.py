@@ -8,6 +8,8 @@ order given), then timers, then the feed.
 from collections.abc import Callable
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountEvent, EngineStarted, FeedEnded, TimerFired, TradingStateUpdate
@@ -19,6 +21,7 @@ from tradebus.core.simulation.exchange import SimulatedExchange
 STEPS_WITHOUT_TIME_MAX: Final = 100_000
 
 
+@mypyc_attr(native_class=False)
 class VirtualTimeStuck(RuntimeError):
     """Events kept causing events without time passing: a strategy that answers each answer, with no latency."""
 

@@ -29,11 +29,13 @@ from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision
 
 
+@mypyc_attr(native_class=False)
 class InvalidEvent(ValueError):
     """An event that cannot belong to this engine; nothing was changed."""
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
+@mypyc_attr(native_class=False)
 class InvalidDecision(TypeError):
     """An answer of user code that is not a decision at all."""
 

@@ -52,6 +52,7 @@ from tradebus.core.strategy.interface import Decision, Strategy
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
+@mypyc_attr(native_class=False)
 class DecisionChangedState(RuntimeError):
     """A decision mutated the state, which only data may; found in debug mode by the state hash."""
 

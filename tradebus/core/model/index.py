@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import ClassVar, Final, final
 
+from mypy_extensions import mypyc_attr
+
 from tradebus.core.model.asset import Asset, ExchangeAsset
 from tradebus.core.model.identifiers import (
     AssetIndex,
@@ -21,21 +23,22 @@ from tradebus.core.model.number import ZERO
 from tradebus.core.model.record import Record
 
 
+@mypyc_attr(native_class=False)
 class IndexError_(LookupError):
     """Base of failed look-ups in the index; the message begins with the kind, as the reference prints it."""
 
 
-@final
+@mypyc_attr(native_class=False)
 class ExchangeIndexError(IndexError_):
     """An exchange that is not in the index."""
 
 
-@final
+@mypyc_attr(native_class=False)
 class AssetIndexError(IndexError_):
     """An asset that is not in the index."""
 
 
-@final
+@mypyc_attr(native_class=False)
 class InstrumentIndexError(IndexError_):
     """An instrument that is not in the index."""
 

@@ -19,6 +19,8 @@ from decimal import (
 )
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 PRECISION: Final = 29
 ZERO: Final = Decimal(0)
 ONE: Final = Decimal(1)
@@ -39,6 +41,7 @@ ENGINE_CONTEXT: Final = Context(
 )
 
 
+@mypyc_attr(native_class=False)
 class NumberError(ValueError):
     """A text or value that is not an acceptable number; the message says what was found."""
 

@@ -16,6 +16,8 @@ the book in every state, a refused cancel of an unacknowledged order keeps the o
 from enum import Enum
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from tradebus.core.model.order import (
     OPEN_IN_FLIGHT,
     CancelInFlight,
@@ -65,6 +67,7 @@ class Move(Enum):
     RESTORE = 6  # the cancel failed: back to what stands under it
 
 
+@mypyc_attr(native_class=False)
 class InvalidTransition(ValueError):
     """A cause that the order's state does not allow; nothing was changed."""
 

@@ -6,6 +6,8 @@ Source: barter 0.12.5 ``engine/audit/state_replica.rs``, whose replica ignores o
 from collections.abc import Callable
 from typing import final
 
+from mypy_extensions import mypyc_attr
+
 from tradebus.core.engine.apply import apply_event, apply_output
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
 from tradebus.core.engine.audit.tick import AuditTick
@@ -18,6 +20,7 @@ from tradebus.core.model.number import enter_engine_context
 StrategyDataFactory = Callable[[StrategySetup, IndexedInstruments], StrategyData | None]
 
 
+@mypyc_attr(native_class=False)
 class OutOfSequence(ValueError):
     """A tick that does not follow the replica's last one; carries both sequences."""
 
@@ -27,6 +30,7 @@ class OutOfSequence(ValueError):
         self.found = found
 
 
+@mypyc_attr(native_class=False)
 class NotStarted(ValueError):
     """A tick before the record that starts the engine."""
 
