@@ -72,26 +72,24 @@ class Tree:
         """Set one value by its path, making tables on the way. Returns the problem if the path leads nowhere."""
         assert path, "a value needs a place"
         node: Any = self.values
-        for depth, part in enumerate(path):
-            here = path[: depth + 1]
-            last = depth == len(path) - 1
-            if isinstance(node, list):
-                if not (isinstance(part, str) and part.isdigit() and int(part) < len(node)):
-                    return Finding(here, f"a position below {len(node)}, as in 0", str(part)).at(where)
-                path = (*path[:depth], int(part), *path[depth + 1 :])
-                here = path[: depth + 1]
-                if last:
-                    node[int(part)] = value
-                else:
-                    node = node[int(part)]
-            elif last:
-                node[part] = value
-            else:
-                if not isinstance(node.get(part), dict | list):
-                    node[part] = {}
-                    self.sources.forget(here)
-                node = node[part]
-        self.sources.remember(path, value, where)
+        here: KeyPath = ()
+        for part in path[:-1]:
+            step = _step(node, part)
+            if step is None:
+                return _astray(node, (*here, part), where)
+            here = (*here, step)
+            if isinstance(node, dict) and not isinstance(node.get(step), dict | list):
+                node[step] = {}
+                self.sources.forget(here)
+            node = node[step]
+        step = _step(node, path[-1])
+        if step is None:
+            return _astray(node, (*here, path[-1]), where)
+        if isinstance(node, dict):
+            self._merge_table(node, {str(step): value}, here, where)
+        else:
+            node[step] = value
+            self.sources.remember((*here, step), value, where)
         return None
 
     def _merge_table(self, node: dict[str, Any], layer: dict[str, Any], path: KeyPath, where: str) -> None:
@@ -105,3 +103,19 @@ class Tree:
                 continue
             node[key] = deepcopy(value)
             self.sources.remember(here, value, where)
+
+
+def _step(node: object, part: str | int) -> str | int | None:
+    """Return the key or position that `part` names in `node`, or None when it names nothing there."""
+    match node:
+        case dict():
+            return str(part)
+        case list() if str(part).isdecimal() and int(part) < len(node):
+            return int(part)
+        case _:
+            return None
+
+
+def _astray(node: object, path: KeyPath, where: str) -> Problem:
+    expected = f"a position from 0 to {len(node) - 1}" if isinstance(node, list) and node else "a table above it"
+    return Finding(path, expected, str(path[-1])).at(where)

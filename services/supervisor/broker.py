@@ -1,0 +1,64 @@
+"""The embedded NATS server under the supervisor: started first, stopped last, started again when it dies."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final, final
+
+from tradebus.bus.server import EmbeddedServer, ServerSettings
+from tradebus.config import Settings
+
+_LAUNCHER: Final = Path(__file__).with_name("launch.py")
+
+
+@final
+class Broker:
+    """The server at the address that the settings name; port 0 takes a free one.
+
+    `start` and `stop` block for some tens of milliseconds. They are called from the main thread on purpose: the
+    kernel ends the server when the *thread* that started it is gone.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        store_dir = settings.nats.store_dir
+        assert store_dir is not None, "settled"
+        self._server: Final = EmbeddedServer(
+            ServerSettings(
+                folder=store_dir,
+                port=settings.nats.address.port,
+                sync_always=settings.nats.sync_always,
+                command_prefix=(sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())),
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        """Where clients connect; known once started."""
+        return self._server.url
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id."""
+        return self._server.pid
+
+    @property
+    def log_file(self) -> Path:
+        """Where the server logs."""
+        return self._server.log_file
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server's process lives."""
+        return self._server.pid is not None and self._server.poll() is None
+
+    def start(self) -> None:
+        """Start the server. Raises tradebus.bus.server.ServerError."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop the server, by force if it does not."""
+        self._server.stop()
+
+    def kill(self) -> None:
+        """Kill the server as a crash would."""
+        self._server.kill()

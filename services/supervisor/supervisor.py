@@ -1,0 +1,322 @@
+"""Run a whole Tradebus system on this machine: NATS and the four services as child processes."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Self, final
+
+from services.runtime.ports import CannotListen, check_free
+from services.supervisor import effective
+from services.supervisor.broker import Broker
+from services.supervisor.catalogue import SERVICES, Program
+from services.supervisor.keeper import Keeper
+from services.supervisor.lock import Holder, RunLock
+from services.supervisor.logfiles import rotate
+from services.supervisor.probe import Answer, Probe
+from services.supervisor.progress import Progress, Silent
+from services.supervisor.restarts import Crashes, RestartPolicy
+from services.supervisor.summary import Summary
+from tradebus.bus.server import ServerError
+from tradebus.config import Settings
+
+Prepare = Callable[[Settings], Awaitable[str]]
+"""Makes streams and buckets on a running broker; returns what to tell about them."""
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_POLL_S: Final = 0.05
+_WATCH_S: Final = 1.0
+_STOP_GRACE_S: Final = 3.0
+_CATCH_UP_S: Final = 3.0
+
+
+class SupervisorError(Exception):
+    """The system could not be started or kept running; the text is for a person."""
+
+
+class NotReady(SupervisorError):
+    """Not everything became ready in time."""
+
+
+@final
+class Supervisor:
+    """One system: `start`, `wait_ready`, then `wait` or whatever a test does to it, and `stop` in any case.
+
+    All data (streams, logs, effective configuration) go to `data_dir`, by default the configured one. With
+    `any_ports` API and NATS listen on free ports instead of the configured ones. `environment` is added to the
+    children's. To be used from one event loop in the main thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        data_dir: Path | None = None,
+        any_ports: bool = False,
+        environment: Mapping[str, str] | None = None,
+        programs: Sequence[Program] = SERVICES,
+        prepare: Prepare | None = None,
+        progress: Progress | None = None,
+        policy: RestartPolicy | None = None,
+    ) -> None:
+        self.data_dir: Final = (data_dir or settings.runtime.data_dir).resolve()
+        self.settings = effective.settle(settings, self.data_dir, any_ports=any_ports)
+        """What the children run with; the broker's port is known after `start`."""
+        self._environment: Final = dict(environment or {})
+        self._programs: Final = tuple(programs)
+        self._prepare: Final = prepare
+        self._progress: Final = progress or Silent()
+        self._policy: Final = policy or RestartPolicy()
+        self._lock: Final = RunLock(self.data_dir)
+        self._broker: Broker | None = None
+        self._keepers: dict[str, Keeper] = {}
+        self._probe: Probe | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._failed: asyncio.Future[str] | None = None
+        self._started_s = 0.0
+        self._summary: Summary | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start, wait until all is ready; whatever fails on the way is stopped again."""
+        try:
+            await self.start()
+            await self.wait_ready()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # ------------------------------------------------------------------------------ what runs where
+
+    @property
+    def api_url(self) -> str:
+        """The REST API's address, as `http://127.0.0.1:8000`."""
+        return self.settings.api.listen.url
+
+    @property
+    def nats_url(self) -> str:
+        """The broker's address."""
+        return self.settings.nats.url
+
+    def http_url(self, name: str) -> str:
+        """Return the address of a service's internal server (health, metrics, status)."""
+        url: str = getattr(self.settings.runtime.http, name).url
+        return url
+
+    def log_file(self, name: str) -> Path:
+        """Return where a service's output goes."""
+        return self.data_dir / "logs" / f"{name}.log"
+
+    def pid(self, name: str) -> int | None:
+        """Return a service's process id, None while it does not run; `nats` is the broker."""
+        if name == "nats":
+            return None if self._broker is None or not self._broker.is_running else self._broker.pid
+        return self._keepers[name].pid
+
+    # ------------------------------------------------------------------------------ start
+
+    async def start(self) -> None:
+        """Start everything, the services in parallel; return when they run, not yet when they are ready.
+
+        Raises AlreadyRunning, SupervisorError (a port in use: every one is named) before anything was started.
+        """
+        self._lock.acquire(Holder(os.getpid(), self.settings.mode.value, self.api_url, time.time_ns()))
+        complaints: list[CannotListen] = check_free(effective.listening(self.settings))
+        if complaints:
+            self._lock.release()
+            raise SupervisorError("\n".join(str(complaint) for complaint in complaints))
+        loop = asyncio.get_running_loop()
+        self._failed = loop.create_future()
+        self._started_s = loop.time()
+        self._probe = Probe()
+        if self.settings.nats.embedded:
+            self._start_broker()
+        prepared = "" if self._prepare is None else await self._prepare(self.settings)
+        self._progress.tell("nats", "up", " ".join(part for part in (self.nats_url, prepared) if part))
+        config_file = self.data_dir / "run" / "tradebus.toml"
+        effective.write(self.settings, config_file)
+        environment = effective.environment(self.settings, config_file, self._environment)
+        for program in self._programs:
+            log_file = self.log_file(program.name)
+            rotate(log_file, bytes_max=0)
+            keeper = Keeper(program, environment, _ROOT, log_file, self._policy, self._progress, self._fail)
+            self._keepers[program.name] = keeper
+        await asyncio.gather(*(keeper.start() for keeper in self._keepers.values()))
+        self._watch = asyncio.create_task(self._watch_over(), name="watch")
+
+    async def wait_ready(self, timeout_s: float = 60.0, names: Sequence[str] | None = None) -> None:
+        """Return when the services are ready, all of them or those named. Raises NotReady saying who is not, and why.
+
+        Raises SupervisorError at once when one of them has been given up.
+        """
+        assert self._probe is not None, "started"
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        waiting = {name: self.http_url(name) for name in names or self._keepers}
+        said: dict[str, Answer] = {}
+        while waiting:
+            self._raise_if_failed()
+            for name, url in list(waiting.items()):
+                said[name] = await self._probe.ready(url)
+                if said[name].ready:
+                    del waiting[name]
+                    self._progress.tell(name, "ready", f"{loop.time() - self._started_s:.1f} s")
+            if waiting and loop.time() >= deadline:
+                reasons = "; ".join(f"{name} {said[name].words}" for name in waiting)
+                raise NotReady(f"not ready after {timeout_s:g} s: {reasons}")
+            await asyncio.sleep(_POLL_S if waiting else 0)
+
+    async def wait(self) -> None:
+        """Return never; raise SupervisorError when the system cannot be kept running."""
+        assert self._failed is not None, "started"
+        raise SupervisorError(await asyncio.shield(self._failed))
+
+    # ------------------------------------------------------------------------------ while it runs
+
+    async def status(self, name: str) -> dict[str, Any] | None:
+        """Return a service's `/status`, None when it does not answer."""
+        assert self._probe is not None, "started"
+        return await self._probe.status(self.http_url(name))
+
+    async def kill(self, name: str, which: signal.Signals = signal.SIGKILL) -> None:
+        """End a service without warning (or the broker: `nats`) and keep it down until `restart`."""
+        if name == "nats":
+            assert self._broker is not None, "embedded"
+            await self._end_watch()
+            self._broker.kill()
+        else:
+            await self._keepers[name].kill(which)
+
+    async def restart(self, name: str) -> None:
+        """Start a service again: after `kill` as it is, otherwise after an ordered stop. See `wait_ready`."""
+        if name == "nats":
+            assert self._broker is not None, "embedded"
+            self._broker.stop()
+            self._broker.start()
+            self._watch = self._watch or asyncio.create_task(self._watch_over(), name="watch")
+        else:
+            await self._keepers[name].stop(self._stop_timeout_s)
+            await self._keepers[name].start()
+
+    # ------------------------------------------------------------------------------ stop
+
+    async def stop(self) -> Summary:
+        """Stop the services in order, the broker last, and return the summary. Safe to repeat and after a failure."""
+        if self._summary is not None:
+            return self._summary
+        clean = True
+        await self._end_watch()
+        for name in [program.name for program in self._programs if program.name != "audit"]:
+            clean &= await self._stop_one(name)
+        status = await self._audit_at_rest()
+        clean &= await self._stop_one("audit")
+        if self._broker is not None and self._broker.is_running:
+            self._broker.stop()
+            self._progress.tell("nats", "stopped")
+        if self._probe is not None:
+            await self._probe.close()
+        self._lock.release()
+        seconds = asyncio.get_running_loop().time() - self._started_s if self._started_s else 0.0
+        restarts = sum(keeper.restarts for keeper in self._keepers.values())
+        self._summary = Summary.of(self.settings.mode.value, seconds, status, restarts, clean=clean)
+        return self._summary
+
+    def kill_all(self) -> None:
+        """End everything at once, in no order; for when even stopping is to be interrupted."""
+        for keeper in self._keepers.values():
+            keeper.kill_now()
+        if self._broker is not None and self._broker.is_running:
+            self._broker.kill()
+
+    @property
+    def _stop_timeout_s(self) -> float:
+        return self.settings.runtime.stop_timeout_ms / 1000 + _STOP_GRACE_S
+
+    async def _stop_one(self, name: str) -> bool:
+        keeper = self._keepers.get(name)
+        if keeper is None or not keeper.is_wanted:
+            return True
+        stopped = await keeper.stop(self._stop_timeout_s)
+        if stopped:
+            self._progress.tell(name, "stopped")
+        return stopped
+
+    async def _audit_at_rest(self) -> dict[str, Any] | None:
+        """Return the audit service's status once its sequence has stopped moving; None when it does not answer."""
+        if self._keepers.get("audit") is None or self._keepers["audit"].pid is None:
+            return None
+        status = await self.status("audit")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CATCH_UP_S):
+                while status is not None:
+                    await asyncio.sleep(_POLL_S)
+                    later = await self.status("audit")
+                    if later is None or later.get("data") == status.get("data"):
+                        break
+                    status = later
+        return status
+
+    # ------------------------------------------------------------------------------ inside
+
+    def _start_broker(self) -> None:
+        self._broker = Broker(self.settings)
+        try:
+            self._broker.start()
+        except ServerError as error:
+            raise SupervisorError(str(error)) from error
+        self.settings = effective.with_nats_url(self.settings, self._broker.url)
+
+    def _fail(self, reason: str) -> None:
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_result(reason)
+
+    def _raise_if_failed(self) -> None:
+        if self._failed is not None and self._failed.done():
+            raise SupervisorError(self._failed.result())
+
+    async def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+
+    async def _watch_over(self) -> None:
+        """Start the broker again when it dies, say when a service's health changes, bound the logs."""
+        assert self._probe is not None, "started"
+        crashes = Crashes(self._policy)
+        told: dict[str, str] = {}
+        while True:
+            await self._revive_broker(crashes)
+            for name, keeper in self._keepers.items():
+                rotate(keeper.log_file)
+                if keeper.pid is None:
+                    continue
+                answer = await self._probe.ready(self.http_url(name))
+                before = told.get(name)
+                told[name] = answer.words
+                if before is None or before == answer.words:
+                    continue
+                (self._progress.tell if answer.ready else self._progress.warn)(name, answer.state, answer.words)
+            await asyncio.sleep(_WATCH_S)
+
+    async def _revive_broker(self, crashes: Crashes) -> None:
+        if self._broker is None or self._broker.is_running:
+            return
+        wait_s = crashes.add(asyncio.get_running_loop().time())
+        if wait_s is None:
+            self._fail(f"nats-server crashed too often; its log: {self._broker.log_file}")
+            return
+        self._progress.warn("nats", "crashed", f"again in {wait_s:g} s ({self._broker.log_file})")
+        await asyncio.sleep(wait_s)
+        try:
+            self._broker.start()
+        except ServerError as error:
+            self._progress.warn("nats", "failed", str(error))
+        else:
+            self._progress.tell("nats", "up", self.nats_url)
