@@ -194,7 +194,7 @@ class MemoryReader(ReaderBase):
 
     def resume(self) -> None:
         """Go on after a reconnection."""
-        if not self._is_over:
+        if not self.is_over:
             self._events.emit(ReaderResumed(self._stream, self._next_sequence, "reconnected"))
             self._wake.set()
 
@@ -207,11 +207,11 @@ class MemoryReader(ReaderBase):
 
     async def _run(self) -> None:
         try:
-            while not self._is_over:
+            while not self.is_over:
                 await self._wake.wait()
                 self._wake.clear()
-                while self._is_connected() and not self._is_over:
-                    message = self._kept.message(self._next_sequence)
+                while self._is_connected() and not self.is_over:
+                    message = self._kept.delivery(self._next_sequence)
                     if message is None:
                         self._check_position()
                         break

@@ -76,11 +76,15 @@ class MemoryStream:
         return self._last_sequence
 
     def message(self, sequence: int) -> JournalMessage | None:
-        """Return a message with ``pending`` as it is now, or None when it is not there."""
+        """Return a message, or None when it is not there."""
         index = sequence - self.first_sequence
-        if not 0 <= index < len(self._messages):
+        return self._messages[index] if 0 <= index < len(self._messages) else None
+
+    def delivery(self, sequence: int) -> JournalMessage | None:
+        """Return a message as a reader gets it, with what waits behind it, or None when it is not there."""
+        kept = self.message(sequence)
+        if kept is None:
             return None
-        kept = self._messages[index]
         return JournalMessage(
             kept.stream,
             kept.subject,

@@ -28,8 +28,8 @@ class JournalMessage:
     """A message as a stream keeps it; treat it as read-only.
 
     ``sequence`` counts from 1 without holes. ``time_ns`` is the server's clock at storing, for people only:
-    nothing that is decided may depend on it. ``pending`` is how many later messages were waiting when this one
-    was handed out, 0 when it was the newest.
+    nothing that is decided may depend on it. ``pending`` is how many later messages were waiting when a reader got this
+    one, 0 when it was the newest; it is 0 for a message asked for by itself.
     """
 
     stream: str

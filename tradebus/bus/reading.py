@@ -91,7 +91,8 @@ class ReaderBase(JournalReader):
         self._settled.set()
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether the reader was stopped or has failed."""
         return self._stopped or self._failure is not None
 
     def _note_progress(self) -> None:

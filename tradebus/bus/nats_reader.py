@@ -1,0 +1,96 @@
+"""A journal reader on JetStream."""
+
+from typing import Any, Final, final
+
+from tradebus.bus.errors import BusError, JournalPruned, JournalRewound
+from tradebus.bus.events import EventHub, ReaderResumed
+from tradebus.bus.message import JournalHandler, JournalMessage
+from tradebus.bus.nats_api import JetStreamApi
+from tradebus.bus.nats_feed import Delivery, PushFeed
+from tradebus.bus.nats_link import NatsLink
+from tradebus.bus.nats_wire import writer_headers
+from tradebus.bus.reading import ReaderBase
+
+
+@final
+class NatsReader(ReaderBase):
+    """Reads a stream, checking every sequence against the one before; make it with ``open_reader``."""
+
+    def __init__(
+        self,
+        link: NatsLink,
+        stream: str,
+        start_sequence: int,
+        end_sequence: int,
+        handler: JournalHandler,
+        events: EventHub,
+    ) -> None:
+        super().__init__(stream, start_sequence, end_sequence, handler, events)
+        self._api: Final = JetStreamApi(link)
+        self._feed: Final = PushFeed(
+            link, stream, start=self._position, take=self._take, gave_up=self._fail, resumed=self._report_resumed
+        )
+
+    async def begin(self) -> None:
+        """Start reading."""
+        await self._feed.begin()
+
+    def reconnected(self) -> None:
+        """Go on after a reconnection; the server forgot the consumer, or will."""
+        if not self.is_over:
+            self._feed.restart("reconnected")
+
+    async def stop(self) -> None:
+        """Stop reading; a handler that is running is awaited first, unless it is the caller."""
+        self._note_stopped()
+        await self._feed.stop()
+
+    def _fail(self, error: BusError) -> None:
+        super()._fail(error)
+        self._feed.halt()
+
+    async def _position(self) -> dict[str, Any]:
+        await check_position(self._api, self._stream, self._next_sequence)
+        return {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next_sequence}
+
+    async def _take(self, delivery: Delivery) -> bool:
+        if self.is_over:
+            return True
+        if delivery.sequence != self._next_sequence:
+            return False
+        source = delivery.message
+        await self._hand_over(
+            JournalMessage(
+                self._stream,
+                source.subject,
+                delivery.sequence,
+                source.data,
+                writer_headers(source.headers),
+                delivery.time_ns,
+                delivery.pending,
+            )
+        )
+        return True
+
+    def _report_resumed(self, reason: str) -> None:
+        self._events.emit(ReaderResumed(self._stream, self._next_sequence, reason))
+
+
+async def open_reader(
+    link: NatsLink, stream: str, start_sequence: int, handler: JournalHandler, events: EventHub
+) -> NatsReader:
+    """Return a reader that has started. Raises JournalPruned, JournalRewound, NoJournal, BusUnavailable."""
+    end_sequence = await check_position(JetStreamApi(link), stream, start_sequence)
+    reader = NatsReader(link, stream, start_sequence, end_sequence, handler, events)
+    await reader.begin()
+    return reader
+
+
+async def check_position(api: JetStreamApi, stream: str, wanted: int) -> int:
+    """Check that a stream can be read from ``wanted`` on and return its last sequence."""
+    state = await api.stream_state(stream)
+    if wanted < state.first_sequence:
+        raise JournalPruned(stream, wanted, state.first_sequence)
+    if wanted > state.last_sequence + 1:
+        raise JournalRewound(stream, wanted, state.last_sequence)
+    return state.last_sequence
