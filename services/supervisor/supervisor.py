@@ -299,8 +299,11 @@ class Supervisor:
                     continue
                 answer = await self._probe.ready(self.http_url(name))
                 before = told.get(name)
+                if before is None and not answer.ready:
+                    # How it becomes ready for the first time is what `wait_ready` tells.
+                    continue
                 told[name] = answer.words
-                if before is None or before == answer.words:
+                if before in {None, answer.words}:
                     continue
                 (self._progress.tell if answer.ready else self._progress.warn)(name, answer.state, answer.words)
             await asyncio.sleep(_WATCH_S)
