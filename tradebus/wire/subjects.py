@@ -23,6 +23,9 @@ DLQ_STREAM: Final = "DLQ"
 LEASES: Final = "leases"
 """Bucket: who owns an exchange's feed or an account, and which engine leads."""
 
+REPLAY: Final = "replay"
+"""Stands for the exchange in the subject of a replay, which merges the recordings of all exchanges."""
+
 POSITIONS: Final = "positions"
 """Bucket: how far each reader of a journal has got, which is what the pruner may drop."""
 
@@ -68,6 +71,11 @@ def md_exchange(exchange: str) -> str:
 def md_all() -> str:
     """Return the subscription to all market data."""
     return "md.>"
+
+
+def md_replay() -> str:
+    """Return the subject of a replay's feed: ``md.replay.0``, one shard for everything, so that its order is one."""
+    return md(REPLAY, 0)
 
 
 def audit(engine: str) -> str:

@@ -33,7 +33,7 @@ class InstrumentFlow:
         price = start_price(instrument, params.start_prices)
         self._rng: Final = Random(f"{seed}/{definition.name_internal}/orders")  # noqa: S311 - a seeded simulation
         self._instrument: Final = instrument
-        self._seed: Final = seed
+        self._market_seed: Final = params.market_seed
         self._base: Final = definition.base.name_internal
         self._quote: Final = definition.quote.name_internal
         self._lag_ns: Final = params.lag_ns
@@ -98,8 +98,8 @@ class InstrumentFlow:
         seen_ns = time_ns - self._lag_ns
         if not self._cell_end_ns - STEP_NS <= seen_ns < self._cell_end_ns:
             start_ns = seen_ns // STEP_NS * STEP_NS
-            left = latent_ratio(self._seed, self._base, self._quote, start_ns)
-            right = latent_ratio(self._seed, self._base, self._quote, start_ns + STEP_NS)
+            left = latent_ratio(self._market_seed, self._base, self._quote, start_ns)
+            right = latent_ratio(self._market_seed, self._base, self._quote, start_ns + STEP_NS)
             self._cell_end_ns = start_ns + STEP_NS
             self._cell_offset = right.offset
             self._cell_slope = (right.offset - left.offset) / STEP_NS

@@ -52,6 +52,5 @@ class LoopedFlow:
         return out
 
     def resume_at(self, time_ns: int) -> None:
-        """Go on at ``time_ns`` and let what was due before never happen."""
-        if time_ns > self.next_ns:
-            self._start_ns, self._made = time_ns, 0
+        """Go on at ``time_ns``; the stretch goes on where it was."""
+        self._start_ns, self._made = time_ns, 0

@@ -85,9 +85,8 @@ class OrderFlow:
         return out
 
     def resume_at(self, time_ns: int) -> None:
-        """Go on at ``time_ns`` and let what was due before never happen, as after the machine slept."""
-        if time_ns > self.next_ns:
-            self._begin(time_ns)
+        """Go on at ``time_ns`` with fresh quotes and forget what was due, as after the machine slept."""
+        self._begin(time_ns)
 
     def _begin(self, time_ns: int) -> None:
         self._due.clear()

@@ -34,6 +34,8 @@ class FlowParams:
     """Trades and quotes together, in the long run; bursts exceed it."""
     start_prices: Mapping[str, Decimal] = field(default_factory=dict)
     """Price around which an instrument moves, by internal name of its base, in its quote."""
+    market_seed: int = 0
+    """Seed of the latent prices. Exchanges that quote one market have it in common, whatever their own seeds."""
     lag_ns: int = 0
     """How much later than the market this exchange sees the latent price: a follower's is above zero."""
     branching: float = 0.6
