@@ -15,8 +15,8 @@ export PYTHONUNBUFFERED = 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: compile ## start NATS and the four services (DETACH=1: in the background); Ctrl-C stops them in order
-	@$(BIN)/python -m services.up $(if $(DETACH),--detach)
+up: compile ## start NATS and the four services; Ctrl-C stops them (DETACH=1: in the background; MODE=paper)
+	@$(BIN)/python -m services.up
 
 down: $(INSTALLED) ## stop what `make up DETACH=1` started
 	@$(BIN)/python -m services.up --down
