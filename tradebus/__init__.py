@@ -4,6 +4,8 @@ from tradebus import _build
 
 _build.guard()
 
+from tradebus.backtesting import backtest  # noqa: E402 - the guard chooses which core is loaded, so it comes first
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "backtest"]

@@ -1,0 +1,1 @@
+"""Benchmarks: every speed that is claimed somewhere is measured here (`make bench`)."""

@@ -1,0 +1,1 @@
+"""The engine service: the single writer of the trading state."""

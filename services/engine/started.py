@@ -1,0 +1,64 @@
+"""Turn settings into the first record of a journal: everything that the initial state is built from."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from tradebus.config import Settings
+from tradebus.core.engine.event import AccountSetup, EngineStarted, SimulationSetup, StrategySetup
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.model.identifiers import ExchangeId, StrategyId
+from tradebus.core.model.index import IndexedInstruments
+
+NS_PER_MS = 1_000_000
+
+
+def engine_started(settings: Settings, run: str) -> EngineStarted:
+    """Return the start record of an engine with these settings."""
+    index = settings.indexed_instruments()
+    return EngineStarted(
+        settings.engine_id,
+        settings.mode.value,
+        run,
+        code_version(),
+        index,
+        tuple(
+            account_setup(settings, index, exchange) for exchange in index.exchanges if exchange in settings.execution
+        ),
+        tuple(strategy_setups(settings)),
+        TradingState.ENABLED if settings.engine.trading_at_start else TradingState.DISABLED,
+    )
+
+
+def account_setup(settings: Settings, index: IndexedInstruments, exchange: ExchangeId) -> AccountSetup:
+    """Return how the account on an exchange is set up; simulated accounts carry their whole simulation."""
+    execution = settings.execution[exchange]
+    simulation = None
+    if execution.connector == "simulated":
+        amounts = sorted(
+            (index.find_asset_index(exchange, name), amount) for name, amount in execution.balances.items()
+        )
+        simulation = SimulationSetup(
+            execution.latency_ms * NS_PER_MS,
+            execution.fee_fraction_maker,
+            execution.fee_fraction_taker,
+            tuple(amounts),
+        )
+    return AccountSetup(index.find_exchange_index(exchange), settings.account(exchange), simulation)
+
+
+def strategy_setups(settings: Settings) -> list[StrategySetup]:
+    """Return the setups of the configured strategies, in the order of the file; parameters become text."""
+    setups: list[StrategySetup] = []
+    for strategy in settings.engine.strategies:
+        params = {name: str(value) for name, value in strategy.params.items()}
+        if strategy.instruments is not None:
+            params["instruments"] = ",".join(strategy.instruments)
+        setups.append(StrategySetup(StrategyId(strategy.id), strategy.class_path, tuple(sorted(params.items()))))
+    return setups
+
+
+def code_version() -> str:
+    """Return which code runs, for the record."""
+    try:
+        return f"tradebus {version('tradebus')}"
+    except PackageNotFoundError:
+        return "tradebus (not installed)"

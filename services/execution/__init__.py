@@ -1,0 +1,1 @@
+"""The execution service: the owner of accounts, here of simulated ones."""

@@ -1,0 +1,97 @@
+"""Fold the audit journal into a simulated account: the same ticks always give the same account events.
+
+Paper: what falls due is new and goes into the account journal; what the journal already holds is recognised by its key
+and checked, not written again. Replay: the events stand in the ticks themselves, and the fold only compares.
+"""
+
+from collections import deque
+from typing import Final, final
+
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.event import AccountEvent, AccountSetup, OwnerChanged
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.simulation.exchange import SimulatedExchange
+
+
+class FoldDiffers(ValueError):
+    """The fold gives another event than the journal holds: one of them was made by other code or other ticks."""
+
+
+@final
+class PaperFold:
+    """One simulated account fed with ticks; ``take_new`` gives the events that nobody has journaled yet."""
+
+    def __init__(self, index: IndexedInstruments, setup: AccountSetup) -> None:
+        self.exchange: Final = SimulatedExchange(index, setup)
+        self._journaled: Final[deque[AccountEvent]] = deque()
+        self._new: list[AccountEvent] = []
+        self.recognised = 0
+
+    def expect(self, event: AccountEvent) -> None:
+        """Take note of an event that the account journal holds already, in the journal's order."""
+        self._journaled.append(event)
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Tell whether the journal still holds events that the fold has not come to."""
+        return bool(self._journaled)
+
+    def fold(self, tick: AuditTick) -> None:
+        """Take in the next tick; raises FoldDiffers when what falls due is not what the journal holds."""
+        exchange = self.exchange
+        exchange.fold(tick)
+        for event in exchange.pop_due(tick.time_ns):
+            if not self._journaled:
+                self._new.append(event)
+                continue
+            held = self._journaled.popleft()
+            if held != event:
+                raise FoldDiffers(f"account {exchange.setup.account}: the journal holds {held}, the fold gives {event}")
+            self.recognised += 1
+
+    def take_new(self) -> list[AccountEvent]:
+        """Return what fell due and is not journaled, in order, and forget it."""
+        new = self._new
+        self._new = []
+        return new
+
+
+@final
+class ReplayFold:
+    """Check a replay: the account events in its ticks must be the ones that the same fold gives."""
+
+    def __init__(self, index: IndexedInstruments, setup: AccountSetup) -> None:
+        self.exchange: Final = SimulatedExchange(index, setup)
+        self._due: Final[deque[AccountEvent]] = deque()
+        self.compared = 0
+        self.difference = ""
+
+    @property
+    def is_equal(self) -> bool:
+        """Tell whether every event so far was the expected one."""
+        return not self.difference
+
+    def fold(self, tick: AuditTick) -> None:
+        """Take in the next tick; the first difference is kept as text."""
+        event = tick.event
+        exchange = self.exchange
+        if isinstance(event, AccountEvent) and event.exchange == exchange.setup.exchange:
+            if not self._due:
+                exchange.advance(tick.time_ns)
+                self._due.extend(exchange.pop_due(tick.time_ns))
+            self._compare(tick, event)
+        exchange.fold(tick)
+
+    def finish(self) -> None:
+        """Check at the end of the feed that nothing is left that the ticks never told of."""
+        left = len(self._due) + (exchange_left := 0 if self.exchange.next_time_ns() is None else 1)
+        if left and not self.difference:
+            self.difference = f"{len(self._due)} events were never delivered, {exchange_left} still in transit"
+
+    def _compare(self, tick: AuditTick, event: AccountEvent) -> None:
+        if isinstance(event.data, OwnerChanged):
+            return
+        expected = self._due.popleft() if self._due else None
+        self.compared += 1
+        if expected != event and not self.difference:
+            self.difference = f"tick {tick.sequence}: the journal holds {event}, the fold gives {expected}"
