@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tradebus/v1/plain.proto\x12\x0btradebus.v1\"\xf8\x01\n\nPlainValue\x12\x0e\n\x04none\x18\x01 \x01(\x08H\x00\x12\x11\n\x07\x62oolean\x18\x02 \x01(\x08H\x00\x12\x11\n\x07integer\x18\x03 \x01(\tH\x00\x12\x11\n\x07\x64\x65\x63imal\x18\x04 \x01(\tH\x00\x12\x0e\n\x04text\x18\x05 \x01(\tH\x00\x12\x10\n\x06\x62inary\x18\x06 \x01(\x0cH\x00\x12&\n\x04list\x18\x07 \x01(\x0b\x32\x16.tradebus.v1.PlainListH\x00\x12\'\n\x05tuple\x18\x08 \x01(\x0b\x32\x16.tradebus.v1.PlainListH\x00\x12&\n\x04\x64ict\x18\t \x01(\x0b\x32\x16.tradebus.v1.PlainDictH\x00\x42\x06\n\x04kind\"3\n\tPlainList\x12&\n\x05items\x18\x01 \x03(\x0b\x32\x17.tradebus.v1.PlainValue\"5\n\tPlainDict\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.tradebus.v1.PlainEntry\"A\n\nPlainEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.tradebus.v1.PlainValueb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tradebus/v1/plain.proto\x12\x0btradebus.v1\"\xf8\x01\n\nPlainValue\x12\x0e\n\x04none\x18\x01 \x01(\x08H\x00\x12\x11\n\x07\x62oolean\x18\x02 \x01(\x08H\x00\x12\x11\n\x07integer\x18\x03 \x01(\tH\x00\x12\x11\n\x07\x64\x65\x63imal\x18\x04 \x01(\tH\x00\x12\x0e\n\x04text\x18\x05 \x01(\tH\x00\x12\x10\n\x06\x62inary\x18\x06 \x01(\x0cH\x00\x12&\n\x04list\x18\x07 \x01(\x0b\x32\x16.tradebus.v1.PlainListH\x00\x12\'\n\x05tuple\x18\x08 \x01(\x0b\x32\x16.tradebus.v1.PlainListH\x00\x12&\n\x04\x64ict\x18\t \x01(\x0b\x32\x16.tradebus.v1.PlainDictH\x00\x42\x06\n\x04kind\"3\n\tPlainList\x12&\n\x05items\x18\x01 \x03(\x0b\x32\x17.tradebus.v1.PlainValue\"B\n\tPlainDict\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\'\n\x06values\x18\x02 \x03(\x0b\x32\x17.tradebus.v1.PlainValueb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLAINLIST']._serialized_start=291
   _globals['_PLAINLIST']._serialized_end=342
   _globals['_PLAINDICT']._serialized_start=344
-  _globals['_PLAINDICT']._serialized_end=397
-  _globals['_PLAINENTRY']._serialized_start=399
-  _globals['_PLAINENTRY']._serialized_end=464
+  _globals['_PLAINDICT']._serialized_end=410
 # @@protoc_insertion_point(module_scope)

@@ -36,15 +36,9 @@ class PlainList(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[PlainValue, _Mapping]]] = ...) -> None: ...
 
 class PlainDict(_message.Message):
-    __slots__ = ("entries",)
-    ENTRIES_FIELD_NUMBER: _ClassVar[int]
-    entries: _containers.RepeatedCompositeFieldContainer[PlainEntry]
-    def __init__(self, entries: _Optional[_Iterable[_Union[PlainEntry, _Mapping]]] = ...) -> None: ...
-
-class PlainEntry(_message.Message):
-    __slots__ = ("key", "value")
-    KEY_FIELD_NUMBER: _ClassVar[int]
-    VALUE_FIELD_NUMBER: _ClassVar[int]
-    key: str
-    value: PlainValue
-    def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[PlainValue, _Mapping]] = ...) -> None: ...
+    __slots__ = ("keys", "values")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    values: _containers.RepeatedCompositeFieldContainer[PlainValue]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[_Union[PlainValue, _Mapping]]] = ...) -> None: ...

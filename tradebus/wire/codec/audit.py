@@ -1,0 +1,308 @@
+"""Ticks and the batches they are stored in: ``audit.proto``.
+
+A tick is written in three pieces, so that the event can be the bytes it was received in: sequence and time, event,
+outputs and errors. A batch is written from encoded ticks.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick
+from tradebus.core.engine.command import Command
+from tradebus.core.engine.event import (
+    AccountEvent,
+    AccountLinkChanged,
+    AccountReconnecting,
+    ClockAdvanced,
+    EngineStarted,
+    FeedEnded,
+    Shutdown,
+    TimerFired,
+    TradingStateUpdate,
+)
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+from tradebus.wire.codec.account import (
+    account_event_from_pb,
+    account_event_to_pb,
+    account_reconnecting_from_pb,
+    account_reconnecting_to_pb,
+)
+from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, bounds_of
+from tradebus.wire.codec.command import command_from_pb, command_to_pb
+from tradebus.wire.codec.engine import (
+    account_link_changed_from_pb,
+    account_link_changed_to_pb,
+    engine_error_from_pb,
+    engine_error_to_pb,
+    engine_started_from_pb,
+    engine_started_to_pb,
+    timer_fired_from_pb,
+    timer_fired_to_pb,
+    trading_state_update_from_pb,
+    trading_state_update_to_pb,
+)
+from tradebus.wire.codec.error import DecodeError, EncodeError, Inconsistent
+from tradebus.wire.codec.frame import frame, tag
+from tradebus.wire.codec.market import (
+    market_event_from_pb,
+    market_event_to_bytes,
+    market_gap_from_pb,
+    market_gap_to_pb,
+    market_item_to_bytes,
+    market_reconnecting_from_pb,
+)
+from tradebus.wire.codec.output import output_from_pb, output_to_pb
+from tradebus.wire.codec.parts import cannot_encode, children, named, nothing_set, parse, text
+from tradebus.wire.pb.v1 import audit_pb2 as pb
+
+CHAIN_BYTES: Final = 16
+
+_MARKET_TAG: Final = tag(pb.AuditTick.MARKET_FIELD_NUMBER)
+_RECONNECTING_TAG: Final = tag(pb.AuditTick.MARKET_RECONNECTING_FIELD_NUMBER)
+_TICKS_TAG: Final = tag(pb.AuditBatch.TICKS_FIELD_NUMBER)
+_CLOCK: Final = ClockAdvanced()
+_SHUTDOWN: Final = Shutdown()
+_FEED_ENDED: Final = FeedEnded()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditBatchHead:
+    """What a batch says of itself; the fields are those of the message.
+
+    ``previous_chain`` has 16 bytes; the hashes are hex and empty where they were not due.
+    """
+
+    engine_id: str
+    engine_epoch: int
+    first_sequence: int
+    last_sequence: int
+    previous_chain: bytes
+    index_fingerprint: str
+    hash_version: int
+    core_hash: str = ""
+    user_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditBatch:
+    """Ticks in order, without holes, from ``head.first_sequence`` to ``head.last_sequence``."""
+
+    head: AuditBatchHead
+    ticks: tuple[AuditTick, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFrames:
+    """A batch whose ticks are left as they were stored."""
+
+    head: AuditBatchHead
+    ticks: tuple[bytes, ...]
+
+
+def event_to_pb(event: EngineEvent, into: pb.AuditTick) -> None:
+    """Fill the event of a tick; raises EncodeError for one that the contract does not know."""
+    if isinstance(event, AccountEvent):
+        account_event_to_pb(event, into.account)
+    elif isinstance(event, MarketGap):
+        into.market_gap.SetInParent()
+        market_gap_to_pb(event, into.market_gap)
+    elif isinstance(event, AccountReconnecting):
+        into.account_reconnecting.SetInParent()
+        account_reconnecting_to_pb(event, into.account_reconnecting)
+    elif isinstance(event, AccountLinkChanged):
+        account_link_changed_to_pb(event, into.account_link)
+    elif isinstance(event, Command):
+        command_to_pb(event, into.command)
+    elif isinstance(event, TradingStateUpdate):
+        trading_state_update_to_pb(event, into.trading_state)
+    elif isinstance(event, ClockAdvanced):
+        into.clock.SetInParent()
+    elif isinstance(event, TimerFired):
+        timer_fired_to_pb(event, into.timer)
+    elif isinstance(event, Shutdown):
+        into.shutdown.SetInParent()
+    elif isinstance(event, FeedEnded):
+        into.feed_ended.SetInParent()
+    elif isinstance(event, EngineStarted):
+        engine_started_to_pb(event, into.started)
+    else:
+        raise EncodeError(f"expected an event of the engine, found {type(event).__name__}")
+
+
+def event_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> EngineEvent:
+    """Return the event of a tick; raises DecodeError."""
+    which = message.WhichOneof("event")
+    if which == "market":
+        return named(which, message.market, market_event_from_pb, bounds)
+    if which == "account":
+        return named(which, message.account, account_event_from_pb, bounds)
+    if which == "market_reconnecting":
+        return named(which, message.market_reconnecting, market_reconnecting_from_pb, bounds)
+    if which == "market_gap":
+        return named(which, message.market_gap, market_gap_from_pb, bounds)
+    if which == "account_reconnecting":
+        return named(which, message.account_reconnecting, account_reconnecting_from_pb, bounds)
+    if which == "account_link":
+        return named(which, message.account_link, account_link_changed_from_pb, bounds)
+    if which == "command":
+        return named(which, message.command, command_from_pb, bounds)
+    if which == "trading_state":
+        return named(which, message.trading_state, trading_state_update_from_pb, bounds)
+    if which == "clock":
+        return _CLOCK
+    if which == "timer":
+        return named(which, message.timer, timer_fired_from_pb, bounds)
+    if which == "shutdown":
+        return _SHUTDOWN
+    if which == "feed_ended":
+        return _FEED_ENDED
+    if which == "started":
+        return named(which, message.started, engine_started_from_pb, bounds)
+    raise nothing_set("event", message)
+
+
+def tick_to_bytes(tick: AuditTick, event_bytes: bytes | None = None) -> bytes:
+    """Return the bytes of a tick; raises EncodeError.
+
+    ``event_bytes`` are those in which a MarketEvent or MarketReconnecting was received (``MarketBatch.encoded``): they
+    are taken as they are. They are ignored for other events.
+    """
+    event = tick.event
+    message = pb.AuditTick()
+    try:
+        message.sequence = tick.sequence
+        message.time_ns = tick.time_ns
+        if isinstance(event, MarketEvent):
+            content = market_event_to_bytes(event) if event_bytes is None else event_bytes
+            encoded = message.SerializeToString() + frame(_MARKET_TAG, content)
+        elif isinstance(event, MarketReconnecting):
+            content = market_item_to_bytes(event) if event_bytes is None else event_bytes
+            encoded = message.SerializeToString() + frame(_RECONNECTING_TAG, content)
+        else:
+            event_to_pb(event, message)
+            encoded = message.SerializeToString()
+        return encoded + _decided_to_bytes(tick) if tick.outputs or tick.errors else encoded
+    except (TypeError, ValueError) as error:
+        raise cannot_encode(f"tick {tick.sequence}", error) from error
+
+
+def _decided_to_bytes(tick: AuditTick) -> bytes:
+    message = pb.AuditTick()
+    for output in tick.outputs:
+        output_to_pb(output, message.outputs.add())
+    for error in tick.errors:
+        engine_error_to_pb(error, message.errors.add())
+    return message.SerializeToString()
+
+
+def tick_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> AuditTick:
+    """Return the tick in a message; raises DecodeError."""
+    if message.WhichOneof("event") == "market":
+        # Nearly every tick; spelled out to save two calls.
+        event: EngineEvent
+        try:
+            event = market_event_from_pb(message.market, bounds)
+        except DecodeError as error:
+            error.prefix("market")
+            raise
+    else:
+        event = event_from_pb(message, bounds)
+        if isinstance(event, EngineStarted):
+            bounds = bounds_of(event.index)
+    outputs, errors = message.outputs, message.errors
+    return AuditTick(
+        message.sequence,
+        message.time_ns,
+        event,
+        children("outputs", outputs, output_from_pb, bounds) if outputs else NO_OUTPUTS,
+        children("errors", errors, engine_error_from_pb, bounds) if errors else NO_ERRORS,
+    )
+
+
+def tick_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> AuditTick:
+    """Return the tick in ``payload``; raises DecodeError."""
+    return tick_from_pb(parse(pb.AuditTick, payload), bounds)
+
+
+def tick_frame(encoded: bytes) -> bytes:
+    """Return an encoded tick as ``audit_batch_join`` takes it."""
+    return frame(_TICKS_TAG, encoded)
+
+
+def audit_batch_join(head: AuditBatchHead, frames: list[bytes]) -> bytes:
+    """Return the bytes of a batch with ticks that are encoded already (``tick_frame``); raises EncodeError."""
+    message = pb.AuditBatchFrames()
+    try:
+        message.engine_id = head.engine_id
+        message.engine_epoch = head.engine_epoch
+        message.first_sequence = head.first_sequence
+        message.last_sequence = head.last_sequence
+        message.previous_chain = head.previous_chain
+        message.index_fingerprint = head.index_fingerprint
+        message.hash_version = head.hash_version
+        message.core_hash = head.core_hash
+        message.user_hash = head.user_hash
+    except (TypeError, ValueError) as error:
+        raise cannot_encode("AuditBatch", error) from error
+    return message.SerializeToString() + b"".join(frames)
+
+
+def audit_batch_to_bytes(batch: AuditBatch) -> bytes:
+    """Return the bytes of a batch; raises EncodeError."""
+    return audit_batch_join(batch.head, [tick_frame(tick_to_bytes(tick)) for tick in batch.ticks])
+
+
+def audit_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> AuditBatch:
+    """Return the batch in ``payload``; raises DecodeError, also when its sequences are not those of its ticks.
+
+    Ticks after an EngineStarted are bounded by the index that it brings.
+    """
+    message = parse(pb.AuditBatch, payload)
+    head = _head_from_pb(message, len(message.ticks))
+    if message.ticks[0].WhichOneof("event") != "started":
+        bounds.check_fingerprint(head.index_fingerprint)
+    ticks: list[AuditTick] = []
+    expected = head.first_sequence
+    try:
+        for part in message.ticks:
+            tick = tick_from_pb(part, bounds)
+            if tick.sequence != expected:
+                raise Inconsistent(f"expected {expected}, found {tick.sequence}", "sequence")
+            if isinstance(tick.event, EngineStarted):
+                bounds = bounds_of(tick.event.index)
+                bounds.check_fingerprint(head.index_fingerprint)
+            ticks.append(tick)
+            expected += 1
+    except DecodeError as error:
+        error.prefix(f"ticks[{len(ticks)}]")
+        raise
+    return AuditBatch(head, tuple(ticks))
+
+
+def audit_frames_from_bytes(payload: bytes) -> AuditFrames:
+    """Return the batch in ``payload`` with its ticks still encoded; raises DecodeError."""
+    message = parse(pb.AuditBatchFrames, payload)
+    return AuditFrames(_head_from_pb(message, len(message.ticks)), tuple(message.ticks))
+
+
+def _head_from_pb(message: pb.AuditBatch | pb.AuditBatchFrames, count: int) -> AuditBatchHead:
+    head = AuditBatchHead(
+        text(message.engine_id, "engine_id"),
+        message.engine_epoch,
+        message.first_sequence,
+        message.last_sequence,
+        message.previous_chain,
+        text(message.index_fingerprint, "index_fingerprint"),
+        message.hash_version,
+        message.core_hash,
+        message.user_hash,
+    )
+    if len(head.previous_chain) != CHAIN_BYTES:
+        raise Inconsistent(f"expected {CHAIN_BYTES} bytes, found {len(head.previous_chain)}", "previous_chain")
+    if not count:
+        raise Inconsistent("expected at least one tick, found none", "ticks")
+    if head.last_sequence - head.first_sequence + 1 != count:
+        found = f"sequences {head.first_sequence} to {head.last_sequence}, {count} ticks"
+        raise Inconsistent(f"expected as many ticks as sequences, found {found}", "last_sequence")
+    return head
