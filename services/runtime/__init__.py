@@ -1,7 +1,7 @@
 """What the four services share: start to stop, signals, logs, health, metrics, heartbeats."""
 
 from services.runtime.health import Health, HealthReport
-from services.runtime.heartbeat import Beat, Heartbeats
+from services.runtime.heartbeat import Beat, Heartbeats, Position
 from services.runtime.lifecycle import State
 from services.runtime.metrics import Metrics
 from services.runtime.ports import CannotListen, Listening
@@ -19,6 +19,7 @@ __all__ = [
     "Json",
     "Listening",
     "Metrics",
+    "Position",
     "Runtime",
     "Service",
     "ServiceName",

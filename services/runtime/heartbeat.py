@@ -2,21 +2,31 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """How far a process has got in one stream or shard that it publishes; sequence 0 is "none yet"."""
+
+    subject: str
+    epoch: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
-    """One heartbeat. `sequences` holds the last number of everything numbered that the process publishes."""
+    """One heartbeat: who, in which state, how far in everything numbered that it publishes, and what it owns."""
 
     service: str
     instance: str
     mode: str
     state: str
     time_ns: int
-    sequences: Mapping[str, int]
+    positions: Sequence[Position]
+    leases: Sequence[str]
 
 
 @final

@@ -104,7 +104,7 @@ def _heartbeats(runtime: Runtime, service: Service, bus: Bus, encode_beat: BeatE
             runtime.metrics.heartbeats.inc()
 
     period_s = runtime.settings.runtime.heartbeat_ms / 1000
-    return Heartbeats(lambda time_ns: runtime.beat(service.sequences(), time_ns), send, period_s)
+    return Heartbeats(lambda time_ns: runtime.beat(service, time_ns), send, period_s)
 
 
 async def _outcome(runtime: Runtime, starting: asyncio.Task[None]) -> ExitCode:
@@ -153,6 +153,4 @@ async def _stop(runtime: Runtime, built: list[Service], server: InternalServer, 
 
 
 def _status(runtime: Runtime, built: list[Service]) -> Mapping[str, Json]:
-    if not built:
-        return runtime.status({}, {})
-    return runtime.status(built[0].status(), built[0].sequences())
+    return runtime.status(built[0] if built else None)

@@ -12,12 +12,13 @@ from typing import Any, Final, Literal, TypeAlias, final
 import structlog
 from structlog.stdlib import BoundLogger
 
+from services.runtime import nats
 from services.runtime.health import Health, HealthReport
-from services.runtime.heartbeat import Beat
+from services.runtime.heartbeat import Beat, Position
 from services.runtime.lifecycle import Lifecycle
 from services.runtime.link import BusLink
 from services.runtime.metrics import Metrics
-from services.runtime.service import Json
+from services.runtime.service import Json, Service
 from tradebus.bus import events
 from tradebus.bus.interface import Bus
 from tradebus.config import Settings
@@ -48,6 +49,10 @@ class Runtime:
         self.bus: Bus | None = None
         """The first bus connected; heartbeats go out on it."""
         self._health_changed(self.health.report())
+
+    async def connect_nats(self) -> Bus:
+        """Return a bus over the configured NATS server; see `connect`."""
+        return await self.connect(nats.connector(self.settings, self.service, self.instance))
 
     async def connect(self, connector: Callable[[events.Listener], Awaitable[Bus]]) -> Bus:
         """Return a connected bus, however long NATS takes to appear; health and log say that we wait.
@@ -92,13 +97,13 @@ class Runtime:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._closing.aclose()
 
-    def beat(self, sequences: Mapping[str, int], time_ns: int) -> Beat:
+    def beat(self, service: Service, time_ns: int) -> Beat:
         """Return the heartbeat of this moment."""
         mode, state = self.settings.mode.value, self.lifecycle.state.value
-        return Beat(self.service, self.instance, mode, state, time_ns, dict(sequences))
+        return Beat(self.service, self.instance, mode, state, time_ns, service.positions(), service.leases())
 
-    def status(self, data: Mapping[str, Json], sequences: Mapping[str, int]) -> Mapping[str, Json]:
-        """Return the body of `/status`: who and how this is, and the service's own `data`."""
+    def status(self, service: Service | None) -> Mapping[str, Json]:
+        """Return the body of `/status`: who and how this is, and the service's own data once it is built."""
         report = self.health.report()
         return {
             "service": self.service,
@@ -108,8 +113,9 @@ class Runtime:
             "reasons": dict(report.reasons),
             "pid": os.getpid(),
             "started_ns": self.started_ns,
-            "sequences": dict(sequences),
-            "data": data,
+            "positions": [] if service is None else [_position(each) for each in service.positions()],
+            "leases": [] if service is None else list(service.leases()),
+            "data": {} if service is None else service.status(),
         }
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
@@ -126,6 +132,10 @@ class Runtime:
             self.log.warning("not ready", state=report.state.value, reasons=report.reasons)
         else:
             self.log.info("state", state=report.state.value)
+
+
+def _position(position: Position) -> Json:
+    return {"subject": position.subject, "epoch": position.epoch, "sequence": position.sequence}
 
 
 def default_instance() -> str:

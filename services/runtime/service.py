@@ -1,8 +1,10 @@
 """What a service is to the runtime that runs it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
+
+from services.runtime.heartbeat import Position
 
 Json: TypeAlias = "bool | int | str | list[Json] | Mapping[str, Json] | None"
 """Data for `/status`: decimals as text, times as nanoseconds."""
@@ -23,6 +25,10 @@ class Service(ABC):
         """Return what `/status` shows beside the runtime's own fields."""
         return {}
 
-    def sequences(self) -> Mapping[str, int]:
-        """Return the last sequence of everything numbered that this service publishes, for its heartbeat."""
-        return {}
+    def positions(self) -> Sequence[Position]:
+        """Return how far this service is in everything numbered that it publishes; goes into every heartbeat."""
+        return ()
+
+    def leases(self) -> Sequence[str]:
+        """Return the keys of the leases that this process owns; goes into every heartbeat."""
+        return ()

@@ -66,6 +66,8 @@ def _mode(parts: Parts) -> Iterator[Finding]:
             "no such permission",
             "Live trading needs both switches.",
         )
+    if parts.mode is not None and parts.mode is not Mode.REPLAY and parts.runtime is not None and parts.runtime.run:
+        yield Finding(("runtime", "run"), "no run in other modes than `replay`", shown(parts.runtime.run))
     if parts.recording is None or parts.mode is None:
         return
     if parts.mode is Mode.REPLAY and not parts.recording:

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         return self.engine.id or self.mode.value
 
     @property
+    def journal_id(self) -> str:
+        """What the engine's subjects and streams are called: its id, in a replay followed by the run's name."""
+        return f"{self.engine_id}-{self.runtime.run}" if self.runtime.run else self.engine_id
+
+    @property
     def exchanges(self) -> list[ExchangeId]:
         """The exchanges that have instruments, in index order."""
         return self.indexed_instruments().exchanges
