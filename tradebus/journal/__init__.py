@@ -1,0 +1,1 @@
+"""Journals: sealing batches into a chain, appending them as the only writer, reading and verifying them."""

@@ -1,0 +1,132 @@
+"""Read a journal's batches and believe only what can be proven: checksum, chain, and numbers without holes."""
+
+from typing import Final, final
+
+from tradebus.bus.message import JournalMessage
+from tradebus.core.engine.event import EngineStarted
+from tradebus.wire.codec.account_journal import AccountBatch, account_batch_from_bytes
+from tradebus.wire.codec.audit import AuditBatch, audit_batch_from_bytes
+from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, bounds_of
+from tradebus.wire.codec.error import DecodeError
+from tradebus.wire.integrity import (
+    CHAIN_START,
+    IntegrityError,
+    verify_chain_hash,
+    verify_checksum,
+    verify_follows,
+)
+
+
+class JournalDamaged(Exception):
+    """A batch that is not what was written, or does not follow the one before; the message says where and why."""
+
+    def __init__(self, stream: str, sequence: int, reason: str) -> None:
+        super().__init__(f"{stream}, message {sequence}: {reason}")
+        self.stream: Final = stream
+        self.sequence: Final = sequence
+        self.reason: Final = reason
+
+
+@final
+class _Chain:
+    """Follows the chain of one stream."""
+
+    def __init__(self, chain: str, position: int) -> None:
+        self.chain = chain
+        self.position = position
+
+    def check(self, message: JournalMessage) -> str:
+        """Check bytes and place of a message, and return its own chain hash."""
+        if message.sequence != self.position + 1:
+            reason = f"expected message {self.position + 1}"
+            raise JournalDamaged(message.stream, message.sequence, reason)
+        try:
+            verify_checksum(message.payload, message.headers)
+            return verify_chain_hash(message.payload, message.headers)
+        except IntegrityError as error:
+            raise JournalDamaged(message.stream, message.sequence, str(error)) from error
+
+    def follow(self, message: JournalMessage, own: str, held: bytes) -> None:
+        """Check that a message follows the last one, and make it the last one."""
+        try:
+            verify_follows(self.chain, held.hex())
+        except IntegrityError as error:
+            raise JournalDamaged(message.stream, message.sequence, str(error)) from error
+        self.chain = own
+        self.position = message.sequence
+
+
+@final
+class AuditVerifier:
+    """Turns the messages of an audit stream, in order, into verified batches.
+
+    ``position`` and ``chain`` say after which message to begin, ``sequence`` the last tick seen.
+    """
+
+    def __init__(self, *, position: int = 0, chain: str = CHAIN_START, sequence: int = -1) -> None:
+        self._chain: Final = _Chain(chain, position)
+        self._bounds: IndexBounds = UNBOUNDED
+        self.sequence = sequence
+
+    @property
+    def position(self) -> int:
+        """Return the stream sequence of the last message."""
+        return self._chain.position
+
+    @property
+    def chain(self) -> str:
+        """Return the chain hash of the last message."""
+        return self._chain.chain
+
+    def accept(self, message: JournalMessage) -> AuditBatch:
+        """Return the batch in the next message; raises JournalDamaged, after which nothing has changed."""
+        own = self._chain.check(message)
+        try:
+            batch = audit_batch_from_bytes(message.payload, self._bounds)
+        except DecodeError as error:
+            raise JournalDamaged(message.stream, message.sequence, str(error)) from error
+        head = batch.head
+        if head.first_sequence != self.sequence + 1:
+            reason = f"expected ticks from {self.sequence + 1}, found {head.first_sequence}"
+            raise JournalDamaged(message.stream, message.sequence, reason)
+        self._chain.follow(message, own, head.previous_chain)
+        self.sequence = head.last_sequence
+        for tick in batch.ticks:
+            if isinstance(tick.event, EngineStarted):
+                self._bounds = bounds_of(tick.event.index)
+        return batch
+
+
+@final
+class AccountVerifier:
+    """Turns the messages of an account's journal, in order, into verified batches."""
+
+    def __init__(self, bounds: IndexBounds, *, position: int = 0, chain: str = CHAIN_START, entry: int = -1) -> None:
+        self._chain: Final = _Chain(chain, position)
+        self._bounds: Final = bounds
+        self.entry = entry
+
+    @property
+    def position(self) -> int:
+        """Return the stream sequence of the last message."""
+        return self._chain.position
+
+    @property
+    def chain(self) -> str:
+        """Return the chain hash of the last message."""
+        return self._chain.chain
+
+    def accept(self, message: JournalMessage) -> AccountBatch:
+        """Return the batch in the next message; raises JournalDamaged, after which nothing has changed."""
+        own = self._chain.check(message)
+        try:
+            batch = account_batch_from_bytes(message.payload, self._bounds)
+        except DecodeError as error:
+            raise JournalDamaged(message.stream, message.sequence, str(error)) from error
+        head = batch.head
+        if head.first_entry != self.entry + 1:
+            reason = f"expected entries from {self.entry + 1}, found {head.first_entry}"
+            raise JournalDamaged(message.stream, message.sequence, reason)
+        self._chain.follow(message, own, head.previous_chain)
+        self.entry = head.last_entry
+        return batch
