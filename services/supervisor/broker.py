@@ -1,6 +1,7 @@
 """The embedded NATS server under the supervisor: started first, stopped last, started again when it dies."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Final, final
@@ -22,6 +23,7 @@ class Broker:
     def __init__(self, settings: Settings) -> None:
         store_dir = settings.nats.store_dir
         assert store_dir is not None, "settled"
+        self._folder: Final = store_dir
         self._server: Final = EmbeddedServer(
             ServerSettings(
                 folder=store_dir,
@@ -51,8 +53,11 @@ class Broker:
         """Whether the server's process lives."""
         return self._server.pid is not None and self._server.poll() is None
 
-    def start(self) -> None:
-        """Start the server. Raises tradebus.bus.server.ServerError."""
+    def start(self, *, fresh: bool = False) -> None:
+        """Start the server; `fresh` drops the streams of earlier runs first. Raises tradebus.bus.server.ServerError."""
+        if fresh:
+            # Only what a server has made: the folder may be one that a person has configured.
+            shutil.rmtree(self._folder / "jetstream", ignore_errors=True)
         self._server.start()
 
     def stop(self) -> None:

@@ -4,11 +4,12 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self, final
 
+from services.runtime.nats import provision_streams
 from services.runtime.ports import CannotListen, check_free
 from services.supervisor import effective
 from services.supervisor.broker import Broker
@@ -20,11 +21,9 @@ from services.supervisor.probe import Answer, Probe
 from services.supervisor.progress import Progress, Silent
 from services.supervisor.restarts import Crashes, RestartPolicy
 from services.supervisor.summary import Summary
+from tradebus.bus.errors import BusError
 from tradebus.bus.server import ServerError
 from tradebus.config import Settings
-
-Prepare = Callable[[Settings], Awaitable[str]]
-"""Makes streams and buckets on a running broker; returns what to tell about them."""
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _POLL_S: Final = 0.05
@@ -58,7 +57,6 @@ class Supervisor:
         any_ports: bool = False,
         environment: Mapping[str, str] | None = None,
         programs: Sequence[Program] = SERVICES,
-        prepare: Prepare | None = None,
         progress: Progress | None = None,
         policy: RestartPolicy | None = None,
     ) -> None:
@@ -67,7 +65,6 @@ class Supervisor:
         """What the children run with; the broker's port is known after `start`."""
         self._environment: Final = dict(environment or {})
         self._programs: Final = tuple(programs)
-        self._prepare: Final = prepare
         self._progress: Final = progress or Silent()
         self._policy: Final = policy or RestartPolicy()
         self._lock: Final = RunLock(self.data_dir)
@@ -76,6 +73,8 @@ class Supervisor:
         self._probe: Probe | None = None
         self._watch: asyncio.Task[None] | None = None
         self._failed: asyncio.Future[str] | None = None
+        self._told: dict[str, Answer] = {}
+        """What a person has last been told of each service's health."""
         self._started_s = 0.0
         self._summary: Summary | None = None
 
@@ -126,19 +125,13 @@ class Supervisor:
 
         Raises AlreadyRunning, SupervisorError (a port in use: every one is named) before anything was started.
         """
-        self._lock.acquire(Holder(os.getpid(), self.settings.mode.value, self.api_url, time.time_ns()))
-        complaints: list[CannotListen] = check_free(effective.listening(self.settings))
-        if complaints:
-            self._lock.release()
-            raise SupervisorError("\n".join(str(complaint) for complaint in complaints))
+        await self._take_place()
         loop = asyncio.get_running_loop()
         self._failed = loop.create_future()
         self._started_s = loop.time()
         self._probe = Probe()
         if self.settings.nats.embedded:
-            self._start_broker()
-        prepared = "" if self._prepare is None else await self._prepare(self.settings)
-        self._progress.tell("nats", "up", " ".join(part for part in (self.nats_url, prepared) if part))
+            await self._start_broker()
         config_file = self.data_dir / "run" / "tradebus.toml"
         effective.write(self.settings, config_file)
         environment = effective.environment(self.settings, config_file, self._environment)
@@ -166,7 +159,9 @@ class Supervisor:
                 said[name] = await self._probe.ready(url)
                 if said[name].ready:
                     del waiting[name]
-                    self._progress.tell(name, "ready", f"{loop.time() - self._started_s:.1f} s")
+                    if self._told.get(name) != said[name]:
+                        self._told[name] = said[name]
+                        self._progress.tell(name, "ready", f"{loop.time() - self._started_s:.1f} s")
             if waiting and loop.time() >= deadline:
                 reasons = "; ".join(f"{name} {said[name].words}" for name in waiting)
                 raise NotReady(f"not ready after {timeout_s:g} s: {reasons}")
@@ -264,13 +259,34 @@ class Supervisor:
 
     # ------------------------------------------------------------------------------ inside
 
-    def _start_broker(self) -> None:
+    async def _take_place(self) -> None:
+        """Take the lock and make sure that every address is free. Raises AlreadyRunning or SupervisorError."""
+        leftover = self._lock.holder() is not None
+        self._lock.acquire(Holder(os.getpid(), self.settings.mode.value, self.api_url, time.time_ns()))
+        wanted = effective.listening(self.settings)
+        complaints: list[CannotListen] = check_free(wanted)
+        if complaints and leftover:
+            # The last supervisor here was killed; its children have been told to end and may still be at it.
+            self._progress.tell("tradebus", "waiting", "for the processes of an earlier run to end")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._stop_timeout_s):
+                    while complaints:
+                        await asyncio.sleep(_POLL_S)
+                        complaints = check_free(wanted)
+        if complaints:
+            self._lock.release()
+            raise SupervisorError("\n".join(str(complaint) for complaint in complaints))
+
+    async def _start_broker(self) -> None:
+        """Start the embedded server on an empty store and make the streams."""
         self._broker = Broker(self.settings)
         try:
-            self._broker.start()
-        except ServerError as error:
+            self._broker.start(fresh=True)
+            self.settings = effective.with_nats_url(self.settings, self._broker.url)
+            await provision_streams(self.settings)
+        except (ServerError, BusError) as error:
             raise SupervisorError(str(error)) from error
-        self.settings = effective.with_nats_url(self.settings, self._broker.url)
+        self._progress.tell("nats", "up", f"{self.nats_url}, fresh streams: journals of earlier runs are gone")
 
     def _fail(self, reason: str) -> None:
         if self._failed is not None and not self._failed.done():
@@ -290,7 +306,6 @@ class Supervisor:
         """Start the broker again when it dies, say when a service's health changes, bound the logs."""
         assert self._probe is not None, "started"
         crashes = Crashes(self._policy)
-        told: dict[str, str] = {}
         while True:
             await self._revive_broker(crashes)
             for name, keeper in self._keepers.items():
@@ -298,14 +313,13 @@ class Supervisor:
                 if keeper.pid is None:
                     continue
                 answer = await self._probe.ready(self.http_url(name))
-                before = told.get(name)
-                if before is None and not answer.ready:
-                    # How it becomes ready for the first time is what `wait_ready` tells.
+                before = self._told.get(name)
+                # How it becomes ready for the first time is what `wait_ready` tells.
+                if before is None or before == answer:
                     continue
-                told[name] = answer.words
-                if before in {None, answer.words}:
-                    continue
-                (self._progress.tell if answer.ready else self._progress.warn)(name, answer.state, answer.words)
+                self._told[name] = answer
+                reasons = "; ".join(answer.reasons.values())
+                (self._progress.tell if answer.ready else self._progress.warn)(name, answer.state, reasons)
             await asyncio.sleep(_WATCH_S)
 
     async def _revive_broker(self, crashes: Crashes) -> None:
