@@ -35,7 +35,6 @@ class InvalidEvent(ValueError):
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
-@mypyc_attr(native_class=False)
 class InvalidDecision(TypeError):
     """An answer of user code that is not a decision at all."""
 

@@ -52,7 +52,6 @@ from tradebus.core.strategy.interface import Decision, Strategy
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
-@mypyc_attr(native_class=False)
 class DecisionChangedState(RuntimeError):
     """A decision mutated the state, which only data may; found in debug mode by the state hash."""
 
@@ -61,12 +60,20 @@ class DecisionChangedState(RuntimeError):
 class Engine:
     """The engine: the single writer of a trading state.
 
-    ``start`` gives the record that begins a journal (sequence 0); ``process`` gives a tick for each event. With
-    ``is_debug`` the state is hashed before and after each decision, and a decision that changed it raises.
+    ``start`` gives the record that begins it; ``process`` gives a tick for each event. ``sequence`` is that of the first
+    tick (0 in an empty journal), ``epoch`` the journal's number of the start record; both are part of the ids of orders.
+    With ``is_debug`` the state is hashed before and after each decision, and a decision that changed it raises.
     """
 
     def __init__(
-        self, started: EngineStarted, strategies: list[Strategy], risk: RiskManager, *, is_debug: bool = False
+        self,
+        started: EngineStarted,
+        strategies: list[Strategy],
+        risk: RiskManager,
+        *,
+        sequence: int = 0,
+        epoch: int = 1,
+        is_debug: bool = False,
     ) -> None:
         enter_engine_context()
         if [strategy.id for strategy in strategies] != [setup.id for setup in started.strategies]:
@@ -76,9 +83,10 @@ class Engine:
             )
         self.started: Final = started
         self.state: Final[EngineState] = initial_state(started, [strategy.initial_data() for strategy in strategies])
-        self.sequence = 0
+        self.sequence = sequence
         self.time_ns = 0
-        self.epoch = 1
+        self.epoch: Final = epoch
+        self._first: Final = sequence
         self._strategies: Final = strategies
         self._risk: Final = risk
         self._is_debug: Final = is_debug
@@ -88,8 +96,8 @@ class Engine:
 
     def start(self, now_ns: int) -> AuditTick:
         """Return the record that begins the journal; must be the first tick."""
-        if self.sequence != 0:
-            raise ValueError(f"expected to start at sequence 0, found {self.sequence}")
+        if self.sequence != self._first:
+            raise ValueError(f"expected to start at sequence {self._first}, found {self.sequence}")
         return self._tick(self.started, now_ns)
 
     def hash(self) -> StateHash:

@@ -20,7 +20,6 @@ HASH_VERSION: Final = 1
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
-@mypyc_attr(native_class=False)
 class NotCanonical(TypeError):
     """A value that has no canonical text."""
 

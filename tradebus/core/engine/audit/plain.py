@@ -11,7 +11,6 @@ DEPTH_MAX: Final = 32
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
-@mypyc_attr(native_class=False)
 class PlainError(TypeError):
     """A value that user data may not hold; the message says where it was found."""
 
