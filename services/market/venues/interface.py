@@ -26,10 +26,17 @@ from tradebus.core.model.identifiers import ExchangeId, ExchangeIndex, Instrumen
 
 
 class SubscriptionKind(Enum):
-    """What to listen to. Values are the reference's names, as configuration spells them."""
+    """What can be listened to at some venue; which of them a connector offers it says in `Venue.kinds`.
+
+    Values are the reference's names, as configuration spells them.
+    """
 
     PUBLIC_TRADES = "public_trades"
     ORDER_BOOKS_L1 = "order_books_l1"
+    ORDER_BOOKS_L2 = "order_books_l2"
+    ORDER_BOOKS_L3 = "order_books_l3"
+    LIQUIDATIONS = "liquidations"
+    CANDLES = "candles"
 
 
 class Subscription(NamedTuple):

@@ -103,8 +103,7 @@ class WebsocketLink:
             return LinkClosed(self._exchange, self._url, f"close frame {data} {extra or ''}".rstrip(), self._close_code)
         if kind is aiohttp.WSMsgType.ERROR:
             return LinkClosed(self._exchange, self._url, f"protocol error: {data}", self._close_code)
-        error = self._websocket.exception()
-        return LinkClosed(self._exchange, self._url, f"connection lost{f': {error}' if error else ''}")
+        return LinkClosed(self._exchange, self._url, "connection lost without a close frame")
 
     @property
     def _close_code(self) -> int | None:

@@ -6,7 +6,7 @@ and not translated), is of an unknown kind, or was an error.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.market.venues.errors import FrameError, excerpt
 
@@ -16,14 +16,16 @@ UNKNOWN_REST: Final = "(other)"
 KIND_LENGTH_MAX: Final = 40
 
 
-class UnknownKind:
+class UnknownKind(NamedTuple):
     """The first frame of an unknown kind: what to log, once."""
 
-    __slots__ = ("excerpt", "kind")
+    kind: str
+    payload: bytes
 
-    def __init__(self, kind: str, payload: bytes) -> None:
-        self.kind = kind
-        self.excerpt = excerpt(payload)
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the frame as printable text."""
+        return excerpt(self.payload)
 
 
 class FrameTally:

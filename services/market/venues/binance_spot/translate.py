@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from services.market.venues.binance_spot import messages
 from services.market.venues.binance_spot.replies import answer_of
-from services.market.venues.errors import ErrorReply, MalformedFrame, UnidentifiableFrame
+from services.market.venues.errors import ErrorReply, MalformedFrame, UnidentifiableFrame, UnsupportedSubscription
 from services.market.venues.interface import Subscription, SubscriptionKind, Translator
 from services.market.venues.sequences import InstrumentSequence, InstrumentSequences
 from services.market.venues.tally import FrameTally
@@ -60,8 +60,13 @@ class BinanceSpotTranslator(Translator):
         self._trades: dict[str, InstrumentSequence] = {}
         self._tickers: dict[str, InstrumentSequence] = {}
         for subscription in subscriptions:
-            routes = self._trades if subscription.kind is SubscriptionKind.PUBLIC_TRADES else self._tickers
-            routes[subscription.symbol] = sequences.of(subscription.instrument)
+            sequence = sequences.of(subscription.instrument)
+            if subscription.kind is SubscriptionKind.PUBLIC_TRADES:
+                self._trades[subscription.symbol] = sequence
+            elif subscription.kind is SubscriptionKind.ORDER_BOOKS_L1:
+                self._tickers[subscription.symbol] = sequence
+            else:
+                raise UnsupportedSubscription(EXCHANGE, subscription.kind.value)
         self._numbers: dict[str, Decimal] = {}
 
     def translate(self, raw: bytes, time_received_ns: int) -> tuple[MarketEvent, ...]:
