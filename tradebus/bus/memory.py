@@ -27,6 +27,7 @@ from tradebus.bus.events import (
     PermissionViolation,
     Reconnected,
 )
+from tradebus.bus.header_block import header_bytes
 from tradebus.bus.interface import (
     APPEND_TIMEOUT_S,
     CLOSE_TIMEOUT_S,
@@ -39,8 +40,9 @@ from tradebus.bus.interface import (
 )
 from tradebus.bus.matching import checked_pattern, checked_subject
 from tradebus.bus.memory_broker import Client, MemoryBroker
-from tradebus.bus.memory_clients import MemoryBucketClient, MemoryReader, MemorySubscription, ReplySlot
-from tradebus.bus.memory_store import header_bytes
+from tradebus.bus.memory_bucket import MemoryBucket
+from tradebus.bus.memory_reader import MemoryReader
+from tradebus.bus.memory_subscription import MemorySubscription, ReplySlot
 from tradebus.bus.message import (
     Headers,
     JournalHandler,
@@ -237,7 +239,7 @@ class MemoryBus(Bus, Client):
 
     def bucket(self, name: str) -> Bucket:
         """Return a bucket by name."""
-        return MemoryBucketClient(name, self._broker, self._events, self._must_be_reachable, self._watches.append)
+        return MemoryBucket(name, self._broker, self._events, self._must_be_reachable, self._watches.append)
 
     async def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """Stop readers, then subscriptions after what waits has been handled."""

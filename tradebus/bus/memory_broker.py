@@ -11,7 +11,7 @@ from typing import Final, final
 
 from tradebus.bus.errors import JournalFull, NoBucket, NoJournal
 from tradebus.bus.matching import subject_matches
-from tradebus.bus.memory_store import MemoryBucket, MemoryStream
+from tradebus.bus.memory_store import MemoryStream, StoredBucket
 from tradebus.bus.message import Headers, Message
 from tradebus.bus.topology import Topology
 
@@ -59,7 +59,7 @@ class MemoryBroker:
         self.message_bytes_max: Final = message_bytes_max
         self._clock: Final = clock
         self._streams: dict[str, MemoryStream] = {}
-        self._buckets: dict[str, MemoryBucket] = {}
+        self._buckets: dict[str, StoredBucket] = {}
         self._clients: list[Client] = []
         self._is_up = True
         self._denied: set[str] = set()
@@ -71,7 +71,7 @@ class MemoryBroker:
         for stream in topology.streams:
             self._streams.setdefault(stream.name, MemoryStream(stream))
         for bucket in topology.buckets:
-            self._buckets.setdefault(bucket.name, MemoryBucket(bucket, self._clock))
+            self._buckets.setdefault(bucket.name, StoredBucket(bucket, self._clock))
 
     # ------------------------------------------------------------------------------ faults
 
@@ -133,7 +133,7 @@ class MemoryBroker:
             raise NoJournal(name)
         return stream
 
-    def bucket(self, name: str) -> MemoryBucket:
+    def bucket(self, name: str) -> StoredBucket:
         """Return a bucket by name. Raises NoBucket."""
         bucket = self._buckets.get(name)
         if bucket is None:

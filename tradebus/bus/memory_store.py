@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from tradebus.bus.errors import JournalFull, WrongLastSequence, WrongRevision
+from tradebus.bus.header_block import header_bytes
 from tradebus.bus.matching import subject_matches
 from tradebus.bus.message import Entry, Headers, JournalMessage, JournalState
 from tradebus.bus.topology import BucketSpec, StreamSpec
@@ -15,14 +16,6 @@ WRONG_LAST_SEQUENCE: Final = (400, 10071)
 STREAM_FULL: Final = (503, 10077)
 
 _RECORD_BYTES: Final = 30
-_HEADER_LINE_BYTES: Final = 12
-
-
-def header_bytes(headers: Headers | None) -> int:
-    """Return how many bytes headers take on the wire, the version line and the closing line included."""
-    if not headers:
-        return 0
-    return _HEADER_LINE_BYTES + sum(len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items())
 
 
 @final
@@ -132,7 +125,7 @@ class MemoryStream:
 
 
 @final
-class MemoryBucket:
+class StoredBucket:
     """One bucket: the newest value per key, revisions across all keys, values that expire."""
 
     def __init__(self, spec: BucketSpec, clock: Callable[[], float]) -> None:

@@ -22,10 +22,10 @@ from tradebus.bus.errors import (
     UnknownOutcome,
     WrongLastSequence,
 )
+from tradebus.bus.header_block import parse_header_block
 from tradebus.bus.interface import READ_TIMEOUT_S
 from tradebus.bus.message import Headers, JournalMessage, JournalState
 from tradebus.bus.nats_link import NatsLink
-from tradebus.bus.nats_wire import parse_header_block
 
 API_PREFIX: Final = "$JS.API"
 EXPECTED_LAST_SEQUENCE: Final = "Nats-Expected-Last-Sequence"

@@ -7,7 +7,8 @@ checks the size, and replaces line breaks in header values instead of refusing t
 import re
 from typing import Final
 
-from tradebus.bus.errors import InvalidHeader, PayloadTooLarge
+from tradebus.bus.errors import PayloadTooLarge
+from tradebus.bus.header_block import header_block
 from tradebus.bus.matching import checked_subject
 from tradebus.bus.message import Headers
 
@@ -17,8 +18,6 @@ NO_RESPONDERS: Final = "503"
 CONTROL: Final = "100"
 
 _SERVER_HEADER: Final = "Nats-"
-_VERSION_LINE: Final = b"NATS/1.0\r\n"
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _PERMISSIONS: Final = re.compile(r'permissions violation for (publish|subscription) to "?([^"\s]+)"?')
 
 
@@ -37,27 +36,6 @@ def publish_command(subject: str, reply: str, payload: bytes, headers: Headers |
     if total > bytes_max:
         raise PayloadTooLarge(subject, total, bytes_max)
     return b"HPUB %b%d %d\r\n%b%b\r\n" % (target.encode(), len(block), total, block, payload)
-
-
-def header_block(headers: Headers) -> bytes:
-    """Return headers as they stand on the wire. Raises InvalidHeader."""
-    lines = [_VERSION_LINE]
-    for name, value in headers.items():
-        if _HEADER_NAME.fullmatch(name) is None or "\r" in value or "\n" in value:
-            raise InvalidHeader(name, value)
-        lines.append(f"{name}: {value}\r\n".encode())
-    lines.append(b"\r\n")
-    return b"".join(lines)
-
-
-def parse_header_block(block: bytes) -> dict[str, str]:
-    """Return the headers of a stored message; the first line is the version."""
-    headers: dict[str, str] = {}
-    for line in block.split(b"\r\n")[1:]:
-        name, separator, value = line.partition(b":")
-        if separator:
-            headers[name.decode()] = value.strip().decode()
-    return headers
 
 
 def writer_headers(headers: Headers | None) -> Headers | None:

@@ -1,0 +1,8 @@
+import pytest
+
+from tests.support.nats_server import nats_server, new_nats_server, unique
+
+__all__ = ["nats_server", "new_nats_server", "unique"]
+
+for part in ("messages", "requests", "journals", "buckets", "ending"):
+    pytest.register_assert_rewrite(f"tests.conformance.bus.{part}_contract")

@@ -1,0 +1,30 @@
+"""Keep what a bus reports about itself, for a test to look at."""
+
+from typing import TypeVar
+
+from tests.support.waiting import LIMIT_S, eventually
+from tradebus.bus.events import BusEvent
+
+Kind = TypeVar("Kind", bound=BusEvent)
+
+
+class EventLog:
+    """A bus listener that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[BusEvent] = []
+
+    def __call__(self, event: BusEvent) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """Return the events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def first(self, kind: type[Kind], limit_s: float = LIMIT_S) -> Kind:
+        """Wait for an event of one kind and return the first."""
+        await eventually(lambda: self.of(kind), f"a {kind.__name__}; reported: {self.events}", limit_s)
+        return self.of(kind)[0]
+
+    def clear(self) -> None:
+        self.events.clear()
