@@ -61,6 +61,8 @@ CHAIN_BYTES: Final = 16
 _MARKET_TAG: Final = tag(pb.AuditTick.MARKET_FIELD_NUMBER)
 _RECONNECTING_TAG: Final = tag(pb.AuditTick.MARKET_RECONNECTING_FIELD_NUMBER)
 _TICKS_TAG: Final = tag(pb.AuditBatch.TICKS_FIELD_NUMBER)
+# Messages to fill again, as in `codec.market`.
+_heads: Final[list[pb.AuditTick]] = []
 _CLOCK: Final = ClockAdvanced()
 _SHUTDOWN: Final = Shutdown()
 _FEED_ENDED: Final = FeedEnded()
@@ -169,22 +171,32 @@ def tick_to_bytes(tick: AuditTick, event_bytes: bytes | None = None) -> bytes:
     are taken as they are. They are ignored for other events.
     """
     event = tick.event
-    message = pb.AuditTick()
     try:
-        message.sequence = tick.sequence
-        message.time_ns = tick.time_ns
         if isinstance(event, MarketEvent):
             content = market_event_to_bytes(event) if event_bytes is None else event_bytes
-            encoded = message.SerializeToString() + frame(_MARKET_TAG, content)
+            encoded = _head_to_bytes(tick) + frame(_MARKET_TAG, content)
         elif isinstance(event, MarketReconnecting):
             content = market_item_to_bytes(event) if event_bytes is None else event_bytes
-            encoded = message.SerializeToString() + frame(_RECONNECTING_TAG, content)
+            encoded = _head_to_bytes(tick) + frame(_RECONNECTING_TAG, content)
         else:
+            message = pb.AuditTick()
             event_to_pb(event, message)
-            encoded = message.SerializeToString()
+            encoded = _head_to_bytes(tick) + message.SerializeToString()
         return encoded + _decided_to_bytes(tick) if tick.outputs or tick.errors else encoded
     except (TypeError, ValueError) as error:
         raise cannot_encode(f"tick {tick.sequence}", error) from error
+
+
+def _head_to_bytes(tick: AuditTick) -> bytes:
+    try:
+        message = _heads.pop()
+    except IndexError:
+        message = pb.AuditTick()
+    message.sequence = tick.sequence
+    message.time_ns = tick.time_ns
+    encoded = message.SerializeToString()
+    _heads.append(message)
+    return encoded
 
 
 def _decided_to_bytes(tick: AuditTick) -> bytes:

@@ -24,18 +24,18 @@ _PLAIN: Final = re.compile(r"[0-9]{1,14}(?:\.[0-9]{1,14})?", re.ASCII).fullmatch
 _COMPUTED: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII).fullmatch
 
 # Prices and amounts repeat: the best bid often stays while its amount changes, lots come in round sizes. A number
-# found here costs a fifth of one that is parsed.
-_cache: Final[dict[str, Decimal]] = {}
+# found here costs a fifth of one that is parsed. Others may look here first and call `given_from_text` for the rest.
+KNOWN_NUMBERS: Final[dict[str, Decimal]] = {}
 
 
 def given_from_text(text: str, path: str) -> Decimal:
     """Return a given number, strictly; raises InvalidNumber."""
-    number = _cache.get(text)
+    number = KNOWN_NUMBERS.get(text)
     if number is None:
         number = _parse_given(text, path)
-        if len(_cache) >= CACHE_SIZE_MAX:
-            _cache.clear()
-        _cache[text] = number
+        if len(KNOWN_NUMBERS) >= CACHE_SIZE_MAX:
+            KNOWN_NUMBERS.clear()
+        KNOWN_NUMBERS[text] = number
     return number
 
 
