@@ -11,12 +11,14 @@ from typing import Any, Final
 from tradebus.config.keypath import KeyPath
 from tradebus.config.problem import Problem, one_of, shown
 
+OURS: Final = "TRADEBUS_"
 PREFIX: Final = "TRADEBUS__"
 CONFIG: Final = "TRADEBUS_CONFIG"
 MODE: Final = "TRADEBUS_MODE"
 RECORDING: Final = "TRADEBUS_RECORDING"
 ALLOW_LIVE: Final = "TRADEBUS_ALLOW_LIVE"
 SHORT_NAMES: Final = (CONFIG, MODE, RECORDING, ALLOW_LIVE)
+_SHORT_WORDS: Final = tuple(name.removeprefix(OURS) for name in SHORT_NAMES)
 
 _YES: Final = frozenset({"yes", "true", "1"})
 _NO: Final = frozenset({"no", "false", "0"})
@@ -54,15 +56,15 @@ def assignments(environ: Mapping[str, str], problems: list[Problem]) -> Iterator
     Empty variables count as unset: Compose passes them on that way. What cannot be read goes to `problems`.
     """
     for name, text in sorted(environ.items()):
-        if not name.startswith("TRADEBUS_") or not text.strip():
+        if not name.startswith(OURS) or not text.strip():
             continue
         if name.startswith(PREFIX):
             yield from _long(name, text, problems)
         elif name in SHORT_NAMES:
             yield from _short(name, text, problems)
-        elif close := get_close_matches(name, SHORT_NAMES, n=1, cutoff=0.8):
+        elif close := get_close_matches(name.removeprefix(OURS), _SHORT_WORDS, n=1, cutoff=0.7):
             # Other TRADEBUS_ variables belong to Compose and the Makefile; one this close to ours is a slip.
-            problems.append(Problem(name, "", one_of(SHORT_NAMES), f"`{name}`", f"Did you mean `{close[0]}`?"))
+            problems.append(Problem(name, "", one_of(SHORT_NAMES), f"`{name}`", f"Did you mean `{OURS}{close[0]}`?"))
 
 
 def _long(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[KeyPath, Any, str]]:

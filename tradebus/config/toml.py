@@ -71,6 +71,7 @@ def _value(value: object) -> str:
         case list() | tuple():
             return f"[{', '.join(_value(item) for item in value)}]"
         case Mapping():
-            return "{" + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + "}"
+            given = {key: item for key, item in value.items() if item is not None}
+            return "{" + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in given.items()) + "}"
         case _:
             raise TypeError(f"expected data that TOML can hold, found {type(value).__name__}")

@@ -32,14 +32,18 @@ class HashCadence(Section):
     """After this many seconds."""
 
 
+def _with_single_strategy(schema: dict[str, Any]) -> None:
+    """Add the form with a single strategy to the schema; the model itself only knows the list."""
+    schema["properties"] |= {
+        "strategy": {"type": "string", "description": "The class of the only strategy, as `package.module:Class`."},
+        "strategy_params": {"type": "object", "description": "Handed to the only strategy."},
+    }
+
+
 class EngineSettings(Section):
     """`[engine]`: the trading engine."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "properties": {"strategy": {"type": "string"}, "strategy_params": {"type": "object"}},
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_with_single_strategy)
 
     OTHER_KEYS: ClassVar[tuple[str, ...]] = ("strategy", "strategy_params")
     """What the file may say instead of `strategies`."""
@@ -85,5 +89,6 @@ class EngineSettings(Section):
 
 def _name_of(class_path: str) -> str:
     """Return the class's name as snake case: `pkg.ema_cross:EmaCross` gives `ema_cross`."""
-    name = class_path.rpartition(":")[2]
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()[:32] or "strategy"
+    name = re.sub(r"\W", "", class_path.rpartition(":")[2], flags=re.ASCII)
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().lstrip("_0123456789")
+    return snake[:32] or "strategy"
