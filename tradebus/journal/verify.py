@@ -60,13 +60,16 @@ class _Chain:
 class AuditVerifier:
     """Turns the messages of an audit stream, in order, into verified batches.
 
-    ``position`` and ``chain`` say after which message to begin, ``sequence`` the last tick seen.
+    ``position`` and ``chain`` say after which message to begin, ``sequence`` the last tick seen. ``engine_id`` and
+    ``engine_epoch`` are those of the last batch: one stream is one engine's, and its epoch never goes back.
     """
 
     def __init__(self, *, position: int = 0, chain: str = CHAIN_START, sequence: int = -1) -> None:
         self._chain: Final = _Chain(chain, position)
         self._bounds: IndexBounds = UNBOUNDED
         self.sequence = sequence
+        self.engine_id = ""
+        self.engine_epoch = 0
 
     @property
     def position(self) -> int:
@@ -89,8 +92,11 @@ class AuditVerifier:
         if head.first_sequence != self.sequence + 1:
             reason = f"expected ticks from {self.sequence + 1}, found {head.first_sequence}"
             raise JournalDamaged(message.stream, message.sequence, reason)
+        _check_writer(message, "engine", (self.engine_id, self.engine_epoch), (head.engine_id, head.engine_epoch))
         self._chain.follow(message, own, head.previous_chain)
         self.sequence = head.last_sequence
+        self.engine_id = head.engine_id
+        self.engine_epoch = head.engine_epoch
         for tick in batch.ticks:
             if isinstance(tick.event, EngineStarted):
                 self._bounds = bounds_of(tick.event.index)
@@ -99,12 +105,28 @@ class AuditVerifier:
 
 @final
 class AccountVerifier:
-    """Turns the messages of an account's journal, in order, into verified batches."""
+    """Turns the messages of an account's journal, in order, into verified batches.
 
-    def __init__(self, bounds: IndexBounds, *, position: int = 0, chain: str = CHAIN_START, entry: int = -1) -> None:
+    ``position`` and ``chain`` say after which message to begin, ``entry`` the last entry seen. ``audit_sequence``,
+    ``owner`` and ``owner_epoch`` are those of the last batch: how far a paper account was folded, and who wrote it.
+    """
+
+    def __init__(
+        self,
+        bounds: IndexBounds,
+        *,
+        position: int = 0,
+        chain: str = CHAIN_START,
+        entry: int = -1,
+        audit_sequence: int = 0,
+    ) -> None:
         self._chain: Final = _Chain(chain, position)
         self._bounds: Final = bounds
         self.entry = entry
+        self.audit_sequence = audit_sequence
+        self.account = ""
+        self.owner = ""
+        self.owner_epoch = 0
 
     @property
     def position(self) -> int:
@@ -127,6 +149,20 @@ class AccountVerifier:
         if head.first_entry != self.entry + 1:
             reason = f"expected entries from {self.entry + 1}, found {head.first_entry}"
             raise JournalDamaged(message.stream, message.sequence, reason)
+        _check_writer(message, "account", (self.account, self.owner_epoch), (head.account, head.owner_epoch))
         self._chain.follow(message, own, head.previous_chain)
         self.entry = head.last_entry
+        self.audit_sequence = head.audit_sequence
+        self.account = head.account
+        self.owner = head.owner
+        self.owner_epoch = head.owner_epoch
         return batch
+
+
+def _check_writer(message: JournalMessage, what: str, expected: tuple[str, int], found: tuple[str, int]) -> None:
+    """Refuse a batch of another engine or account than the ones before, and one of an earlier epoch."""
+    name, epoch = expected
+    if name and found[0] != name:
+        raise JournalDamaged(message.stream, message.sequence, f"expected the {what} {name!r}, found {found[0]!r}")
+    if found[1] < epoch:
+        raise JournalDamaged(message.stream, message.sequence, f"expected epoch {epoch} or later, found {found[1]}")
