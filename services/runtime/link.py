@@ -1,9 +1,9 @@
 """The bus as the service's health sees it: waiting for it at the start, telling the truth about it afterwards."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, final
 
-import stamina
 from structlog.stdlib import BoundLogger
 
 from services.runtime.health import Health
@@ -17,6 +17,7 @@ BUS: Final = "bus"
 
 _WAIT_INITIAL_S: Final = 0.1
 _WAIT_MAX_S: Final = 2.0
+_LOGGED_EVERY: Final = 10
 
 
 @final
@@ -43,16 +44,18 @@ class BusLink:
         `connector` makes one attempt with a limit of its own and raises ConnectFailed when NATS does not answer;
         anything else (a refused password, say) is not repeated. It adds the listener before it connects.
         """
-        retrying = stamina.retry_context(
-            on=self._is_unreached, attempts=None, timeout=None, wait_initial=_WAIT_INITIAL_S, wait_max=_WAIT_MAX_S
-        )
-        async for attempt in retrying:
-            with attempt:
+        wait_s = _WAIT_INITIAL_S
+        while True:
+            try:
                 bus = await connector(self.on_event)
+            except ConnectFailed as error:
+                self._note_unreached(error)
+            else:
                 self._unreached = 0
                 self._update()
                 return bus
-        raise AssertionError("retried for ever")
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _WAIT_MAX_S)
 
     def on_event(self, event: events.BusEvent) -> None:
         """Take note of what the bus reports about itself; never raises, never blocks."""
@@ -79,14 +82,11 @@ class BusLink:
         if event.fatal:
             self._on_fatal(f"{_words(event)}: {_fields(event)}")
 
-    def _is_unreached(self, error: Exception) -> bool:
-        if not isinstance(error, ConnectFailed):
-            return False
+    def _note_unreached(self, error: ConnectFailed) -> None:
         self._unreached += 1
         self._health.trouble(BUS, f"NATS not reachable at {self._url}, retrying")
-        if self._unreached == 1 or self._unreached % 10 == 0:
+        if self._unreached % _LOGGED_EVERY == 1:
             self._log.warning("NATS not reachable, retrying", url=self._url, attempt=self._unreached, error=str(error))
-        return True
 
     def _update(self) -> None:
         self._metrics.bus_connected.set(0 if self._down or self._unreached else 1)
