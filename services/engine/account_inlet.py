@@ -1,0 +1,94 @@
+"""Take what happened on an account out of its journal and into the engine, each entry once and in order."""
+
+from collections.abc import Callable
+from typing import Final, Protocol, final
+
+from tradebus.bus.interface import Bus, JournalReader
+from tradebus.bus.message import JournalMessage
+from tradebus.core.engine.check import InvalidEvent
+from tradebus.core.engine.event import AccountEvent, AccountSetup, OwnerChanged
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.journal.verify import AccountVerifier
+from tradebus.wire import subjects
+from tradebus.wire.codec.account_journal import AccountEntry, Ownership
+from tradebus.wire.codec.bounds import bounds_of
+
+
+class Loop(Protocol):
+    """What the inlet needs of the engine's loop."""
+
+    def step(self, event: EngineEvent, event_bytes: bytes | None = None) -> object:
+        """Process an event now."""
+
+
+@final
+class AccountInlet:
+    """Reads one account's journal from its beginning, which proves the chain, and steps what is new to this engine.
+
+    New is what was written after the engine began and was not caused by ticks before ``first_tick``: those belong to
+    an engine that ran before on the same journal.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        index: IndexedInstruments,
+        setup: AccountSetup,
+        loop: Loop,
+        first_tick: int,
+        reject: Callable[[str, bytes, str], None],
+    ) -> None:
+        self._bus: Final = bus
+        self._setup: Final = setup
+        self._loop: Final = loop
+        self._first_tick: Final = first_tick
+        self._reject: Final = reject
+        self._verifier: Final = AccountVerifier(bounds_of(index))
+        self._start_after = 0
+        self._reader: JournalReader | None = None
+        self.events = 0
+
+    @property
+    def account(self) -> str:
+        """Return the account's name."""
+        return self._setup.account
+
+    async def note_end(self) -> None:
+        """Remember where the journal ends before the engine begins."""
+        state = await self._bus.journal_state(subjects.acct_stream(self.account))
+        self._start_after = state.last_sequence
+
+    async def start(self) -> None:
+        """Begin to read."""
+        self._reader = await self._bus.consume(subjects.acct_stream(self.account), 1, self._on_message)
+
+    async def stop(self) -> None:
+        """Stop reading."""
+        if self._reader is not None:
+            await self._reader.stop()
+
+    def _on_message(self, message: JournalMessage) -> None:
+        # A damaged journal of money raises and ends the reader: the service stops rather than guess.
+        batch = self._verifier.accept(message)
+        if message.sequence <= self._start_after:
+            return
+        for entry in batch.entries:
+            event = self._event(entry)
+            if event is None:
+                continue
+            try:
+                self._loop.step(event)
+            except InvalidEvent as error:
+                self._reject(message.subject, message.payload, str(error))
+            else:
+                self.events += 1
+
+    def _event(self, entry: AccountEntry) -> EngineEvent | None:
+        record = entry.record
+        if isinstance(record, Ownership):
+            return AccountEvent(self._setup.exchange, 0, 0, OwnerChanged(record.owner, record.owner_epoch))
+        if isinstance(record, AccountEvent):
+            return None if record.cause < self._first_tick else record
+        # Intents and results concern venue accounts; the engine learns of them by the events they lead to.
+        return None
