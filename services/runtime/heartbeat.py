@@ -2,38 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final, final
 
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a process has got in one stream or shard that it publishes; sequence 0 is "none yet"."""
-
-    subject: str
-    epoch: int
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """One heartbeat: who, in which state, how far in everything numbered that it publishes, and what it owns."""
-
-    service: str
-    instance: str
-    mode: str
-    state: str
-    time_ns: int
-    positions: Sequence[Position]
-    leases: Sequence[str]
+from tradebus.wire.codec.heartbeat import Heartbeat
 
 
 @final
 class Heartbeats:
-    """Calls `send` with a beat every `period_s`, at once and at the end included."""
+    """Calls `send` with a heartbeat at once and then every `period_s`."""
 
-    def __init__(self, make: Callable[[int], Beat], send: Callable[[Beat], None], period_s: float) -> None:
+    def __init__(self, make: Callable[[int], Heartbeat], send: Callable[[Heartbeat], None], period_s: float) -> None:
         self._make: Final = make
         self._send: Final = send
         self._period_s: Final = period_s

@@ -10,7 +10,7 @@ from typing import Final, TextIO, TypeAlias
 import uvloop
 
 from services.runtime import signals
-from services.runtime.heartbeat import Beat, Heartbeats
+from services.runtime.heartbeat import Heartbeats
 from services.runtime.http import InternalServer
 from services.runtime.lifecycle import Event
 from services.runtime.logs import configure_logs
@@ -20,11 +20,10 @@ from services.runtime.service import Json, Service
 from tradebus.bus.interface import Bus
 from tradebus.config import ConfigError, ExitCode, Settings, load_settings
 from tradebus.wire import subjects
+from tradebus.wire.codec.heartbeat import Heartbeat, heartbeat_to_bytes
 
 Bootstrap: TypeAlias = Callable[[Runtime], Awaitable[Service]]
 """Builds the service; the only place that makes concrete things. May raise ConfigError."""
-
-BeatEncoder: TypeAlias = Callable[[Beat], bytes]
 
 _WATCHDOG_GRACE_S: Final = 2.0
 
@@ -51,9 +50,7 @@ def print_problems(error: ConfigError, stream: TextIO) -> None:
         print(f"  {problem}", file=stream)
 
 
-async def run(
-    service: ServiceName, bootstrap: Bootstrap, settings: Settings, *, encode_beat: BeatEncoder | None = None
-) -> int:
+async def run(service: ServiceName, bootstrap: Bootstrap, settings: Settings) -> int:
     """Run a service whose settings are known; return the exit code."""
     instance = settings.runtime.instance or default_instance()
     configure_logs(
@@ -76,7 +73,7 @@ async def run(
         runtime.log.error("cannot listen", reason=str(error))  # noqa: TRY400 - the text says it all
         return ExitCode.FAILURE
     runtime.log.info("starting", http=str(address), exchanges=[item.value for item in settings.exchanges])
-    starting = asyncio.create_task(_start(runtime, bootstrap, built, encode_beat), name="start")
+    starting = asyncio.create_task(_start(runtime, bootstrap, built), name="start")
     stop = asyncio.create_task(runtime.stopping.wait(), name="stop")
     await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
     code = await _outcome(runtime, starting)
@@ -86,21 +83,21 @@ async def run(
     return code
 
 
-async def _start(runtime: Runtime, bootstrap: Bootstrap, built: list[Service], encode_beat: BeatEncoder | None) -> None:
+async def _start(runtime: Runtime, bootstrap: Bootstrap, built: list[Service]) -> None:
     service = await bootstrap(runtime)
     built.append(service)
-    if runtime.bus is not None and encode_beat is not None:
-        beats = _heartbeats(runtime, service, runtime.bus, encode_beat)
+    if runtime.bus is not None:
+        beats = _heartbeats(runtime, service, runtime.bus)
         runtime.spawn(beats.run(), "heartbeats")
     await service.start()
     runtime.health.started()
 
 
-def _heartbeats(runtime: Runtime, service: Service, bus: Bus, encode_beat: BeatEncoder) -> Heartbeats:
+def _heartbeats(runtime: Runtime, service: Service, bus: Bus) -> Heartbeats:
     subject = subjects.hb(runtime.service, runtime.instance)
 
-    def send(beat: Beat) -> None:
-        if bus.publish(subject, encode_beat(beat)):
+    def send(beat: Heartbeat) -> None:
+        if bus.publish(subject, heartbeat_to_bytes(beat)):
             runtime.metrics.heartbeats.inc()
 
     period_s = runtime.settings.runtime.heartbeat_ms / 1000

@@ -14,7 +14,6 @@ from structlog.stdlib import BoundLogger
 
 from services.runtime import nats
 from services.runtime.health import Health, HealthReport
-from services.runtime.heartbeat import Beat, Position
 from services.runtime.lifecycle import Lifecycle
 from services.runtime.link import BusLink
 from services.runtime.metrics import Metrics
@@ -22,6 +21,7 @@ from services.runtime.service import Json, Service
 from tradebus.bus import events
 from tradebus.bus.interface import Bus
 from tradebus.config import Settings
+from tradebus.wire.codec.heartbeat import Heartbeat, StreamPosition
 
 ServiceName: TypeAlias = Literal["market", "engine", "execution", "audit"]
 
@@ -97,10 +97,11 @@ class Runtime:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._closing.aclose()
 
-    def beat(self, service: Service, time_ns: int) -> Beat:
+    def beat(self, service: Service, time_ns: int) -> Heartbeat:
         """Return the heartbeat of this moment."""
         mode, state = self.settings.mode.value, self.lifecycle.state.value
-        return Beat(self.service, self.instance, mode, state, time_ns, service.positions(), service.leases())
+        positions, leases = tuple(service.positions()), tuple(service.leases())
+        return Heartbeat(self.service, self.instance, mode, time_ns, state, positions, leases)
 
     def status(self, service: Service | None) -> Mapping[str, Json]:
         """Return the body of `/status`: who and how this is, and the service's own data once it is built."""
@@ -134,7 +135,7 @@ class Runtime:
             self.log.info("state", state=report.state.value)
 
 
-def _position(position: Position) -> Json:
+def _position(position: StreamPosition) -> Json:
     return {"subject": position.subject, "epoch": position.epoch, "sequence": position.sequence}
 
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from services.runtime.heartbeat import Position
+from tradebus.wire.codec.heartbeat import StreamPosition
 
 Json: TypeAlias = "bool | int | str | list[Json] | Mapping[str, Json] | None"
 """Data for `/status`: decimals as text, times as nanoseconds."""
@@ -25,7 +25,7 @@ class Service(ABC):
         """Return what `/status` shows beside the runtime's own fields."""
         return {}
 
-    def positions(self) -> Sequence[Position]:
+    def positions(self) -> Sequence[StreamPosition]:
         """Return how far this service is in everything numbered that it publishes; goes into every heartbeat."""
         return ()
 

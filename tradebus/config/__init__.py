@@ -1,6 +1,5 @@
 """The configuration that all services and the command line share."""
 
-from tradebus.config.classes import import_class, strategy_classes
 from tradebus.config.exits import ExitCode
 from tradebus.config.flags import Flags
 from tradebus.config.load import Loaded, Origin, load, load_settings
@@ -36,9 +35,7 @@ __all__ = [
     "Settings",
     "StrategySettings",
     "StreamSizes",
-    "import_class",
     "json_schema",
     "load",
     "load_settings",
-    "strategy_classes",
 ]

@@ -1,7 +1,6 @@
 """What settings offer to the services."""
 
 import json
-import sys
 import tomllib
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,13 +16,10 @@ from tradebus.config import (
     ConfigError,
     Flags,
     Settings,
-    import_class,
     json_schema,
     load,
-    strategy_classes,
     toml,
 )
-from tradebus.config.classes import ClassNotFound
 from tradebus.core.model.identifiers import ExchangeId
 from tradebus.core.model.instrument import InstrumentKind, QuantityUnit
 
@@ -140,41 +136,3 @@ def test_addresses_are_read_and_written(text: str, host: str, port: int, url: st
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="host:port"):
         Address.parse(text)
-
-
-def test_strategies_of_users_are_imported_from_their_folder(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.path", list(sys.path))
-    folder = tmp_path / "strategies"
-    folder.mkdir()
-    (folder / "my_test_strategy.py").write_text("class Mine:\n    pass\n")
-    path = write(("tradebus.strategies.ema_cross:EmaCross", "my_test_strategy:Mine"))
-    settings = load(Flags(path), {"TRADEBUS__ENGINE__STRATEGIES_DIR": str(folder)}).settings
-    ((strategy, found),) = strategy_classes(settings)
-    assert (strategy.id, found.__name__) == ("ema", "Mine")
-
-
-def test_classes_that_cannot_be_imported_are_all_reported(write: Write, tmp_path: Path) -> None:
-    add = '[[engine.strategies]]\nid = "b"\nclass = "decimal:Decimel"\n[[instruments]]'
-    path = write(("tradebus.strategies.ema_cross:EmaCross", "no_such_module:X"), ("[[instruments]]", add))
-    settings = load(Flags(path), {"TRADEBUS__ENGINE__STRATEGIES_DIR": str(tmp_path)}).settings
-    with pytest.raises(ConfigError) as caught:
-        strategy_classes(settings)
-    assert [str(problem) for problem in caught.value.problems] == [
-        (
-            f"{path}: engine.strategies[0].class: expected a class that can be imported, "
-            "found `no_such_module:X`: no module `no_such_module`"
-        ),
-        (
-            f"{path}: engine.strategies[1].class: expected a class that can be imported, "
-            "found `decimal:Decimel`: `decimal` has no class `Decimel`. Did you mean `Decimal`?"
-        ),
-    ]
-
-
-def test_a_module_that_fails_when_imported_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "broken_test_module.py").write_text("raise RuntimeError('at import')")
-    with pytest.raises(ClassNotFound, match="raised RuntimeError"):
-        import_class("broken_test_module:X")

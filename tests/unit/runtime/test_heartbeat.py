@@ -2,18 +2,19 @@
 
 import asyncio
 
-from services.runtime.heartbeat import Beat, Heartbeats, Position
+from services.runtime.heartbeat import Heartbeats
+from tradebus.wire.codec.heartbeat import Heartbeat, StreamPosition
 
 
-def beat(time_ns: int) -> Beat:
-    return Beat("market", "m-1", "demo", "ready", time_ns, (Position("md.sim_alpha.0", 1, 7),), ())
+def beat(time_ns: int) -> Heartbeat:
+    return Heartbeat("market", "m-1", "demo", time_ns, "ready", (StreamPosition("md.sim_alpha.0", 1, 7),))
 
 
 async def test_beats_keep_coming_until_cancelled() -> None:
-    sent: list[Beat] = []
+    sent: list[Heartbeat] = []
     enough = asyncio.Event()
 
-    def send(one: Beat) -> None:
+    def send(one: Heartbeat) -> None:
         sent.append(one)
         if len(sent) == 5:
             enough.set()
@@ -26,12 +27,12 @@ async def test_beats_keep_coming_until_cancelled() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert loop.time() - began >= 4 * 0.02 - 0.005
-    assert sent[0].positions == (Position("md.sim_alpha.0", 1, 7),)
+    assert sent[0].positions == (StreamPosition("md.sim_alpha.0", 1, 7),)
     assert [one.time_ns for one in sent] == sorted(one.time_ns for one in sent)
 
 
 async def test_a_beat_that_cannot_be_made_ends_the_task_with_its_error() -> None:
-    def broken(_: int) -> Beat:
+    def broken(_: int) -> Heartbeat:
         raise ValueError("no beat")
 
     result = await asyncio.gather(Heartbeats(broken, lambda _: None, 1.0).run(), return_exceptions=True)
