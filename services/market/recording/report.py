@@ -1,7 +1,7 @@
 """Tell what became of every line of the recordings."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 from services.market.venues.tally import FrameTally
 
@@ -54,6 +54,11 @@ class RecordingReport:
         return dict(sorted(counts.items()))
 
     @property
+    def unknown(self) -> dict[str, int]:
+        """Of the skipped frames those of kinds that the translator does not know; sorted."""
+        return dict(sorted(self._tally.unknown.items()))
+
+    @property
     def bad_lines_total(self) -> int:
         """Return how many lines could not be read."""
         return sum(self.bad.values())
@@ -69,7 +74,7 @@ class RecordingReport:
         if len(self.bad_lines) < BAD_LINES_LISTED_MAX:
             self.bad_lines.append(line)
 
-    def as_data(self) -> Mapping[str, object]:
+    def as_data(self) -> Mapping[str, Any]:
         """Return the report as plain data, for ``/status`` and the summary of a replay."""
         return {
             "events": self.events,
