@@ -72,7 +72,7 @@ def make_live(
     market = MarketInlet(index, stepper, journal, letters.put, SILENCE_NS)
     owners = OwnerWatch(engine.started.accounts, SILENCE_NS)
     accounts = [
-        AccountInlet(bus, index, account, stepper, engine.sequence, letters.put) for account in engine.started.accounts
+        AccountInlet(bus, account, stepper, engine.sequence, letters.put) for account in engine.started.accounts
     ]
     commands = CommandInlet(bus, settings.journal_id, index, stepper, letters.put, runtime.log)
     return LiveEngine(runtime, bus, engine, journal, stepper, counts, market, owners, accounts, commands, letters)

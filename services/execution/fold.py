@@ -8,7 +8,7 @@ from collections import deque
 from typing import Final, final
 
 from tradebus.core.engine.audit.tick import AuditTick
-from tradebus.core.engine.event import AccountEvent, AccountSetup, OwnerChanged
+from tradebus.core.engine.event import AccountEvent, AccountSetup, EngineStarted, OwnerChanged
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.simulation.exchange import SimulatedExchange
 
@@ -21,8 +21,9 @@ class FoldDiffers(ValueError):
 class PaperFold:
     """One simulated account fed with ticks; ``take_new`` gives the events that nobody has journaled yet."""
 
-    def __init__(self, index: IndexedInstruments, setup: AccountSetup) -> None:
-        self.exchange: Final = SimulatedExchange(index, setup)
+    def __init__(self, account: str) -> None:
+        self.account: Final = account
+        self.exchange: SimulatedExchange | None = None
         self._journaled: Final[deque[AccountEvent]] = deque()
         self._new: list[AccountEvent] = []
         self.recognised = 0
@@ -38,7 +39,11 @@ class PaperFold:
 
     def fold(self, tick: AuditTick) -> None:
         """Take in the next tick; raises FoldDiffers when what falls due is not what the journal holds."""
+        if isinstance(tick.event, EngineStarted):
+            self._begin(tick.event)
         exchange = self.exchange
+        if exchange is None:
+            return
         exchange.fold(tick)
         for event in exchange.pop_due(tick.time_ns):
             if not self._journaled:
@@ -46,8 +51,15 @@ class PaperFold:
                 continue
             held = self._journaled.popleft()
             if held != event:
-                raise FoldDiffers(f"account {exchange.setup.account}: the journal holds {held}, the fold gives {event}")
+                raise FoldDiffers(f"account {self.account}: the journal holds {held}, the fold gives {event}")
             self.recognised += 1
+
+    def _begin(self, started: EngineStarted) -> None:
+        """Begin anew with the account's setup in a start record; an engine without the account leaves it idle."""
+        self.exchange = None
+        for setup in started.accounts:
+            if setup.account == self.account and setup.simulation is not None:
+                self.exchange = SimulatedExchange(started.index, setup)
 
     def take_new(self) -> list[AccountEvent]:
         """Return what fell due and is not journaled, in order, and forget it."""
