@@ -82,7 +82,7 @@ class VenueFeed:
         firsts = [asyncio.create_task(connection.first(retry=retry_connect)) for connection in self._connections]
         try:
             outcomes = await asyncio.gather(*firsts, return_exceptions=True)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # which reached the attempts too: they are closing what they opened
             await self._abandon(firsts)
             raise
         failed = next((outcome for outcome in outcomes if outcome is not None), None)
@@ -105,12 +105,14 @@ class VenueFeed:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._websockets.close()
+        await self._let_go()
 
     async def _abandon(self, firsts: list[asyncio.Task[None]]) -> None:
-        for task in firsts:
-            task.cancel()
         await asyncio.gather(*firsts, return_exceptions=True)
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        # A task that is cancelled before its first step never runs, and so never takes what the attempt opened.
         await asyncio.gather(*(connection.discard() for connection in self._connections))
         await self._websockets.close()
 

@@ -48,7 +48,10 @@ class Behaviour:
     """True reads nothing and sends nothing, while the connection stays open: a half-open link."""
     early_frames: list[bytes] = field(default_factory=list)
     """Sent verbatim before the answer to each control message."""
+    answers_max: int | None = None
+    """Control messages of one connection answered normally; those after them get no answer. None: all."""
     enforces_rate: bool = True
+    """False allows any number of messages a second, where the venue allows five."""
 
 
 class Session:
@@ -84,10 +87,10 @@ class Session:
             async for message in self._websocket:
                 if not await self._take(message):
                     break
+            self.close_code = self._websocket.close_code
             await self._say_goodbye()
         finally:
             self.is_open = False
-            self.close_code = self._websocket.close_code
             self._on_change()
         return self._websocket
 
@@ -177,4 +180,6 @@ class Session:
             reply = self.streams.answer(raw)
         except RequestError as error:
             return error.reply()
-        return None if mode is AckMode.WITHHOLD else reply
+        limit = self._behaviour.answers_max
+        is_withheld = mode is AckMode.WITHHOLD or (limit is not None and len(self.requests) > limit)
+        return None if is_withheld else reply

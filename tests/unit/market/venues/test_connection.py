@@ -243,6 +243,15 @@ async def test_mistake_in_the_sink_stops_the_feed_and_comes_out() -> None:
     await feed.stop()
 
 
+async def test_stop_straight_after_start_closes_what_was_opened() -> None:
+    link = FakeLink([ACK, trade(1)], ends=False)
+    feed, sink, *_ = make_feed([link])
+    await feed.start()
+    await feed.stop()
+    assert link.is_closed
+    assert sink.delivered == []
+
+
 async def test_stop_ends_a_wait_and_may_be_called_twice() -> None:
     feed, sink, *_ = make_feed([FakeLink([ACK, trade(1)], ends=False)])
     await feed.start()
