@@ -64,12 +64,12 @@ def measure() -> dict[str, Rate]:
 
 
 def measure_both() -> dict[str, dict[str, dict[str, float | int]]]:
-    """Return the rates of the compiled and of the interpreted build; the other one is measured in a process of its own."""
+    """Return the rates of the compiled and of the interpreted build, each measured in a process of its own."""
     results: dict[str, dict[str, dict[str, float | int]]] = {}
     for name in ("compiled", "interpreted"):
         environment = dict(os.environ)
         environment["TRADEBUS_CORE"] = name
-        found = subprocess.run(  # noqa: S603 - our own interpreter and module
+        found = subprocess.run(
             [sys.executable, "-m", "bench.engine"], env=environment, check=False, capture_output=True, text=True
         )
         if found.returncode != 0:

@@ -1,7 +1,7 @@
 """Follow the trend: long while the fast average of trade prices is above the slow one, flat otherwise.
 
-Market orders, one at a time for each instrument; never short. Parameters: ``fast`` and ``slow`` (trades), ``notional`` (quote
-for each entry), ``instruments`` (internal names, comma between; all by default).
+Market orders, one at a time for each instrument; never short. Parameters: ``fast`` and ``slow`` (trades), ``notional``
+(quote for each entry), ``instruments`` (internal names, comma between; all by default).
 """
 
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ class Holdings(StrategyData):
         self.strategy: str = strategy
         self.held: list[Decimal] = [ZERO for _ in index.instruments]
 
-    def process(self, state: EngineState, event: EngineEvent) -> None:
+    def process(self, state: EngineState, event: EngineEvent) -> None:  # noqa: ARG002 - fills are enough here
         """Count our fills."""
         if isinstance(event, AccountEvent) and isinstance(event.data, TradeReceived):
             trade = event.data.trade

@@ -1,8 +1,9 @@
 """Quote both sides: a resting bid and ask at the best prices, moved when the market leaves them behind.
 
-Post-only limit orders. A quote is cancelled when the best price on its side is more than ``requote_bps`` away from it, and replaced
-once the cancel is answered; a side is not quoted while the holding is beyond ``notional_max``. Parameters: ``notional`` (quote for
-each order), ``notional_max`` (holding in quote), ``requote_bps``, ``instruments`` (internal names, comma between; all by default).
+Post-only limit orders. A quote is cancelled when the best price on its side is more than ``requote_bps`` away from it,
+and replaced once the cancel is answered; a side is not quoted while the holding is beyond ``notional_max``. Parameters:
+``notional`` (quote for each order), ``notional_max`` (holding in quote), ``requote_bps``, ``instruments`` (internal
+names, comma between; all by default).
 """
 
 from collections.abc import Mapping
@@ -116,7 +117,5 @@ class Quoter(Strategy):
             return
         key = OrderKey(definition.exchange, definition.index, self._id, NO_CLIENT_ORDER_ID)
         opens.append(
-            OrderRequestOpen(
-                key, side, price, quantity, OrderKind.LIMIT, TimeInForce.GOOD_UNTIL_CANCELLED_POST_ONLY
-            )
+            OrderRequestOpen(key, side, price, quantity, OrderKind.LIMIT, TimeInForce.GOOD_UNTIL_CANCELLED_POST_ONLY)
         )

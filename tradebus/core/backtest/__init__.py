@@ -1,0 +1,1 @@
+"""Engine and simulated exchanges merged in virtual time."""

@@ -90,9 +90,10 @@ class VirtualTimeLoop:
                 now = wake
                 self._run_exchanges(now)
             elif due is not None and due <= time_ns:
-                now = due
+                # One set for the past is late, not a step back in time.
+                now = max(due, self.engine.time_ns)
                 timer = self.engine.state.timers[0]
-                self._process(TimerFired(timer.strategy, timer.id, timer.due_ns), max(now, self.engine.time_ns))
+                self._process(TimerFired(timer.strategy, timer.id, timer.due_ns), now)
             else:
                 return
             steps = steps + 1 if now == last else 0
@@ -119,6 +120,4 @@ class VirtualTimeLoop:
 
 def simulated_exchanges(started: EngineStarted) -> list[SimulatedExchange]:
     """Return an exchange for each simulated account of an engine, in the order of its accounts."""
-    return [
-        SimulatedExchange(started.index, account) for account in started.accounts if account.simulation is not None
-    ]
+    return [SimulatedExchange(started.index, account) for account in started.accounts if account.simulation is not None]

@@ -39,7 +39,7 @@ class RunCounts:
 
 @final
 class BacktestResult(Record):
-    """What a backtest gave. ``pnl_realised`` is by quote asset name, summed over exchanges; ``state`` is the last one."""
+    """What a backtest gave: ``pnl_realised`` by quote asset name, summed over exchanges; ``state`` is the last one."""
 
     FIELDS: ClassVar[tuple[str, ...]] = (
         "events",

@@ -5,28 +5,38 @@ from typing import ClassVar, Final, final
 
 from mypy_extensions import mypyc_attr
 
-from tradebus.core.engine.audit.plain import check_plain
+from tradebus.core.engine.audit.plain import check_plain, id_problem
 from tradebus.core.engine.audit.tick import RefusedCancel, RefusedOpen
+from tradebus.core.engine.command import Command, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.event import (
     AccountEvent,
     AccountLinkChanged,
     AccountReconnecting,
     BalanceReceived,
     CancelAnswered,
+    ClockAdvanced,
+    FeedEnded,
     OrderReceived,
+    Shutdown,
     SnapshotReceived,
+    TimerFired,
     TradeReceived,
+    TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
-from tradebus.core.model.number import NumberError, check_decimal
+from tradebus.core.model.number import NumberError, check_computed, check_decimal
 from tradebus.core.model.order import OrderKey, OrderKind, OrderRequestCancel, OrderRequestOpen, TimeInForce
 from tradebus.core.model.record import Record
 from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision
+
+INDEX_COUNT_MAX: Final = 2**32
+TIME_NS_MIN: Final = -(2**63)
+TIME_NS_MAX: Final = 2**63 - 1
 
 
 @mypyc_attr(native_class=False)
@@ -90,6 +100,19 @@ def _check_account_event(state: EngineState, event: AccountEvent) -> None:
             _check_key(state, order.key, event.exchange)
 
 
+def _check_command(state: EngineState, command: Command) -> None:
+    action = command.action
+    fault = ""
+    if isinstance(action, SendOpenRequests):
+        for request in action.requests:
+            fault = fault or open_fault(request, INDEX_COUNT_MAX, len(state.instruments))
+    elif isinstance(action, SendCancelRequests):
+        for cancel in action.requests:
+            fault = fault or cancel_fault(cancel, INDEX_COUNT_MAX, len(state.instruments))
+    if fault:
+        raise InvalidEvent(f"command {command.id}: {fault}")
+
+
 def check_event(state: EngineState, event: EngineEvent) -> None:
     """Refuse an event whose indices do not fit this engine; raises InvalidEvent saying what was expected and found."""
     if isinstance(event, MarketEvent):
@@ -100,6 +123,10 @@ def check_event(state: EngineState, event: EngineEvent) -> None:
         _check_instrument(state, event.instrument, event.exchange)
     elif isinstance(event, MarketReconnecting | AccountReconnecting | AccountLinkChanged):
         _check_exchange(state, event.exchange)
+    elif isinstance(event, Command):
+        _check_command(state, event)
+    elif not isinstance(event, TradingStateUpdate | ClockAdvanced | TimerFired | Shutdown | FeedEnded):
+        raise InvalidEvent(f"expected an event that an engine processes, found {type(event).__name__}")
 
 
 @final
@@ -121,80 +148,117 @@ class CheckedRequests(Record):
         self.opens_refused: Final = opens_refused
 
 
-def _key_problem(state: EngineState, key: object) -> str:
-    if not isinstance(key, OrderKey):
-        return f"expected an OrderKey, found {type(key).__name__}"
-    if type(key.instrument) is not int or not 0 <= key.instrument < len(state.instruments):
-        return f"expected an instrument index of 0 to {len(state.instruments) - 1}, found {key.instrument!r}"
-    if type(key.cid) is not str or type(key.strategy) is not str:
-        return "expected texts as client order id and strategy"
-    definition = state.instruments[key.instrument].instrument
-    if key.exchange != definition.exchange:
-        # A wrong exchange that is not in the index at all is found out when the request is handed over.
-        if 0 <= key.exchange < len(state.connectivity):
-            return f"{definition.name} is on exchange {definition.exchange}, the request says {key.exchange}"
-        return ""
+def _index_fault(name: str, value: object, count: int) -> str:
+    if not isinstance(value, int) or type(value) is not int or not 0 <= value < count:
+        return f"expected an {name} index of 0 to {count - 1}, found {value!r}"
     return ""
 
 
-def _number_problem(name: str, value: object, *, positive: bool) -> str:
-    if not isinstance(value, Decimal):
-        return f"{name}: expected a Decimal, found {type(value).__name__} {value!r}"
+def _key_fault(key: object, exchanges: int, instruments: int) -> str:
+    if not isinstance(key, OrderKey):
+        return f"expected an OrderKey, found {type(key).__name__}"
+    fault = _index_fault("instrument", key.instrument, instruments)
+    if not fault:
+        fault = _index_fault("exchange", key.exchange, exchanges)
+    if not fault:
+        fault = id_problem("strategy", key.strategy)
+    return fault or id_problem("client order id", key.cid, may_be_empty=True)
+
+
+def _number_fault(name: str, value: object) -> str:
+    try:
+        check_computed(value)
+    except NumberError as error:
+        return f"{name}: {error}"
+    return ""
+
+
+def _kind_fault(name: str, value: object, kind: type) -> str:
+    return "" if isinstance(value, kind) else f"{name}: expected a {kind.__name__}, found {value!r}"
+
+
+def open_fault(request: object, exchanges: int, instruments: int) -> str:
+    """Return why an open request cannot even stand in a tick, empty if it can.
+
+    Wrong types, indices that nobody could look up, numbers that cannot be written. ``exchanges`` and ``instruments``
+    are how many there are.
+    """
+    if not isinstance(request, OrderRequestOpen):
+        return f"expected an OrderRequestOpen, found {type(request).__name__}"
+    fault = _key_fault(request.key, exchanges, instruments)
+    if not fault:
+        fault = _kind_fault("side", request.side, Side)
+    if not fault:
+        fault = _kind_fault("kind", request.kind, OrderKind)
+    if not fault:
+        fault = _kind_fault("time_in_force", request.time_in_force, TimeInForce)
+    if not fault:
+        fault = _number_fault("quantity", request.quantity)
+    return fault or _number_fault("price", request.price)
+
+
+def cancel_fault(request: object, exchanges: int, instruments: int) -> str:
+    """Return why a cancel request cannot even stand in a tick, empty if it can."""
+    if not isinstance(request, OrderRequestCancel):
+        return f"expected an OrderRequestCancel, found {type(request).__name__}"
+    fault = _key_fault(request.key, exchanges, instruments)
+    if not fault and request.id is not None:
+        fault = id_problem("order id", request.id)
+    return fault
+
+
+def _exchange_problem(state: EngineState, key: OrderKey) -> str:
+    definition = state.instruments[key.instrument].instrument
+    # An operator's exchange that is not in the index at all is found out when the request is handed over.
+    if key.exchange != definition.exchange and key.exchange < len(state.connectivity):
+        return f"{definition.name} is on exchange {definition.exchange}, the request says {key.exchange}"
+    return ""
+
+
+def _amount_problem(name: str, value: Decimal) -> str:
     try:
         check_decimal(value)
     except NumberError as error:
         return f"{name}: {error}"
-    if positive and value <= 0:
-        return f"{name}: expected more than 0, found {value}"
-    return ""
-
-
-def _kind_problem(name: str, value: object, kind: type) -> str:
-    return "" if isinstance(value, kind) else f"{name}: expected a {kind.__name__}, found {value!r}"
+    return "" if value > 0 else f"{name}: expected more than 0, found {value}"
 
 
 def open_problem(state: EngineState, request: OrderRequestOpen) -> str:
-    """Return why an open request makes no sense, empty if it does."""
-    problem = _key_problem(state, request.key)
-    if problem:
-        return problem
-    problem = _kind_problem("side", request.side, Side)
+    """Return why an open request must not be sent, empty if it may."""
+    problem = _exchange_problem(state, request.key)
     if not problem:
-        problem = _kind_problem("kind", request.kind, OrderKind)
+        problem = _amount_problem("quantity", request.quantity)
     if not problem:
-        problem = _kind_problem("time_in_force", request.time_in_force, TimeInForce)
-    if not problem:
-        problem = _number_problem("quantity", request.quantity, positive=True)
-    if not problem:
-        problem = _number_problem("price", request.price, positive=True)
+        problem = _amount_problem("price", request.price)
     if not problem and request.key.cid in state.instruments[request.key.instrument].orders:
         problem = f"client order id {request.key.cid} is in use by an active order"
     return problem
 
 
-def check_requests(state: EngineState, cancels: object, opens: object) -> CheckedRequests:
-    """Sort requests into those that make sense and those that do not, keeping their order.
+def check_requests(state: EngineState, cancels: object, opens: object, exchanges: int) -> CheckedRequests:
+    """Sort requests into those that may be sent and those that may not, keeping their order.
 
-    Raises InvalidDecision if something is not a request at all.
+    ``exchanges`` is how many indices of exchanges are taken. Raises InvalidDecision if something is no request at all,
+    or one that cannot stand in a tick.
     """
-    if not isinstance(cancels, list | tuple) or not isinstance(opens, list | tuple):
-        raise InvalidDecision(f"expected lists of requests, found {type(cancels).__name__} and {type(opens).__name__}")
     good_cancels: list[OrderRequestCancel] = []
     good_opens: list[OrderRequestOpen] = []
     bad_cancels: list[RefusedCancel] = []
     bad_opens: list[RefusedOpen] = []
-    for cancel in cancels:
-        if not isinstance(cancel, OrderRequestCancel):
-            raise InvalidDecision(f"expected an OrderRequestCancel, found {type(cancel).__name__}")
-        problem = _key_problem(state, cancel.key)
+    for cancel in _items("cancels", cancels):
+        fault = cancel_fault(cancel, exchanges, len(state.instruments))
+        if fault or not isinstance(cancel, OrderRequestCancel):
+            raise InvalidDecision(fault)
+        problem = _exchange_problem(state, cancel.key)
         if problem:
             bad_cancels.append(RefusedCancel(cancel, problem))
         else:
             good_cancels.append(cancel)
     seen: set[str] = set()
-    for request in opens:
-        if not isinstance(request, OrderRequestOpen):
-            raise InvalidDecision(f"expected an OrderRequestOpen, found {type(request).__name__}")
+    for request in _items("opens", opens):
+        fault = open_fault(request, exchanges, len(state.instruments))
+        if fault or not isinstance(request, OrderRequestOpen):
+            raise InvalidDecision(fault)
         problem = open_problem(state, request)
         if not problem and request.key.cid and request.key.cid in seen:
             problem = f"client order id {request.key.cid} is used twice in one decision"
@@ -206,23 +270,55 @@ def check_requests(state: EngineState, cancels: object, opens: object) -> Checke
     return CheckedRequests(tuple(good_cancels), tuple(good_opens), tuple(bad_cancels), tuple(bad_opens))
 
 
+def check_refusals(state: EngineState, cancels: object, opens: object, exchanges: int) -> None:
+    """Refuse refusals of a risk manager that cannot stand in a tick; raises InvalidDecision."""
+    for cancel in _items("cancels_refused", cancels):
+        if not isinstance(cancel, RefusedCancel):
+            raise InvalidDecision(f"cancels_refused: expected a RefusedCancel, found {type(cancel).__name__}")
+        fault = cancel_fault(cancel.request, exchanges, len(state.instruments))
+        if fault:
+            raise InvalidDecision(fault)
+        check_plain(cancel.reason, "reason")
+    for request in _items("opens_refused", opens):
+        if not isinstance(request, RefusedOpen):
+            raise InvalidDecision(f"opens_refused: expected a RefusedOpen, found {type(request).__name__}")
+        fault = open_fault(request.request, exchanges, len(state.instruments))
+        if fault:
+            raise InvalidDecision(fault)
+        check_plain(request.reason, "reason")
+
+
 def check_side_effects(decision: Decision) -> None:
-    """Refuse timers and patches of a decision that are not what they should be; raises InvalidDecision."""
-    for timer in decision.timers_set:
+    """Refuse timers and patches of a decision that are not what they should be.
+
+    Raises InvalidDecision, or PlainError and NumberError for a value that data may not hold.
+    """
+    for timer in _items("timers_set", decision.timers_set):
         id_, due_ns = _pair("timers_set", "(id, due time in ns)", timer)
-        if type(id_) is not str or type(due_ns) is not int:
-            raise InvalidDecision(f"timers_set: expected (id, due time in ns), found {timer!r}")
-    for name in decision.timers_cleared:
-        if type(name) is not str:
-            raise InvalidDecision(f"timers_cleared: expected a timer's id, found {name!r}")
-    for patch in decision.patches:
+        _check_id("timers_set", id_)
+        if not isinstance(due_ns, int) or type(due_ns) is not int or not TIME_NS_MIN <= due_ns <= TIME_NS_MAX:
+            raise InvalidDecision(f"timers_set: expected (id, due time in ns), found {timer!r:.80}")
+    for name in _items("timers_cleared", decision.timers_cleared):
+        _check_id("timers_cleared", name)
+    for patch in _items("patches", decision.patches):
         key, value = _pair("patches", "(key, value)", patch)
-        if type(key) is not str:
-            raise InvalidDecision(f"patches: expected (key, value), found {patch!r}")
-        check_plain(value, key)
+        _check_id("patches", key)
+        check_plain(value, str(key))
+
+
+def _check_id(name: str, value: object) -> None:
+    problem = id_problem(name, value)
+    if problem:
+        raise InvalidDecision(problem)
+
+
+def _items(name: str, value: object) -> list[object] | tuple[object, ...]:
+    if isinstance(value, list | tuple):
+        return value
+    raise InvalidDecision(f"{name}: expected a list or tuple, found {type(value).__name__}")
 
 
 def _pair(name: str, expected: str, value: object) -> tuple[object, object]:
     if not isinstance(value, tuple) or len(value) != 2:
-        raise InvalidDecision(f"{name}: expected {expected}, found {value!r}")
+        raise InvalidDecision(f"{name}: expected {expected}, found {value!r:.80}")
     return value[0], value[1]

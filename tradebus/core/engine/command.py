@@ -131,7 +131,7 @@ class Command(EngineEvent):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("id", "origin", "action")
 
-    def __init__(self, id: str, origin: str, action: CommandAction) -> None:  # noqa: A002 - the field's term
+    def __init__(self, id: str, origin: str, action: CommandAction) -> None:
         self.id: Final = id
         self.origin: Final = origin
         self.action: Final = action

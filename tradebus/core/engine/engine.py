@@ -14,6 +14,7 @@ from mypy_extensions import mypyc_attr
 from tradebus.core.engine.action.cancel_orders import cancel_requests
 from tradebus.core.engine.action.send import send_cancels, send_opens
 from tradebus.core.engine.apply import apply_event, apply_market_event, apply_output
+from tradebus.core.engine.audit.plain import copy_plain
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
 from tradebus.core.engine.audit.tick import (
     NO_ERRORS,
@@ -24,13 +25,20 @@ from tradebus.core.engine.audit.tick import (
     Origin,
     Output,
     PositionExit,
-    RefusedCancel,
-    RefusedOpen,
     RequestsDecided,
     TimerCleared,
     TimerSet,
 )
-from tradebus.core.engine.check import check_event, check_market_event, check_requests, check_side_effects
+from tradebus.core.engine.check import (
+    INDEX_COUNT_MAX,
+    CheckedRequests,
+    InvalidDecision,
+    check_event,
+    check_market_event,
+    check_refusals,
+    check_requests,
+    check_side_effects,
+)
 from tradebus.core.engine.command import CancelOrders, ClosePositions, Command, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.error import EngineError
 from tradebus.core.engine.event import (
@@ -44,10 +52,10 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
-from tradebus.core.model.identifiers import STRATEGY_UNKNOWN, ExchangeIndex, StrategyId, client_order_id
+from tradebus.core.model.identifiers import STRATEGY_UNKNOWN, ClientOrderId, ExchangeIndex, StrategyId, client_order_id
 from tradebus.core.model.number import ENGINE_CONTEXT, context_is_intact, enter_engine_context, restore_engine_context
 from tradebus.core.model.order import OrderKey, OrderRequestOpen
-from tradebus.core.risk.interface import RiskManager
+from tradebus.core.risk.interface import RiskDecision, RiskManager
 from tradebus.core.strategy.interface import Decision, Strategy
 
 
@@ -60,9 +68,9 @@ class DecisionChangedState(RuntimeError):
 class Engine:
     """The engine: the single writer of a trading state.
 
-    ``start`` gives the record that begins it; ``process`` gives a tick for each event. ``sequence`` is that of the first
-    tick (0 in an empty journal), ``epoch`` the journal's number of the start record; both are part of the ids of orders.
-    With ``is_debug`` the state is hashed before and after each decision, and a decision that changed it raises.
+    ``start`` gives the record that begins it; ``process`` gives a tick for each event. ``sequence`` is that of the
+    first tick (0 in an empty journal), ``epoch`` the journal's number of the start record; both are part of the ids of
+    orders. With ``is_debug`` the state is hashed before and after each decision, and a decision that changed it raises.
     """
 
     def __init__(
@@ -188,7 +196,7 @@ class Engine:
             answer: Decision | None = None
             reason = ""
             try:
-                answer = strategy.close_positions_requests(self.state, action.filter)
+                answer = _checked_answer(strategy.close_positions_requests(self.state, action.filter))
             except Exception as error:  # noqa: BLE001 - user code may raise anything; it stands in the tick
                 reason = _failure("close_positions_requests", error)
             self._finish(Origin.COMMAND_CLOSE_POSITIONS, strategy.id, answer, reason, before)
@@ -202,34 +210,36 @@ class Engine:
             reason = ""
             try:
                 if exchange is None:
-                    answer = strategy.on_trading_disabled(self.state)
+                    answer = _checked_answer(strategy.on_trading_disabled(self.state))
                 else:
-                    answer = strategy.on_disconnect(self.state, exchange)
+                    answer = _checked_answer(strategy.on_disconnect(self.state, exchange))
             except Exception as error:  # noqa: BLE001 - as above
                 reason = _failure(f"the hook for {origin.name.lower()}", error)
             self._finish(origin, strategy.id, answer, reason, before)
 
     def _generate_algo_orders(self, event: EngineEvent) -> None:
         state = self.state
-        i = 0
-        for strategy in self._strategies:
+        for i, strategy in enumerate(self._strategies):
             if not state.strategies[i].failure:
                 before = self._hash_in_debug()
                 answer: Decision | None = None
                 reason = ""
                 try:
-                    answer = strategy.generate_algo_orders(state, event)
+                    answer = _checked_answer(strategy.generate_algo_orders(state, event))
                 except Exception as error:  # noqa: BLE001 - as above
                     reason = _failure("generate_algo_orders", error)
                 if answer is not None or reason or before is not None or not context_is_intact():
                     self._finish(Origin.ALGO, strategy.id, answer, reason, before)
-            i += 1
+                    if state.trading is not TradingState.ENABLED:
+                        return  # one strategy's failure has just switched trading off for all
 
     def _finish(
         self, origin: Origin, strategy: StrategyId, answer: Decision | None, reason: str, before: StateHash | None
     ) -> None:
         if before is not None and before != hash_state(self.state):
-            raise DecisionChangedState(f"strategy {strategy!r} changed the state while deciding ({origin.name.lower()})")
+            raise DecisionChangedState(
+                f"strategy {strategy!r} changed the state while deciding ({origin.name.lower()})"
+            )
         if not context_is_intact():
             restore_engine_context()
             reason = reason or "changed the decimal context"
@@ -243,28 +253,23 @@ class Engine:
 
     def _handle(self, origin: Origin, strategy: StrategyId, decision: Decision) -> None:
         state = self.state
-        cancels_refused: tuple[RefusedCancel, ...]
-        opens_refused: tuple[RefusedOpen, ...]
+        exchanges = len(state.connectivity)
+        if origin is Origin.COMMAND_OPEN_ORDERS or origin is Origin.COMMAND_CANCEL_ORDERS:
+            exchanges = INDEX_COUNT_MAX
         try:
             check_side_effects(decision)
-            checked = check_requests(state, decision.cancels, decision.opens)
-            cancels = checked.cancels
-            opens = self._with_ids(checked.opens)
-            cancels_refused = checked.cancels_refused
-            opens_refused = checked.opens_refused
-            if origin is Origin.ALGO and (cancels or opens):
-                judged = self._risk.check(state, cancels, opens)
-                again = check_requests(state, judged.cancels, judged.opens)
-                cancels = again.cancels
-                opens = again.opens
-                cancels_refused += tuple(judged.cancels_refused) + again.cancels_refused
-                opens_refused += tuple(judged.opens_refused) + again.opens_refused
+            checked = check_requests(state, decision.cancels, decision.opens, exchanges)
+            checked = self._with_ids(checked)
+            if origin is Origin.ALGO and (checked.cancels or checked.opens):
+                checked = self._with_ids(self._judge(checked, exchanges))
+        except DecisionChangedState:
+            raise
         except Exception as error:  # noqa: BLE001 - user code may answer or raise anything; it stands in the tick
             restore_engine_context()
             self._emit(Halted(strategy, _failure("the decision", error)))
             return
-        cancels_sent, cancels_failed = send_cancels(state, cancels)
-        opens_sent, opens_failed = send_opens(state, opens)
+        cancels_sent, cancels_failed = send_cancels(state, checked.cancels)
+        opens_sent, opens_failed = send_opens(state, checked.opens)
         decided = RequestsDecided(
             origin,
             strategy,
@@ -272,8 +277,8 @@ class Engine:
             opens_sent,
             cancels_failed,
             opens_failed,
-            cancels_refused,
-            opens_refused,
+            checked.cancels_refused,
+            checked.opens_refused,
         )
         if origin is not Origin.ALGO or not _is_empty(decided):
             self._emit(decided)
@@ -288,18 +293,42 @@ class Engine:
         for id_ in decision.timers_cleared:
             self._emit(TimerCleared(strategy, id_))
         for key, value in decision.patches:
-            self._emit(DataPatched(strategy, key, value))
+            self._emit(DataPatched(strategy, key, copy_plain(value)))
         self._report_failures()
 
-    def _with_ids(self, requests: tuple[OrderRequestOpen, ...]) -> tuple[OrderRequestOpen, ...]:
+    def _judge(self, checked: CheckedRequests, exchanges: int) -> CheckedRequests:
+        """Ask the risk manager; what it answers is checked like a decision."""
+        state = self.state
+        before = self._hash_in_debug()
+        judged = self._risk.check(state, checked.cancels, checked.opens)
+        if before is not None and before != hash_state(state):
+            raise DecisionChangedState("the risk manager changed the state while judging")
+        if not context_is_intact():
+            restore_engine_context()
+            raise InvalidDecision("the risk manager changed the decimal context")
+        if not isinstance(judged, RiskDecision):
+            raise InvalidDecision(f"expected a RiskDecision, found {type(judged).__name__}")
+        check_refusals(state, judged.cancels_refused, judged.opens_refused, exchanges)
+        again = check_requests(state, judged.cancels, judged.opens, exchanges)
+        return CheckedRequests(
+            again.cancels,
+            again.opens,
+            (*checked.cancels_refused, *judged.cancels_refused, *again.cancels_refused),
+            (*checked.opens_refused, *judged.opens_refused, *again.opens_refused),
+        )
+
+    def _with_ids(self, checked: CheckedRequests) -> CheckedRequests:
+        """Give the requests without a client order id theirs, passing over ids that are in use."""
         named: list[OrderRequestOpen] = []
-        for request in requests:
+        chosen = {request.key.cid for request in checked.opens}
+        for request in checked.opens:
             key = request.key
             if key.cid:
                 named.append(request)
                 continue
-            cid = client_order_id(self.started.engine_id, self.epoch, self.sequence, self._ordinal)
-            self._ordinal += 1
+            cid = self._next_id()
+            while cid in chosen or cid in self.state.instruments[key.instrument].orders:
+                cid = self._next_id()
             named.append(
                 OrderRequestOpen(
                     OrderKey(key.exchange, key.instrument, key.strategy, cid),
@@ -310,7 +339,12 @@ class Engine:
                     request.time_in_force,
                 )
             )
-        return tuple(named)
+        return CheckedRequests(checked.cancels, tuple(named), checked.cancels_refused, checked.opens_refused)
+
+    def _next_id(self) -> ClientOrderId:
+        cid = client_order_id(self.started.engine_id, self.epoch, self.sequence, self._ordinal)
+        self._ordinal += 1
+        return cid
 
     def _report_failures(self) -> None:
         for strategy in self.state.strategies:
@@ -321,8 +355,22 @@ class Engine:
         return hash_state(self.state) if self._is_debug else None
 
 
+def _checked_answer(answer: object) -> Decision | None:
+    """Return what a strategy answered; raises TypeError for anything but a decision or none.
+
+    The compiled core raises the same at the call itself, in these words.
+    """
+    if answer is None or isinstance(answer, Decision):
+        return answer
+    raise TypeError(f"tradebus.core.strategy.interface.Decision or None object expected; got {type(answer).__name__}")
+
+
 def _failure(where: str, error: Exception) -> str:
-    return f"{where} raised {type(error).__name__}: {error}"[:500]
+    try:
+        text = str(error).encode(errors="backslashreplace").decode()
+    except Exception:  # noqa: BLE001 - an error of user code need not even have a text
+        text = "(it has no text)"
+    return f"{where} raised {type(error).__name__}: {text}"[:500]
 
 
 def _is_empty(decided: RequestsDecided) -> bool:
@@ -334,5 +382,3 @@ def _is_empty(decided: RequestsDecided) -> bool:
         or decided.cancels_refused
         or decided.opens_refused
     )
-
-

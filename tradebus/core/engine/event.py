@@ -62,7 +62,7 @@ class CancelAnswered(AccountData):
     def __init__(
         self,
         key: OrderKey,
-        id: OrderId | None,  # noqa: A002 - the field's term
+        id: OrderId | None,
         time_exchange_ns: int | None,
         error: OrderError | None,
     ) -> None:
@@ -156,7 +156,7 @@ class TimerFired(EngineEvent):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("strategy", "id", "due_ns")
 
-    def __init__(self, strategy: StrategyId, id: str, due_ns: int) -> None:  # noqa: A002 - the field's term
+    def __init__(self, strategy: StrategyId, id: str, due_ns: int) -> None:
         self.strategy: Final = strategy
         self.id: Final = id
         self.due_ns: Final = due_ns
@@ -213,7 +213,7 @@ class StrategySetup(Record):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("id", "class_path", "params")
 
-    def __init__(self, id: StrategyId, class_path: str, params: tuple[tuple[str, str], ...]) -> None:  # noqa: A002
+    def __init__(self, id: StrategyId, class_path: str, params: tuple[tuple[str, str], ...]) -> None:
         self.id: Final = id
         self.class_path: Final = class_path
         self.params: Final = params

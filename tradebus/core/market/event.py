@@ -25,7 +25,7 @@ class PublicTrade(MarketData):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("id", "price", "amount", "side")
 
-    def __init__(self, id: str, price: Decimal, amount: Decimal, side: Side) -> None:  # noqa: A002 - the field's term
+    def __init__(self, id: str, price: Decimal, amount: Decimal, side: Side) -> None:
         self.id: Final = id
         self.price: Final = price
         self.amount: Final = amount

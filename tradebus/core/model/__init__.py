@@ -1,0 +1,1 @@
+"""Identifiers, assets, instruments and their index, orders, fills, balances, numbers."""

@@ -77,7 +77,7 @@ class Trade(Record):
 
     def __init__(
         self,
-        id: TradeId,  # noqa: A002 - the field's term
+        id: TradeId,
         order_id: OrderId,
         cid: ClientOrderId,
         instrument: InstrumentIndex,

@@ -24,22 +24,22 @@ from tradebus.core.model.record import Record
 
 
 @mypyc_attr(native_class=False)
-class IndexError_(LookupError):
+class NotIndexedError(LookupError):
     """Base of failed look-ups in the index; the message begins with the kind, as the reference prints it."""
 
 
 @mypyc_attr(native_class=False)
-class ExchangeIndexError(IndexError_):
+class ExchangeIndexError(NotIndexedError):
     """An exchange that is not in the index."""
 
 
 @mypyc_attr(native_class=False)
-class AssetIndexError(IndexError_):
+class AssetIndexError(NotIndexedError):
     """An asset that is not in the index."""
 
 
 @mypyc_attr(native_class=False)
-class InstrumentIndexError(IndexError_):
+class InstrumentIndexError(NotIndexedError):
     """An instrument that is not in the index."""
 
 
@@ -78,9 +78,7 @@ class IndexedInstruments(Record):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("exchanges", "assets", "instruments")
 
-    def __init__(
-        self, exchanges: list[ExchangeId], assets: list[ExchangeAsset], instruments: list[Instrument]
-    ) -> None:
+    def __init__(self, exchanges: list[ExchangeId], assets: list[ExchangeAsset], instruments: list[Instrument]) -> None:
         self.exchanges: Final = exchanges
         self.assets: Final = assets
         self.instruments: Final = instruments
@@ -102,7 +100,9 @@ class IndexedInstruments(Record):
         """Return the index of an exchange; raises ExchangeIndexError."""
         found = self._exchange_index.get(exchange)
         if found is None:
-            raise ExchangeIndexError(f"ExchangeIndex: {exchange.display} is not one of {[e.value for e in self.exchanges]}")
+            raise ExchangeIndexError(
+                f"ExchangeIndex: {exchange.display} is not one of {[e.value for e in self.exchanges]}"
+            )
         return found
 
     def find_exchange(self, index: ExchangeIndex) -> ExchangeId:
@@ -135,7 +135,9 @@ class IndexedInstruments(Record):
         """Return the instrument that the venue calls ``name_exchange`` (verbatim); raises InstrumentIndexError."""
         found = self._name_exchange_index.get((exchange, name_exchange))
         if found is None:
-            raise InstrumentIndexError(f"InstrumentIndex: {exchange.display} has no instrument called {name_exchange!r}")
+            raise InstrumentIndexError(
+                f"InstrumentIndex: {exchange.display} has no instrument called {name_exchange!r}"
+            )
         return found
 
     def find_instrument(self, index: InstrumentIndex) -> Instrument:

@@ -156,7 +156,9 @@ class InstrumentDefinition(Record):
         spec: InstrumentSpec | None,
     ) -> None:
         if contract.kind is InstrumentKind.SPOT and quote_kind is not QuoteKind.UNDERLYING_QUOTE:
-            raise ValueError(f"{name_internal}: spot is priced in the underlying quote, found {quote_kind.name.lower()}")
+            raise ValueError(
+                f"{name_internal}: spot is priced in the underlying quote, found {quote_kind.name.lower()}"
+            )
         if contract.contract_size <= ZERO:
             raise ValueError(f"{name_internal}: expected a contract size above 0, found {contract.contract_size}")
         self.exchange: Final = exchange

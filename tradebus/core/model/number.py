@@ -24,10 +24,12 @@ from mypy_extensions import mypyc_attr
 PRECISION: Final = 29
 ZERO: Final = Decimal(0)
 ONE: Final = Decimal(1)
-DECIMAL_MAX: Final = Decimal("79228162514264337593543950335")
-DECIMAL_MIN: Final = Decimal("-79228162514264337593543950335")
+DECIMAL_MAX: Final = Decimal(79228162514264337593543950335)
+DECIMAL_MIN: Final = Decimal(-79228162514264337593543950335)
 EXPONENT_MAX: Final = 28
 TEXT_LENGTH_MAX: Final = 64
+COMPUTED_DIGITS_MAX: Final = 96
+COMPUTED_EXPONENT_MAX: Final = 500
 
 ENGINE_CONTEXT: Final = Context(
     prec=PRECISION,
@@ -39,6 +41,10 @@ ENGINE_CONTEXT: Final = Context(
     flags=[],
     traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation],
 )
+# Views of what stands in the contexts, so that comparing them costs no more than reading the precision.
+_TRAPS: Final[object] = ENGINE_CONTEXT.traps
+_INTACT: Final = ENGINE_CONTEXT.copy()
+_TRAPS_INTACT: Final[object] = _INTACT.traps
 
 
 @mypyc_attr(native_class=False)
@@ -60,13 +66,16 @@ def context_is_intact() -> bool:
         getcontext() is ENGINE_CONTEXT
         and ENGINE_CONTEXT.prec == PRECISION
         and ENGINE_CONTEXT.rounding == ROUND_HALF_EVEN
+        and _TRAPS == _TRAPS_INTACT
     )
 
 
 def restore_engine_context() -> None:
-    """Undo what user code did to the decimal context: precision, rounding, or another context."""
+    """Undo what user code did to the decimal context: precision, rounding, traps, or another context."""
     ENGINE_CONTEXT.prec = PRECISION
     ENGINE_CONTEXT.rounding = ROUND_HALF_EVEN
+    for signal, is_trapped in _INTACT.traps.items():
+        ENGINE_CONTEXT.traps[signal] = is_trapped
     setcontext(ENGINE_CONTEXT)
 
 
@@ -79,7 +88,9 @@ def parse_decimal(text: str) -> Decimal:
     Raises NumberError naming the text.
     """
     if len(text) > TEXT_LENGTH_MAX or not text.isascii():
-        raise NumberError(f"expected a decimal number of at most {TEXT_LENGTH_MAX} ASCII characters, found {text!r:.80}")
+        raise NumberError(
+            f"expected a decimal number of at most {TEXT_LENGTH_MAX} ASCII characters, found {text!r:.80}"
+        )
     digits = text[1:] if text[:1] in ("-", "+") else text
     whole, point, fraction = digits.partition(".")
     if not (whole.isdigit() and (fraction.isdigit() or not point)):
@@ -109,10 +120,30 @@ def check_decimal(value: Decimal) -> Decimal:
     if not value.is_finite():
         raise NumberError(f"expected a finite number, found {value}")
     exponent = value.as_tuple().exponent
-    if value.adjusted() > EXPONENT_MAX or (isinstance(exponent, int) and (exponent < -EXPONENT_MAX or exponent > EXPONENT_MAX)):
+    if value.adjusted() > EXPONENT_MAX or (
+        isinstance(exponent, int) and (exponent < -EXPONENT_MAX or exponent > EXPONENT_MAX)
+    ):
         raise NumberError(f"expected at most 29 digits and 28 decimals, found {value}")
     if len(value.as_tuple().digits) > PRECISION:
         raise NumberError(f"expected at most {PRECISION} significant digits, found {value}")
+    return value
+
+
+def check_computed(value: object) -> Decimal:
+    """Return ``value`` if it is a finite Decimal that can be written down: what user code computed.
+
+    Wider than what a venue may write, because a quotient has as many decimals as the context gives it. Raises
+    NumberError for anything else.
+    """
+    if not isinstance(value, Decimal) or type(value) is not Decimal:
+        raise NumberError(f"expected a Decimal, found {type(value).__name__} {value!r:.80}")
+    if not value.is_finite():
+        raise NumberError(f"expected a finite number, found {value}")
+    if len(value.as_tuple().digits) > COMPUTED_DIGITS_MAX or abs(value.adjusted()) > COMPUTED_EXPONENT_MAX:
+        raise NumberError(
+            f"expected at most {COMPUTED_DIGITS_MAX} digits and an exponent of at most {COMPUTED_EXPONENT_MAX}, "
+            f"found {value!s:.80}"
+        )
     return value
 
 

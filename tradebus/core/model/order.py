@@ -110,7 +110,7 @@ class OrderRequestCancel(Record):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("key", "id")
 
-    def __init__(self, key: OrderKey, id: OrderId | None) -> None:  # noqa: A002 - the field's term
+    def __init__(self, key: OrderKey, id: OrderId | None) -> None:
         self.key: Final = key
         self.id: Final = id
 
@@ -134,7 +134,7 @@ class Open(OrderState):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("id", "time_exchange_ns", "filled_quantity")
 
-    def __init__(self, id: OrderId, time_exchange_ns: int, filled_quantity: Decimal) -> None:  # noqa: A002
+    def __init__(self, id: OrderId, time_exchange_ns: int, filled_quantity: Decimal) -> None:
         self.id: Final = id
         self.time_exchange_ns: Final = time_exchange_ns
         self.filled_quantity: Final = filled_quantity
@@ -156,7 +156,7 @@ class Cancelled(OrderState):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("id", "time_exchange_ns")
 
-    def __init__(self, id: OrderId, time_exchange_ns: int) -> None:  # noqa: A002
+    def __init__(self, id: OrderId, time_exchange_ns: int) -> None:
         self.id: Final = id
         self.time_exchange_ns: Final = time_exchange_ns
 

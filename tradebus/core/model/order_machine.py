@@ -165,7 +165,9 @@ def next_order(tracked: Order | None, cause: Cause, incoming: Order | None) -> O
     """
     move = TABLE.get((tracked_state(tracked), cause))
     if move is None:
-        raise InvalidTransition(f"order {tracked.key.cid if tracked else '?'}: {cause.name} in {tracked_state(tracked).name}")
+        raise InvalidTransition(
+            f"order {tracked.key.cid if tracked else '?'}: {cause.name} in {tracked_state(tracked).name}"
+        )
     if move is Move.IGNORE:
         return tracked
     if move is Move.INSERT:

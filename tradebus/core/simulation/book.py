@@ -14,7 +14,8 @@ class TopOfBook(Record):
     """The opposite side a taker meets: price and amount left of each side; none where nothing is offered.
 
     Until the next book update an amount that our orders took stays taken, so that two orders do not fill against the
-    same offer. Where only trades are known, the last trade's price stands in, without limit of amount.
+    same offer. Where no book was ever seen, not even an empty one (``is_quoted``), the last trade's price stands in,
+    without limit of amount.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -23,6 +24,7 @@ class TopOfBook(Record):
         "ask_price",
         "ask_amount",
         "price_last",
+        "is_quoted",
     )
 
     def __init__(
@@ -32,26 +34,24 @@ class TopOfBook(Record):
         ask_price: Decimal | None,
         ask_amount: Decimal,
         price_last: Decimal | None,
+        is_quoted: bool,
     ) -> None:
         self.bid_price = bid_price
         self.bid_amount = bid_amount
         self.ask_price = ask_price
         self.ask_amount = ask_amount
         self.price_last = price_last
+        self.is_quoted = is_quoted
 
     def update(self, l1: BookL1) -> None:
         """Take in a book update."""
         bid = l1.best_bid
         ask = l1.best_ask
+        self.is_quoted = True
         self.bid_price = None if bid is None else bid.price
         self.bid_amount = ZERO if bid is None else bid.amount
         self.ask_price = None if ask is None else ask.price
         self.ask_amount = ZERO if ask is None else ask.amount
-
-    @property
-    def is_quoted(self) -> bool:
-        """Tell whether a book was ever seen with a side in it."""
-        return self.bid_price is not None or self.ask_price is not None
 
     def taker_price(self, side: Side) -> Decimal | None:
         """Return the price at which an order of this side would fill at once, none if nothing is offered."""
@@ -77,7 +77,7 @@ class TopOfBook(Record):
             self.bid_amount -= amount
 
     def displayed(self, side: Side, price: Decimal) -> Decimal | None:
-        """Return the amount shown on our own side at a price: what stands in the queue before us; none if not the best."""
+        """Return the amount shown on our own side at a price, which queues before us; none if it is not the best."""
         best = self.bid_price if side is Side.BUY else self.ask_price
         if best is None or best != price:
             return None
@@ -86,4 +86,4 @@ class TopOfBook(Record):
 
 def empty_book() -> TopOfBook:
     """Return the book of a market of which nothing was seen."""
-    return TopOfBook(None, ZERO, None, ZERO, None)
+    return TopOfBook(None, ZERO, None, ZERO, None, False)

@@ -150,7 +150,7 @@ class SimulatedExchange:
 
     def _begin(self, tick: AuditTick) -> None:
         simulation = self.setup.simulation
-        assert simulation is not None, "checked when the exchange was made"  # noqa: S101 - an invariant
+        assert simulation is not None, "checked when the exchange was made"
         self._books.clear()
         self._resting.clear()
         self._arrivals.clear()
@@ -298,9 +298,7 @@ class SimulatedExchange:
     def _fill_resting(self, order: RestingOrder, amount: Decimal, time_ns: int) -> None:
         self._fill(order, order.request.price, amount, Liquidity.MAKER, time_ns)
 
-    def _fill(
-        self, order: RestingOrder, price: Decimal, amount: Decimal, liquidity: Liquidity, time_ns: int
-    ) -> None:
+    def _fill(self, order: RestingOrder, price: Decimal, amount: Decimal, liquidity: Liquidity, time_ns: int) -> None:
         request = order.request
         definition = self._index.instruments[request.key.instrument]
         value = price * amount

@@ -19,7 +19,7 @@ class RestingOrder(Record):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("request", "id", "reserve_price", "quantity", "filled", "queue_ahead")
 
-    def __init__(self, request: OrderRequestOpen, id: OrderId, reserve_price: Decimal, quantity: Decimal) -> None:  # noqa: A002
+    def __init__(self, request: OrderRequestOpen, id: OrderId, reserve_price: Decimal, quantity: Decimal) -> None:
         self.request: Final = request
         self.id: Final = id
         self.reserve_price: Final = reserve_price

@@ -1,0 +1,1 @@
+"""What strategies are, and the plain way to close positions."""

@@ -1,0 +1,1 @@
+"""Ticks, replicas, canonical text and hashes."""

@@ -15,7 +15,7 @@ from tradebus.core.engine.event import EngineStarted, FeedEnded, Shutdown, Strat
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
 from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.model.index import IndexedInstruments
-from tradebus.core.model.number import enter_engine_context
+from tradebus.core.model.number import context_is_intact, restore_engine_context
 
 StrategyDataFactory = Callable[[StrategySetup, IndexedInstruments], StrategyData | None]
 
@@ -74,13 +74,15 @@ class Replica:
 
         Raises OutOfSequence for a gap and NotStarted before a start record, leaving the state untouched.
         """
-        enter_engine_context()
+        if not context_is_intact():
+            restore_engine_context()
         event = tick.event
         if isinstance(event, EngineStarted) and tick.sequence == self.sequence + 1:
             data = [self._make_data(setup, event.index) for setup in event.strategies]
             self._state = initial_state(event, data)
             self.started = event
-        elif isinstance(event, FeedEnded) and self._state is not None and tick.sequence > self.sequence + 1:
+            self.is_ended = False
+        elif isinstance(event, FeedEnded) and self._state is not None and tick.sequence != self.sequence + 1:
             # The end of a feed ends the replica whatever its number says, as in the source.
             self.is_ended = True
             return False

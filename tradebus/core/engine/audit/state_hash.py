@@ -30,12 +30,7 @@ class StateHash(Record):
 
     def equals(self, other: "StateHash") -> bool:
         """Tell whether both roots were verified and are the same."""
-        return (
-            self.version == other.version
-            and self.core == other.core
-            and self.user == other.user
-            and self.user != ""
-        )
+        return self.version == other.version and self.core == other.core and self.user == other.user and self.user != ""
 
 
 def _hex(text: str) -> str:

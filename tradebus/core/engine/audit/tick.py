@@ -134,7 +134,7 @@ class TimerSet(Output):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("strategy", "id", "due_ns")
 
-    def __init__(self, strategy: StrategyId, id: str, due_ns: int) -> None:  # noqa: A002 - the field's term
+    def __init__(self, strategy: StrategyId, id: str, due_ns: int) -> None:
         self.strategy: Final = strategy
         self.id: Final = id
         self.due_ns: Final = due_ns
@@ -146,7 +146,7 @@ class TimerCleared(Output):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("strategy", "id")
 
-    def __init__(self, strategy: StrategyId, id: str) -> None:  # noqa: A002 - the field's term
+    def __init__(self, strategy: StrategyId, id: str) -> None:
         self.strategy: Final = strategy
         self.id: Final = id
 

@@ -1,0 +1,1 @@
+"""The trading state, part by part."""

@@ -39,7 +39,7 @@ class Timer(Record):
 
     FIELDS: ClassVar[tuple[str, ...]] = ("strategy", "id", "due_ns")
 
-    def __init__(self, strategy: StrategyId, id: str, due_ns: int) -> None:  # noqa: A002 - the field's term
+    def __init__(self, strategy: StrategyId, id: str, due_ns: int) -> None:
         self.strategy = strategy
         self.id = id
         self.due_ns = due_ns
@@ -117,13 +117,13 @@ class EngineState(Record):
             raise KeyError(f"the data of strategy {strategy!r} is not available: its class could not be loaded")
         return data
 
-    def set_timer(self, strategy: StrategyId, id: str, due_ns: int) -> None:  # noqa: A002 - the field's term
+    def set_timer(self, strategy: StrategyId, id: str, due_ns: int) -> None:
         """Set or move a timer."""
         self.clear_timer(strategy, id)
         self.timers.append(Timer(strategy, id, due_ns))
         self.timers.sort(key=_timer_key)
 
-    def clear_timer(self, strategy: StrategyId, id: str) -> None:  # noqa: A002 - the field's term
+    def clear_timer(self, strategy: StrategyId, id: str) -> None:
         """Remove a timer; nothing happens if it is not set."""
         self.timers = [timer for timer in self.timers if timer.strategy != strategy or timer.id != id]
 
@@ -163,7 +163,7 @@ def initial_state(started: EngineStarted, data: list[StrategyData | None]) -> En
         connectivity,
         [AssetState(asset, None, 0) for asset in index.assets],
         [new_instrument_state(instrument) for instrument in index.instruments],
-        [StrategyState(setup, data[i], "", False) for i, setup in enumerate(setups)],  # noqa: FBT003 - a record
+        [StrategyState(setup, data[i], "", False) for i, setup in enumerate(setups)],
         [AccountCursor(0, 0) for _ in index.exchanges],
         [],
     )

@@ -81,5 +81,5 @@ class InstrumentState(Record):
 
 def new_instrument_state(instrument: Instrument) -> InstrumentState:
     """Return the state of an instrument of which nothing is known yet."""
-    data = InstrumentMarketData(None, 0, None, 0, False)  # noqa: FBT003 - a record
+    data = InstrumentMarketData(None, 0, None, 0, False)
     return InstrumentState(instrument, data, {}, None, ExitTotals(0, ZERO, ZERO))

@@ -23,7 +23,7 @@ class InstrumentMarketData(Record):
         l1_time_ns: int,
         price_last: Decimal | None,
         trade_time_ns: int,
-        is_stale: bool,  # noqa: FBT001 - a record
+        is_stale: bool,
     ) -> None:
         self.l1 = l1
         self.l1_time_ns = l1_time_ns

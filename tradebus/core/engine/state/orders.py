@@ -39,7 +39,7 @@ def update_from_snapshot(orders: Orders, snapshot: Order) -> None:
     _store(orders, cid, before, next_order(before, snapshot_cause(snapshot), snapshot))
 
 
-def update_from_cancel_answer(orders: Orders, cid: ClientOrderId, accepted: bool) -> None:  # noqa: FBT001 - two answers
+def update_from_cancel_answer(orders: Orders, cid: ClientOrderId, accepted: bool) -> None:
     """Take in the answer to a cancel."""
     before = orders.get(cid)
     cause = Cause.CANCEL_ACCEPTED if accepted else Cause.CANCEL_REFUSED

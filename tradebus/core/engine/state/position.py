@@ -204,8 +204,7 @@ def _reduce(position: Position, trade: Trade, quantity: Decimal, fees: Decimal) 
         position.quantity_abs - quantity,
         position.quantity_abs_max,
         trade.price,
-        position.pnl_realised
-        + pnl_realised(position.side, position.price_entry_average, quantity, trade.price, fees),
+        position.pnl_realised + pnl_realised(position.side, position.price_entry_average, quantity, trade.price, fees),
         position.fees_enter,
         position.fees_exit + fees,
         position.time_enter_ns,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn, final
 
 from mypy_extensions import mypyc_attr
 
-from tradebus.core.engine.audit.plain import check_plain
+from tradebus.core.engine.audit.plain import check_plain, copy_plain
 from tradebus.core.engine.event import StrategySetup
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.model.number import context_is_intact, restore_engine_context
@@ -42,6 +42,16 @@ class StrategyData:
         for name, value in plain.items():
             setattr(self, name, value)
 
+    def __eq__(self, other: object) -> bool:
+        """Compare by class and by what is remembered."""
+        if not isinstance(other, StrategyData) or type(self) is not type(other):
+            return False
+        return self.to_plain() == other.to_plain()
+
+    def __hash__(self) -> int:
+        """Refuse to hash what changes."""
+        raise TypeError(f"unhashable type: {type(self).__name__!r}")
+
     def __reduce__(self) -> NoReturn:
         """Refuse copy and pickle, which would silently lose the attributes of a subclass."""
         raise TypeError(f"{type(self).__name__}: use to_plain and from_plain to copy or store strategy data")
@@ -61,7 +71,7 @@ class StrategyState(Record):
         setup: StrategySetup,
         data: StrategyData | None,
         failure: str,
-        is_halted: bool,  # noqa: FBT001 - a record
+        is_halted: bool,
     ) -> None:
         self.setup = setup
         self.data = data
@@ -91,6 +101,10 @@ class StrategyState(Record):
             return
         try:
             check_plain(value, key)
-            data.apply_patch(key, value)
+            # A copy: what the data does with it later must not reach back into the tick, which may not be written yet.
+            data.apply_patch(key, copy_plain(value))
         except Exception as error:  # noqa: BLE001 - as above
             self.failure = f"data.apply_patch raised {type(error).__name__}"
+        if not context_is_intact():
+            restore_engine_context()
+            self.failure = self.failure or "data.apply_patch changed the decimal context"

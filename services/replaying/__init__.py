@@ -1,0 +1,1 @@
+"""Run recordings through the services and say what came of it: `make replay`."""
