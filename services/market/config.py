@@ -60,7 +60,7 @@ def feed_plans(settings: Settings, exchanges: Sequence[ExchangeId]) -> list[Feed
         else:
             assert_never(source)
     if is_replayed:
-        plans.append(ReplayPlan(settings.engine_id, settings.runtime.run))
+        plans.append(ReplayPlan(settings.journal_id, settings.runtime.run))
     return plans
 
 
