@@ -184,5 +184,7 @@ def command_message_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) 
     elif message.WhichOneof("action") == "shutdown":
         event = Shutdown()
     else:
-        event = TradingStateUpdate(TRADING_STATES.from_pb(message.set_trading_state.state, "state"), origin)
+        event = TradingStateUpdate(
+            TRADING_STATES.from_pb(message.set_trading_state.state, "set_trading_state.state"), origin
+        )
     return CommandMessage(id_, origin, message.time_ns, message.expiry_ns, event)

@@ -35,8 +35,8 @@ def frame(field_tag: bytes, encoded: bytes) -> bytes:
 def unframe(field_tag: bytes, framed: bytes) -> bytes | None:
     """Return the bytes of the one sub-message that ``framed`` consists of; None when it is anything else.
 
-    Only tags of one byte and lengths below 16,384 are recognised, which is what occurs in numbers; for the rest, as for
-    messages that another library laid out differently, the caller parses in full.
+    The tag is one of a single byte (fields 1 to 15), and only lengths below 16,384 are recognised, which is what occurs
+    in numbers; for the rest, as for messages that another library laid out differently, the caller parses in full.
     """
     length = len(framed) - 2
     if length < 0 or framed[0] != field_tag[0]:
