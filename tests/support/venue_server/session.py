@@ -150,7 +150,7 @@ class Session:
 
     async def _say_goodbye(self) -> None:
         """Answer the other side's close frame; a frozen link stays as it is until the other side lets go of it."""
-        while self._behaviour.is_frozen and self._transport is not None and not self._transport.is_closing():  # noqa: ASYNC110
+        while self._behaviour.is_frozen and self._transport is not None and not self._transport.is_closing():
             await asyncio.sleep(_FROZEN_POLL_S)  # a transport tells nobody when it closes
         await self._websocket.close()
 
