@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.CONFIG_INVALID
     if detach:
         rest = [argument for argument in arguments if argument != "--detach"]
-        return background.start(settings.runtime.data_dir, rest, sys.stdout)
+        command = [sys.executable, "-m", "services.up", "--foreground", *rest]
+        return background.start(settings.runtime.data_dir, command, sys.stdout)
     return asyncio.run(_foreground(settings))
 
 

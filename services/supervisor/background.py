@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,10 +18,13 @@ from tradebus.config import ExitCode
 _POLL_S: Final = 0.05
 _START_TIMEOUT_S: Final = 90.0
 _STOP_TIMEOUT_S: Final = 120.0
+_left_running: Final[list[subprocess.Popen[bytes]]] = []
 
 
-def start(data_dir: Path, argv: Sequence[str], out: TextIO) -> int:
-    """Start `services.up` in a session of its own, show what it says until it is ready, and leave it running.
+def start(data_dir: Path, command: Sequence[str], out: TextIO) -> int:
+    """Run `command`, a supervisor in the foreground, in a session of its own, and leave it running once it is ready.
+
+    What it says until then goes to `out`, afterwards only to `logs/up.log`.
 
     Returns its exit code when it ends before that; 6 when it runs but is not ready in time.
     """
@@ -34,12 +36,10 @@ def start(data_dir: Path, argv: Sequence[str], out: TextIO) -> int:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "services.up", "--foreground", *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+            list(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+    # It outlives us on purpose; without a reference Python would complain of that.
+    _left_running.append(process)
     deadline = time.monotonic() + _START_TIMEOUT_S
     with log_file.open() as said:
         while True:

@@ -69,6 +69,7 @@ class Supervisor:
         self._policy: Final = policy or RestartPolicy()
         self._lock: Final = RunLock(self.data_dir)
         self._broker: Broker | None = None
+        self._broker_wanted = True
         self._keepers: dict[str, Keeper] = {}
         self._probe: Probe | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -183,7 +184,7 @@ class Supervisor:
         """End a service without warning (or the broker: `nats`) and keep it down until `restart`."""
         if name == "nats":
             assert self._broker is not None, "embedded"
-            await self._end_watch()
+            self._broker_wanted = False
             self._broker.kill()
         else:
             await self._keepers[name].kill(which)
@@ -194,7 +195,7 @@ class Supervisor:
             assert self._broker is not None, "embedded"
             self._broker.stop()
             self._broker.start()
-            self._watch = self._watch or asyncio.create_task(self._watch_over(), name="watch")
+            self._broker_wanted = True
         else:
             await self._keepers[name].stop(self._stop_timeout_s)
             await self._keepers[name].start()
@@ -323,7 +324,7 @@ class Supervisor:
             await asyncio.sleep(_WATCH_S)
 
     async def _revive_broker(self, crashes: Crashes) -> None:
-        if self._broker is None or self._broker.is_running:
+        if self._broker is None or self._broker.is_running or not self._broker_wanted:
             return
         wait_s = crashes.add(asyncio.get_running_loop().time())
         if wait_s is None:

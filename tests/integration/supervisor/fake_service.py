@@ -15,18 +15,14 @@ class FakeService(Service):
     def __init__(self, runtime: Runtime, behaviour: str) -> None:
         self._runtime = runtime
         self._behaviour = behaviour
-        self._stopping = False
 
     async def start(self) -> None:
-        if self._behaviour == "crash":
-            raise RuntimeError("this fake cannot start")
-        if self._behaviour.startswith("crash until "):
-            # Crashes as long as the named file is missing.
-            if not Path(self._behaviour.removeprefix("crash until ")).exists():
-                raise RuntimeError("not yet")
-        if self._behaviour == "task":
+        missing = self._behaviour.removeprefix("crash until ")
+        if missing != self._behaviour and not Path(missing).exists():
+            raise RuntimeError("this fake cannot start yet")
+        if self._behaviour == "task fails":
             self._runtime.spawn(self._fail_when_ready(), "work")
-        if self._behaviour == "waits":
+        if self._behaviour == "never ready":
             self._runtime.health.trouble("feed", "the fake feed is away")
         if self._behaviour == "never starts":
             await asyncio.Event().wait()
@@ -36,10 +32,10 @@ class FakeService(Service):
         if trace:
             with Path(trace).open("a") as file:
                 file.write(f"{self._runtime.service}\n")
-        if self._behaviour == "blocks":
-            threading.Event().wait()
         if self._behaviour == "never stops":
             await asyncio.Event().wait()
+        if self._behaviour == "blocks":
+            threading.Event().wait()
         if self._behaviour == "stop fails":
             raise RuntimeError("this fake cannot stop")
 
@@ -53,13 +49,15 @@ class FakeService(Service):
 
 
 async def bootstrap(runtime: Runtime) -> Service:
-    return FakeService(runtime, os.environ.get(f"FAKE_{runtime.service.upper()}", ""))
+    behaviour = os.environ.get(f"FAKE_{runtime.service.upper()}", "")
+    if behaviour != "no bus":
+        await runtime.connect_nats()
+    return FakeService(runtime, behaviour)
 
 
 if __name__ == "__main__":
     name = sys.argv[1]
-    behaviour = os.environ.get(f"FAKE_{name.upper()}", "")
-    if behaviour == "deaf":
+    if os.environ.get(f"FAKE_{name.upper()}") == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("deaf", flush=True)
         threading.Event().wait()
