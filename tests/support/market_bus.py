@@ -134,7 +134,7 @@ class ReplayEngine:
         while not self.is_complete:
             if loop.time() > deadline:
                 raise AssertionError(f"not complete within {limit_s:g} s: {len(self.events)} of {self.total}")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.001)
             if self.delivered == seen:
                 self.ask_again()
             seen = self.delivered
