@@ -20,14 +20,14 @@ from rich.table import Table
 from services.replaying.outcome import Outcome
 from services.replaying.run import STALLED_S, ReplayFailed, progress_bar, run_replay
 from services.replaying.settings import replay_settings
-from services.supervisor import SupervisorError
+from services.supervisor import SERVICES, Program, SupervisorError
 from tradebus.config import ConfigError, ExitCode, Flags, Settings, load_settings
 
 SKIPPED_SHOWN = 6
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a replay as the command line says; return the exit code."""
+def main(argv: Sequence[str] | None = None, programs: Sequence[Program] = SERVICES) -> int:
+    """Run a replay as the command line says, with these programs as services; return the exit code."""
     parser = ArgumentParser("python -m services.replay", description=__doc__.partition("\n")[0])
     parser.add_argument("recordings", nargs="+", type=Path, help="raw recordings, their names begin with the exchange")
     parser.add_argument(
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = settings.runtime.data_dir / "replays" / run
     try:
         with progress_bar() as bar:
-            outcome = asyncio.run(run_replay(settings, folder, stalled_s=options.timeout_s, bar=bar))
+            outcome = asyncio.run(run_replay(settings, folder, programs=programs, stalled_s=options.timeout_s, bar=bar))
     except (ReplayFailed, SupervisorError) as error:
         talk.print(f"replay failed: {error}\nlogs: {folder / 'logs'}", markup=False)
         return ExitCode.FAILURE

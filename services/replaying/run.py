@@ -8,9 +8,7 @@ from typing import Any, Final
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.replaying.outcome import Outcome, outcome_of
-from services.supervisor import Program, Supervisor, SupervisorError
-from services.supervisor.catalogue import SERVICES
-from services.supervisor.progress import Silent
+from services.supervisor import SERVICES, Program, Silent, Supervisor, SupervisorError
 from tradebus.config import Settings
 
 POLL_S: Final = 0.05
