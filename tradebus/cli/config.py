@@ -59,7 +59,8 @@ def validate(
         print_json({"valid": True, "mode": loaded.settings.mode.value, "files": [str(path) for path in loaded.files]})
     elif not quiet:
         count = len(loaded.settings.instruments)
-        stderr().print("valid: mode", mode_text(loaded.settings.mode), f"with {count} instruments")
+        words = f"with {count} {'instrument' if count == 1 else 'instruments'}"
+        stderr().print("valid: mode", mode_text(loaded.settings.mode), words)
 
 
 @app.command()

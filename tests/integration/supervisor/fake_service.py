@@ -50,7 +50,7 @@ class FakeService(Service):
 
 async def bootstrap(runtime: Runtime) -> Service:
     behaviour = os.environ.get(f"FAKE_{runtime.service.upper()}", "")
-    if behaviour != "no bus":
+    if os.environ.get("FAKE_BUS") != "none":
         await runtime.connect_nats()
     return FakeService(runtime, behaviour)
 

@@ -11,7 +11,11 @@ import pytest
 
 from services.supervisor import AlreadyRunning, NotReady, SupervisorError
 from tests.integration.supervisor.conftest import Bench, is_gone, until
+from tradebus.bus.nats_bus import NatsBus
+from tradebus.bus.nats_options import NatsOptions
 from tradebus.config import Address, ApiSettings
+from tradebus.wire import subjects
+from tradebus.wire.codec.heartbeat import Heartbeat, heartbeat_from_bytes
 
 
 async def test_a_system_comes_up_answers_and_goes_down_in_order(bench: Bench, tmp_path: Path) -> None:
@@ -199,3 +203,16 @@ async def test_streams_are_fresh_at_every_start_and_that_is_said(bench: Bench) -
     async with bench.make("market"):
         assert not kept.exists()
     assert sum("fresh streams" in line for line in bench.told.lines) == 2
+
+
+async def test_services_say_on_the_bus_that_they_live(bench: Bench) -> None:
+    beats: list[Heartbeat] = []
+    async with bench.make("market", "audit") as supervisor:
+        bus = await NatsBus.connect(NatsOptions(servers=(supervisor.nats_url,), service="test"))
+        try:
+            await bus.subscribe(subjects.hb_all(), lambda message: beats.append(heartbeat_from_bytes(message.payload)))
+            await until(lambda: {beat.service for beat in beats} == {"market", "audit"})
+        finally:
+            await bus.close()
+    assert {(beat.mode, beat.state) for beat in beats} == {("demo", "ready")}
+    assert all(beat.instance and beat.time_ns > 0 for beat in beats)
