@@ -74,7 +74,9 @@ def _feed(
     if isinstance(plan, ReplayPlan):
         files = runtime.settings.recording_files()
         opener = partial(read_recordings, files, index)
-        return ReplayFeed(bus, plan.engine_id, plan.run, opener, identity, letters, metrics, runtime.spawn, runtime.log)
+        return ReplayFeed(
+            bus, plan.journal_id, plan.run, opener, identity, letters, metrics, runtime.spawn, runtime.log
+        )
     publisher = ShardPublisher(bus, plan.exchange.value, SHARD, identity, metrics)
     if isinstance(plan, GeneratorPlan):
         make = partial(make_flow, index, plan.exchange, plan.seed, plan.params)

@@ -32,9 +32,12 @@ class LivePlan:
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """Recordings to replay, merged into one feed; ``run`` is None where any run's credit counts."""
+    """Recordings to replay, merged into one feed, for the engine whose subjects have ``journal_id`` in them.
 
-    engine_id: str
+    ``run`` is None where any run's credit counts.
+    """
+
+    journal_id: str
     run: str | None
 
 

@@ -1,6 +1,6 @@
 """Publish recordings without loss: never more than the engine has allowed, and again what did not arrive.
 
-The engine says on ``flow.<engine>`` how many events it has granted in all, through which one everything has arrived,
+The engine says on ``flow.<journal>`` how many events it has granted in all, through which one everything has arrived,
 and from which one on it wants them once more. Nothing is sent before its first word, so it may start after the feed.
 A bus over NATS may lose what was on its way when a server restarts; so what has not been confirmed is kept, at most as
 much as was granted, and sent again only when asked for. What was confirmed and is asked for all the same, as by an
@@ -46,7 +46,7 @@ class ReplayFeed(Feed):
     def __init__(
         self,
         bus: Bus,
-        engine_id: str,
+        journal_id: str,
         run: str | None,
         open_recordings: Callable[[], RecordedEvents],
         identity: PublisherIdentity,
@@ -55,10 +55,10 @@ class ReplayFeed(Feed):
         spawn: Spawn,
         log: BoundLogger,
     ) -> None:
-        """``run`` is the run whose credit counts; without one, the run of the first credit."""
+        """Credit comes on ``flow.<journal_id>``; that of ``run`` counts (None: of the run that the first one names)."""
         self.subject: Final = subjects.md_replay()
         self._bus: Final = bus
-        self._flow_subject: Final = subjects.flow(engine_id)
+        self._flow_subject: Final = subjects.flow(journal_id)
         self._run = run
         self._open: Final = open_recordings
         self._identity: Final = identity
