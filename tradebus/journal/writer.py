@@ -1,8 +1,13 @@
 """Append to a journal as its only writer: one batch in flight, the next one fills meanwhile.
 
-Every append is fenced by the stream's expected last sequence alone. After an uncertain acknowledgement *or a refusal*
-(a first copy may have landed late) the stream's last message is read and its chain hash compared: ours, it landed; the
-one before, it did not, and is published again; another one, somebody else writes here and we are fenced.
+Every append is fenced by the stream's expected last sequence alone. Where the stream ends is compared with what we
+believe, by number and chain hash of its last message:
+
+- before the first append and after each reconnection: it must be where we are;
+- after an uncertain acknowledgement *or any refusal* (a first copy may have landed late): at our batch, it landed; at
+  the one before, it did not, and is published again.
+
+Anything else is somebody else's: we are fenced, and nothing more may be written or acted on.
 """
 
 import asyncio
@@ -10,13 +15,8 @@ import time
 from abc import ABC, abstractmethod
 from typing import Final, final
 
-from tradebus.bus.errors import (
-    AppendUncertain,
-    BusUnavailable,
-    JournalFull,
-    NotSent,
-    Refused,
-)
+from tradebus.bus.errors import AppendUncertain, BusUnavailable, NotSent, Refused
+from tradebus.bus.events import BusEvent, Reconnected
 from tradebus.bus.interface import Bus
 from tradebus.journal.sealed import SealedBatch
 from tradebus.wire.integrity import CHAIN_HEADER, CHAIN_START
@@ -27,14 +27,19 @@ APPEND_TIMEOUT_S: Final = 2.0
 
 
 class Fenced(Exception):
-    """Another writer appended to the journal; nothing more may be written or acted on."""
+    """Another writer appended to the journal, or it lost what we wrote; nothing more may be written or acted on.
 
-    def __init__(self, stream: str, position: int, chain: str, found: str) -> None:
+    ``expected`` and ``found`` are where the stream should end and where it does: sequence and chain hash.
+    """
+
+    def __init__(self, stream: str, expected: tuple[int, str], found: tuple[int, str]) -> None:
         super().__init__(
-            f"{stream}: another writer appended after sequence {position}: expected chain {chain}, found {found}"
+            f"{stream}: expected to end at message {expected[0]} with chain {expected[1]}, "
+            f"found message {found[0]} with chain {found[1]}: another writer was here, or the journal lost messages"
         )
         self.stream: Final = stream
-        self.position: Final = position
+        self.expected: Final = expected
+        self.found: Final = found
 
 
 class BatchSource(ABC):
@@ -53,7 +58,9 @@ class BatchSource(ABC):
 class JournalWriter:
     """Writes one stream. ``position`` and ``chain`` are the stream's last sequence and that message's chain hash.
 
-    ``run`` ends when ``close`` was called and all is written; it raises Fenced. Times are monotonic seconds.
+    ``run`` ends when ``close`` was called and all is written. While the broker cannot be reached or the stream is full
+    it goes on trying, for ever: ``trouble`` says why (empty: all is well), ``unacknowledged_s`` since when, and whoever
+    makes the batches decides what that means. Times are monotonic seconds.
     """
 
     def __init__(
@@ -74,10 +81,12 @@ class JournalWriter:
         self.chain = chain
         self._wake: Final = asyncio.Event()
         self._is_closing = False
+        self._is_confirmed = False
         self.in_flight_since_s: float | None = None
         self.batches = 0
         self.retries = 0
         self.trouble = ""
+        bus.add_listener(self._on_bus_event)
 
     def wake(self) -> None:
         """Tell that the source has something."""
@@ -93,8 +102,10 @@ class JournalWriter:
         return 0.0 if self.in_flight_since_s is None else time.monotonic() - self.in_flight_since_s
 
     async def run(self) -> None:
-        """Write until closed."""
+        """Write until closed. Raises Fenced, NoJournal, PermissionDenied, BusClosed, PayloadTooLarge: all for good."""
         while True:
+            if not self._is_confirmed:
+                await self._confirm()
             batch = self._source.next_batch(self.chain)
             if batch is None:
                 if self._is_closing:
@@ -111,6 +122,20 @@ class JournalWriter:
             self.batches += 1
             self._source.durable(batch, sequence)
 
+    def _on_bus_event(self, event: BusEvent) -> None:
+        if isinstance(event, Reconnected):
+            self._is_confirmed = False
+            self._wake.set()
+
+    async def _confirm(self) -> None:
+        """Check that the stream ends where we believe; raises Fenced."""
+        # Before looking: what happens while we look asks for another look.
+        self._is_confirmed = True
+        found = await self._end()
+        if found != (self.position, self.chain):
+            raise Fenced(self._stream, (self.position, self.chain), found)
+        self.trouble = ""
+
     async def _append(self, batch: SealedBatch) -> int:
         wait_s = RETRY_FIRST_S
         while True:
@@ -123,36 +148,43 @@ class JournalWriter:
                     timeout_s=APPEND_TIMEOUT_S,
                 )
             except NotSent as error:
-                self.trouble = str(error)
-            except JournalFull as error:
+                if not error.recoverable:
+                    raise
                 self.trouble = str(error)
             except (AppendUncertain, Refused) as error:
                 self.trouble = str(error)
-                landed = await self._resolve(batch)
-                if landed is not None:
-                    return landed
+                if await self._has_landed(batch):
+                    return self.position + 1
             self.retries += 1
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, RETRY_MAX_S)
 
-    async def _resolve(self, batch: SealedBatch) -> int | None:
-        """Return where the batch landed, none if it did not; raises Fenced."""
+    async def _has_landed(self, batch: SealedBatch) -> bool:
+        """Tell whether a batch is the stream's last message; raises Fenced where neither it nor the one before is."""
+        found = await self._end()
+        if found == (self.position + 1, batch.chain):
+            return True
+        if found == (self.position, self.chain):
+            return False
+        raise Fenced(self._stream, (self.position, self.chain), found)
+
+    async def _end(self) -> tuple[int, str]:
+        """Return the stream's last sequence and that message's chain hash, however long the broker takes to answer."""
         wait_s = RETRY_FIRST_S
         while True:
             try:
                 last = await self._bus.last_message(self._stream)
-                break
+                if last is not None:
+                    return last.sequence, (last.headers or {}).get(CHAIN_HEADER, "none")
+                # Nothing is there: because nothing ever was, or because somebody removed it.
+                state = await self._bus.journal_state(self._stream)
+                if state.messages:
+                    continue  # something arrived between the two questions
             except BusUnavailable as error:
+                if not error.recoverable:
+                    raise
                 self.trouble = str(error)
+            else:
+                return state.last_sequence, "none" if state.last_sequence else CHAIN_START
             await asyncio.sleep(wait_s)
             wait_s = min(2 * wait_s, RETRY_MAX_S)
-        if last is None:
-            if self.position == 0:
-                return None
-            raise Fenced(self._stream, self.position, self.chain, "an empty stream")
-        found = (last.headers or {}).get(CHAIN_HEADER, "no chain hash")
-        if found == batch.chain and last.sequence == self.position + 1:
-            return last.sequence
-        if last.sequence == self.position and (found == self.chain or self.position == 0):
-            return None
-        raise Fenced(self._stream, self.position, self.chain, f"{found} at {last.sequence}")
