@@ -91,8 +91,8 @@ class Keeper:
     def kill_now(self) -> None:
         """Send SIGKILL and wait for nothing; for the end of all patience."""
         self._wanted = False
-        if self._child is not None:
-            self._child.signal(signal.SIGKILL)
+        if self._child is not None and self._child.returncode is None:
+            self._child.kill_now()
 
     async def _spawn(self) -> Child:
         child = await Child.spawn(self.name, self.program.command, self._environment, self._folder, self.log_file)

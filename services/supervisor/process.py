@@ -79,16 +79,16 @@ class Child:
         except TimeoutError:
             await self.kill()
             return False
-        self._kill_group()
+        self.kill_now()
         return True
 
     async def kill(self) -> int:
         """Kill the program and whatever it started, and return its exit status."""
-        self._kill_group()
+        self.kill_now()
         return await self.wait()
 
-    def _kill_group(self) -> None:
-        # What a program left behind in its session is no use to anyone.
+    def kill_now(self) -> None:
+        """Kill the program and whatever it started or left behind in its session, without waiting."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 

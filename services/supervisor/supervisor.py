@@ -162,7 +162,7 @@ class Supervisor:
                     del waiting[name]
                     if self._told.get(name) != said[name]:
                         self._told[name] = said[name]
-                        self._progress.tell(name, "ready", f"{loop.time() - self._started_s:.1f} s")
+                        self._tell_ready(name)
             if waiting and loop.time() >= deadline:
                 reasons = "; ".join(f"{name} {said[name].words}" for name in waiting)
                 raise NotReady(f"not ready after {timeout_s:g} s: {reasons}")
@@ -315,13 +315,18 @@ class Supervisor:
                     continue
                 answer = await self._probe.ready(self.http_url(name))
                 before = self._told.get(name)
-                # How it becomes ready for the first time is what `wait_ready` tells.
-                if before is None or before == answer:
+                if before == answer or (before is None and not answer.ready):
                     continue
                 self._told[name] = answer
-                reasons = "; ".join(answer.reasons.values())
-                (self._progress.tell if answer.ready else self._progress.warn)(name, answer.state, reasons)
+                if answer.ready:
+                    self._tell_ready(name)
+                else:
+                    self._progress.warn(name, answer.state, "; ".join(answer.reasons.values()))
             await asyncio.sleep(_WATCH_S)
+
+    def _tell_ready(self, name: str) -> None:
+        seconds = asyncio.get_running_loop().time() - self._started_s
+        self._progress.tell(name, "ready", f"{seconds:.1f} s")
 
     async def _revive_broker(self, crashes: Crashes) -> None:
         if self._broker is None or self._broker.is_running or not self._broker_wanted:
