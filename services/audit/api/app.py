@@ -1,0 +1,60 @@
+"""Put the API together: resources, problems, headers, documents."""
+
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from structlog.stdlib import BoundLogger
+
+from services.audit.api import documents, page, problems
+from services.audit.api.context import ApiContext, NamesCache
+from services.audit.api.resources import (
+    assets,
+    audit,
+    connectivity,
+    instruments,
+    orders,
+    positions,
+    service,
+    state,
+    trades,
+    trading,
+)
+from services.audit.api.security import Application, Guard
+from services.audit.metrics import AuditMetrics
+
+OPENAPI_URL: Final = "/openapi.json"
+_GZIP_BYTES_MIN: Final = 16_384
+_GZIP_LEVEL: Final = 1
+
+RESOURCES: Final = (
+    state,
+    trading,
+    connectivity,
+    assets,
+    instruments,
+    positions,
+    orders,
+    trades,
+    audit,
+    service,
+)
+
+
+def build_api(context: ApiContext, log: BoundLogger) -> FastAPI:
+    """Return the application without what wraps it."""
+    app = FastAPI(title=documents.TITLE, docs_url=None, redoc_url=None, openapi_url=OPENAPI_URL)
+    app.state.context = context
+    app.state.names = NamesCache()
+    for resource in RESOURCES:
+        app.include_router(resource.router)
+    problems.install(app, log)
+    documents.install(app)
+    page.install(app, OPENAPI_URL)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES_MIN, compresslevel=_GZIP_LEVEL)
+    return app
+
+
+def build_application(context: ApiContext, metrics: AuditMetrics, log: BoundLogger) -> Application:
+    """Return the whole application as the server runs it."""
+    return Guard(build_api(context, log), metrics)

@@ -1,0 +1,199 @@
+"""What every resource has at hand: the fold, its lag, and how to make an answer of one sequence."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Final, TypeVar, final
+
+from fastapi import Depends, Request, Response
+
+from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope, Page, PageEnvelope, VerificationView
+from services.audit.api.problems import Problem
+from services.audit.api.views.base import View
+from services.audit.api.views.ticks import AuditTickView
+from services.audit.api.views.values import Names, time_text
+from services.audit.config import LagLimits
+from services.audit.fold import Fold
+from services.audit.history import History
+from services.audit.lag import Lag
+from services.runtime.health import HealthReport
+from services.runtime.service import Json
+from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.number import enter_engine_context
+
+V = TypeVar("V", bound=View)
+
+CHAIN_DIGITS: Final = 12
+RETRY_AFTER_S: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """What the API shows, and how it asks for it."""
+
+    fold: Fold
+    history: History
+    lag: Callable[[], Lag]
+    is_caught_up: Callable[[], bool]
+    limits: LagLimits
+    health: Callable[[], HealthReport]
+    metrics: Callable[[], bytes]
+    status: Callable[[], Mapping[str, Json]]
+    reading_without_key: bool
+
+
+@final
+class NamesCache:
+    """The names of each numbering that the journal has used, made once."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, Names] = {}
+
+    def of(self, index: IndexedInstruments) -> Names:
+        """Return the names of a numbering, which the fold keeps for good."""
+        names = self._names.get(id(index))
+        if names is None or names.index is not index:
+            names = Names(index)
+            self._names[id(index)] = names
+        return names
+
+
+@final
+class Reading:
+    """The replica at one sequence. Nothing may be awaited between making it and answering from it."""
+
+    def __init__(self, request: Request, context: ApiContext, names: NamesCache) -> None:
+        enter_engine_context()  # what is derived on read computes like the engine
+        fold = context.fold
+        self.context: Final = context
+        self.fold: Final = fold
+        self.state: Final[EngineState] = fold.state
+        self.names: Final = names.of(fold.numbering_at(fold.sequence))
+        self.sequence: Final = fold.sequence
+        self.time_ns: Final = fold.time_ns
+        self._request: Final = request
+        self._names: Final = names
+
+    def names_at(self, sequence: int) -> Names:
+        """Return the names that a tick of the past uses."""
+        return self._names.of(self.fold.numbering_at(sequence))
+
+    @property
+    def etag(self) -> str:
+        """Return what names this state of the replica: its sequence, the history that led there, and its exactness."""
+        exact = "" if self.fold.is_exact else "-inexact"
+        checked = self.fold.verification.last
+        return f'"{self.sequence}-{self.fold.chain[:CHAIN_DIGITS]}-{checked.sequence if checked else "none"}{exact}"'
+
+    def answer(self, kind: type[Envelope[V]], data: Callable[[], V]) -> Response:
+        """Return the answer, or 304 if the reader has it; ``data`` is asked for only where it is needed."""
+        if self._is_known():
+            return self._not_modified()
+        return self._respond(kind.model_validate({**self._head(), "data": data()}))
+
+    def answer_page(self, kind: type[PageEnvelope[V]], data: Callable[[], tuple[Sequence[V], Page]]) -> Response:
+        """Return a page of a list, or 304."""
+        if self._is_known():
+            return self._not_modified()
+        rows, page = data()
+        return self._respond(kind.model_validate({**self._head(), "data": list(rows), "page": page}))
+
+    def answer_list(self, kind: type[Envelope[list[V]]], data: Callable[[], list[V]]) -> Response:
+        """Return a whole list, or 304."""
+        if self._is_known():
+            return self._not_modified()
+        return self._respond(kind.model_validate({**self._head(), "data": data()}))
+
+    def answer_audit(self, data: Callable[[], tuple[Sequence[AuditTickView], AuditPage]]) -> Response:
+        """Return a range of ticks, or 304."""
+        if self._is_known():
+            return self._not_modified()
+        ticks, page = data()
+        return self._respond(AuditEnvelope.model_validate({**self._head(), "data": list(ticks), "page": page}))
+
+    def _head(self) -> dict[str, object]:
+        return {
+            "sequence": self.sequence,
+            "time_engine": time_text(self.time_ns),
+            "mode": self.fold.mode,
+            "verification": VerificationView.of_fold(self.fold),
+        }
+
+    def _is_known(self) -> bool:
+        asked = self._request.headers.get("if-none-match")
+        if asked is None:
+            return False
+        tags = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
+        return "*" in tags or self.etag in tags
+
+    def _not_modified(self) -> Response:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=self._headers())
+
+    def _respond(self, envelope: View) -> Response:
+        return Response(envelope.model_dump_json(), headers=self._headers(), media_type="application/json")
+
+    def _headers(self) -> dict[str, str]:
+        return {"ETag": self.etag, "Cache-Control": "no-cache"}
+
+
+def check_readable(context: ApiContext) -> None:
+    """Raise the problem for a replica that cannot be read now: 503 while it is behind, 401 without a key."""
+    if not context.reading_without_key:
+        raise Problem(
+            HTTPStatus.UNAUTHORIZED,
+            "key_required",
+            "reading needs a key here (`api.reading_without_key` is off), and no keys have been made",
+            headers={"WWW-Authenticate": 'ApiKey realm="tradebus"'},
+        )
+    retry = {"Retry-After": str(RETRY_AFTER_S)}
+    fold = context.fold
+    if not fold.is_started:
+        why = fold.broken.reason if fold.broken is not None else "the engine has not begun its journal"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_started", f"there is no state yet: {why}", headers=retry)
+    if fold.broken is not None:
+        return  # what it has is exact at its sequence; the envelope says that it stopped there
+    lag = context.lag()
+    if not context.is_caught_up() or lag.ms > context.limits.ms_max:
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "replica_behind",
+            f"the replica is {lag.events} events and {lag.ms} ms behind the engine's journal",
+            headers=retry,
+            sequence=fold.sequence,
+            lag_events=lag.events,
+            lag_ms=lag.ms,
+        )
+
+
+async def api_context(request: Request) -> ApiContext:
+    """Return what the application was made with."""
+    context = request.app.state.context
+    assert isinstance(context, ApiContext)
+    return context
+
+
+@final
+class Reader:
+    """Makes readings; a resource that must await something makes its reading afterwards."""
+
+    def __init__(self, request: Request, context: ApiContext, names: NamesCache) -> None:
+        self._request: Final = request
+        self.context: Final = context
+        self._names: Final = names
+
+    def now(self) -> Reading:
+        """Return the replica as it is at this moment."""
+        return Reading(self._request, self.context, self._names)
+
+
+async def reading(request: Request, context: Annotated[ApiContext, Depends(api_context)]) -> Reader:
+    """Return what makes readings for this request; raises the problem if the replica cannot be read."""
+    check_readable(context)
+    names = request.app.state.names
+    assert isinstance(names, NamesCache)
+    return Reader(request, context, names)
+
+
+Context = Annotated[ApiContext, Depends(api_context)]
+Read = Annotated[Reader, Depends(reading)]

@@ -1,0 +1,154 @@
+"""Describe the API as OpenAPI: the problems of each operation, and a real example for each answer."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from services.audit.api.problems import MEDIA_TYPE, ProblemView
+from tradebus import __version__
+
+TITLE: Final = "Tradebus"
+DESCRIPTION: Final = """\
+The state of a trading engine, exact at every sequence of its audit journal.
+
+Every answer is an envelope: `sequence` names the audit tick that all of `data` is of, `verification` says whether the
+replica's own state hash was equal to the engine's. Decimals are text, times are RFC 3339 in UTC with nanoseconds,
+exchanges, assets and instruments go by name. `ETag` names the sequence: ask with `If-None-Match` and get 304 while
+nothing has happened. Errors are `application/problem+json` with a stable `code`.
+"""
+TAGS: Final = (
+    ("state", "The whole replica"),
+    ("trading", "Whether algorithmic trading is on"),
+    ("connectivity", "Feeds and accounts"),
+    ("assets", "Balances"),
+    ("instruments", "Market data, orders and position of each instrument"),
+    ("positions", "Open and closed positions"),
+    ("orders", "Orders and their lives"),
+    ("trades", "Our fills"),
+    ("audit", "The journal itself"),
+    ("service", "Health, version and figures of the service"),
+)
+EXAMPLES: Final = Path(__file__).parent / "examples"
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def _problem(status: int, title: str, code: str, detail: str, path: str, **members: object) -> Responses:
+    example = {
+        "type": f"urn:tradebus:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "instance": path,
+        **members,
+    }
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemView"}, "example": example}}
+    return {status: {"description": title, "content": content}}
+
+
+NOT_MODIFIED: Final[Responses] = {304: {"description": "Nothing has happened since the `ETag` that was given"}}
+KEY_REQUIRED: Final = _problem(
+    401, "Unauthorized", "key_required", "reading needs a key here (`api.reading_without_key` is off)", "/v1/state"
+)
+WRONG_PARAMETERS: Final = _problem(
+    422,
+    "Unprocessable Content",
+    "invalid_parameters",
+    "1 parameter is wrong",
+    "/v1/trades",
+    errors=[{"where": "query", "name": "limt", "expected": "one of cursor, limit, order", "near": ["limit"]}],
+)
+BEHIND: Final = _problem(
+    503,
+    "Service Unavailable",
+    "replica_behind",
+    "the replica is 18210 events and 2630 ms behind the engine's journal",
+    "/v1/state",
+    sequence=90_114,
+    lag_events=18_210,
+    lag_ms=2_630,
+)
+READ_PROBLEMS: Final[Responses] = {**NOT_MODIFIED, **KEY_REQUIRED, **WRONG_PARAMETERS, **BEHIND}
+UNKNOWN_NAME: Final = _problem(
+    404,
+    "Not Found",
+    "unknown_instrument",
+    "there is no instrument 'sim_alpha-btc_usd'; near: sim_alpha-btc_usdt",
+    "/v1/instruments/sim_alpha-btc_usd",
+    near=["sim_alpha-btc_usdt"],
+)
+PRUNED: Final = _problem(
+    410, "Gone", "pruned", "tick 12 is no longer in the stream; the archive may have it", "/v1/audit/12"
+)
+NO_TICK: Final[Responses] = {
+    **_problem(
+        404,
+        "Not Found",
+        "no_such_tick",
+        "there is no tick 99999 yet; the newest is 1850",
+        "/v1/audit/99999",
+        sequence=1_850,
+    ),
+    **PRUNED,
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make the application describe itself with tags, problems and examples."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = describe(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to extend its document
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    document = get_openapi(
+        title=TITLE,
+        version=__version__,
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=[{"name": name, "description": words} for name, words in TAGS],
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    _add_problem_schema(schemas)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _finish(operation)
+    return document
+
+
+def _add_problem_schema(schemas: dict[str, Any]) -> None:
+    schema = ProblemView.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    schemas.update(schema.pop("$defs", {}))
+    schemas["ProblemView"] = schema
+
+
+def _finish(operation: dict[str, Any]) -> None:
+    """Replace FastAPI's own form of a validation error, which we never send, and add the example."""
+    responses = operation["responses"]
+    fallback = responses.get("422", {}).get("content", {}).get("application/json")
+    if fallback is not None:
+        responses["422"] = WRONG_PARAMETERS[422]
+    example = example_of(operation["operationId"])
+    if example is None:
+        return
+    for content in responses["200"]["content"].values():
+        content["example"] = example
+
+
+def example_of(operation_id: str) -> Any:  # noqa: ANN401 - JSON
+    """Return the example of an operation, taken from a real run; none where there is none yet."""
+    path = EXAMPLES / f"{operation_id}.json"
+    if not path.exists():
+        return None
+    example: Mapping[str, Any] | str = json.loads(path.read_text(encoding="utf-8"))
+    return example

@@ -1,0 +1,97 @@
+"""`/v1/audit`: the engine's journal, tick by tick."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from services.audit.api.context import Read, Reading
+from services.audit.api.documents import NO_TICK, PRUNED, READ_PROBLEMS
+from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope
+from services.audit.api.paging import LIMIT_DEFAULT, LIMIT_MAX
+from services.audit.api.problems import ParameterProblem, Problem, wrong_parameters
+from services.audit.api.strict import StrictRoute
+from services.audit.api.views.ticks import AuditTickView
+from services.audit.history import History, Pruned, Unreadable
+from tradebus.core.engine.audit.tick import AuditTick
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=StrictRoute, responses=READ_PROBLEMS)
+
+One = Envelope[AuditTickView]
+
+SEQUENCE_MAX = 2**63 - 1
+
+
+@router.get(
+    "", operation_id="listAudit", summary="Audit ticks in order", response_model=AuditEnvelope, responses=PRUNED
+)
+async def list_audit(
+    read: Read,
+    from_: Annotated[
+        int | None, Query(alias="from", ge=0, le=SEQUENCE_MAX, description="The first tick; without it the newest.")
+    ] = None,
+    to: Annotated[int | None, Query(ge=0, le=SEQUENCE_MAX, description="The last tick; without it no end.")] = None,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many ticks at most.")] = LIMIT_DEFAULT,
+) -> Response:
+    """Return ticks in the order of their sequences: each event, what was decided, what went wrong.
+
+    Give `page.next` as `from` to go on.
+    """
+    if from_ is not None and to is not None and from_ > to:
+        wrong = ParameterProblem(where="query", name="to", expected=f"at least `from`, {from_}", found=str(to))
+        raise wrong_parameters([wrong])
+    history = read.context.history
+    oldest, newest = _bounds(history)
+    last = newest if to is None else min(to, newest)
+    first = max(oldest, last - limit + 1) if from_ is None else from_
+    last = min(last, first + limit - 1)
+    ticks = await _read(history, first, last) if first <= last else []
+    now = read.now()
+    return now.answer_audit(lambda: _page(now, ticks, oldest, newest, to))
+
+
+@router.get(
+    "/{sequence}",
+    operation_id="getAuditTick",
+    summary="One audit tick",
+    response_model=One,
+    responses=NO_TICK,
+)
+async def get_audit_tick(
+    read: Read, sequence: Annotated[int, Path(ge=0, le=SEQUENCE_MAX, description="The tick's sequence.")]
+) -> Response:
+    """Return one step of the engine: the event, everything that was decided, what went wrong."""
+    history = read.context.history
+    _, newest = _bounds(history)
+    if sequence > newest:
+        detail = f"there is no tick {sequence} yet; the newest is {newest}"
+        raise Problem(HTTPStatus.NOT_FOUND, "no_such_tick", detail, sequence=newest)
+    (tick,) = await _read(history, sequence, sequence)
+    now = read.now()
+    return now.answer(One, lambda: AuditTickView.of(tick, now.names_at(tick.sequence)))
+
+
+def _bounds(history: History) -> tuple[int, int]:
+    bounds = history.bounds
+    assert bounds is not None, "a replica that can be read has seen a batch"
+    return bounds
+
+
+async def _read(history: History, first: int, last: int) -> list[AuditTick]:
+    try:
+        return await history.ticks(first, last)
+    except Pruned as error:
+        raise Problem(HTTPStatus.GONE, "pruned", f"{error}; the archive may have it") from error
+    except Unreadable as error:
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "journal_unreadable", str(error), headers={"Retry-After": "1"}
+        ) from error
+
+
+def _page(
+    now: Reading, ticks: list[AuditTick], oldest: int, newest: int, to: int | None
+) -> tuple[list[AuditTickView], AuditPage]:
+    following = ticks[-1].sequence + 1 if ticks else None
+    has_more = following is not None and following <= newest and (to is None or following <= to)
+    page = AuditPage(next=following if has_more else None, oldest=oldest, newest=newest)
+    return [AuditTickView.of(tick, now.names_at(tick.sequence)) for tick in ticks], page

@@ -1,0 +1,91 @@
+"""`/v1/connectivity`: the links of every exchange, as the engine sees them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from services.audit.api.context import Read, Reading
+from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
+from services.audit.api.envelope import Envelope
+from services.audit.api.find import exchange_index
+from services.audit.api.strict import StrictRoute
+from services.audit.api.views.projections import (
+    AccountLinkView,
+    ConnectivityView,
+    ExchangeConnectivityView,
+    MarketLinkView,
+)
+from services.audit.api.views.values import enum_text
+from services.audit.fold import NS_PER_MS
+from services.audit.projections import LinkHistory
+from tradebus.core.engine.state.link import Health
+
+router = APIRouter(prefix="/v1/connectivity", tags=["connectivity"], route_class=StrictRoute, responses=READ_PROBLEMS)
+
+All = Envelope[ConnectivityView]
+One = Envelope[ExchangeConnectivityView]
+
+
+@router.get("", operation_id="getConnectivity", summary="All links and their health", response_model=All)
+async def get_connectivity(read: Read) -> Response:
+    """Return the feed and the account of each exchange: health, last message and its age, reconnections, gaps.
+
+    Ages are in engine time, so they grow only while the engine's journal does.
+    """
+    now = read.now()
+    return now.answer(
+        All,
+        lambda: ConnectivityView(
+            health=enum_text(now.state.global_health),
+            exchanges=[_exchange(now, exchange) for exchange in range(len(now.names.exchanges))],
+        ),
+    )
+
+
+@router.get(
+    "/{exchange}",
+    operation_id="getExchangeConnectivity",
+    summary="The links of one exchange",
+    response_model=One,
+    responses=UNKNOWN_NAME,
+)
+async def get_exchange_connectivity(read: Read, exchange: str) -> Response:
+    """Return the feed and the account of one exchange."""
+    now = read.now()
+    index = exchange_index(now.names, exchange)
+    return now.answer(One, lambda: _exchange(now, index))
+
+
+def _exchange(now: Reading, index: int) -> ExchangeConnectivityView:
+    links = now.state.connectivity[index]
+    history = now.fold.projections.links.exchanges[index]
+    market = MarketLinkView(
+        **_link(now, links.market_data, history.market_data), gaps=history.gaps, events_missing=history.events_missing
+    )
+    account: AccountLinkView | None = None
+    started = now.fold.replica.started
+    setups = [] if started is None else [setup for setup in started.accounts if setup.exchange == index]
+    if setups:
+        account = AccountLinkView(
+            **_link(now, links.account, history.account),
+            name=setups[0].account,
+            link=enum_text(links.link),
+            owner=history.owner or None,
+            owner_epoch=history.owner_epoch or None,
+        )
+    return ExchangeConnectivityView(
+        exchange=now.names.exchanges[index], is_healthy=links.is_healthy, market_data=market, account=account
+    )
+
+
+def _link(now: Reading, health: Health, history: LinkHistory) -> dict[str, Any]:
+    last_ns = history.time_last_ns
+    return {
+        "health": enum_text(health),
+        "messages": history.messages,
+        "time_last": last_ns,
+        "age_ms": (now.time_ns - last_ns) // NS_PER_MS if last_ns else None,
+        "reconnects": history.reconnects,
+        "reconnect_sequence": history.reconnect_sequence,
+        "reconnect_reason": history.reconnect_reason or None,
+    }

@@ -1,0 +1,30 @@
+"""`/v1/trading`: whether algorithmic trading is on."""
+
+from fastapi import APIRouter, Response
+
+from services.audit.api.context import Read, Reading
+from services.audit.api.documents import READ_PROBLEMS
+from services.audit.api.envelope import Envelope
+from services.audit.api.strict import StrictRoute
+from services.audit.api.views.projections import TradingChangeView, TradingView
+from services.audit.api.views.values import enum_text
+
+router = APIRouter(prefix="/v1/trading", tags=["trading"], route_class=StrictRoute, responses=READ_PROBLEMS)
+
+Answer = Envelope[TradingView]
+
+
+@router.get("", operation_id="getTrading", summary="Trading on or off, since when and by whom", response_model=Answer)
+async def get_trading(read: Read) -> Response:
+    """Return the trading state, the tick that changed it last and who did that."""
+    now = read.now()
+    return now.answer(Answer, lambda: _view(now))
+
+
+def _view(now: Reading) -> TradingView:
+    last = now.fold.projections.trading.last
+    return TradingView(
+        state=enum_text(now.state.trading),
+        changed=None if last is None else TradingChangeView.of(last, now.names),
+        strategies_failed=[strategy.setup.id for strategy in now.state.strategies if strategy.failure],
+    )

@@ -1,0 +1,81 @@
+"""Serve the API in the service's own event loop."""
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final, final
+
+import uvicorn
+
+from services.audit.api.security import Application
+from services.runtime.ports import CannotListen, Listening
+from tradebus.config import Address
+
+BACKLOG: Final = 512
+KEEP_ALIVE_S: Final = 15
+STOP_TIMEOUT_S: Final = 3
+
+
+@final
+class _Server(uvicorn.Server):
+    """The server, leaving signals to the service's runtime."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Install nothing."""
+        yield
+
+
+@final
+class ApiServer:
+    """Listens on the configured address until stopped."""
+
+    def __init__(self, application: Application, listening: Listening) -> None:
+        self._listening: Final = listening
+        self._server: Final = _Server(
+            uvicorn.Config(
+                application,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=STOP_TIMEOUT_S,
+            )
+        )
+        self._socket: socket.socket | None = None
+        self._ended: Final = asyncio.Event()
+
+    def listen(self) -> Address:
+        """Take the address, and return it with the port that was chosen if it was 0. Raises CannotListen."""
+        wanted = self._listening.address
+        family = socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((wanted.host, wanted.port))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise CannotListen(self._listening, error) from error
+        listener.setblocking(False)
+        self._socket = listener
+        return Address(wanted.host, int(listener.getsockname()[1]))
+
+    async def run(self) -> None:
+        """Serve until ``stop``; ``listen`` comes first."""
+        assert self._socket is not None, "listen first"
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self._ended.set()
+
+    async def stop(self) -> None:
+        """Answer what was begun, within some seconds, then close."""
+        self._server.should_exit = True
+        if self._socket is not None:
+            await self._ended.wait()

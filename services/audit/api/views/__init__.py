@@ -1,0 +1,1 @@
+"""Views: how core objects look in JSON."""

@@ -1,0 +1,107 @@
+"""Show the whole trading state."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final, Self, final
+
+from pydantic import Field
+
+from services.audit.api.views.accounts import AssetStateView, ExchangeAssetView
+from services.audit.api.views.base import View
+from services.audit.api.views.instruments import InstrumentStateView, InstrumentView
+from services.audit.api.views.strategies import StrategyStateView, TimerView
+from services.audit.api.views.values import AccountLinkName, ExchangeIdName, HealthName, Names, TradingStateName
+from tradebus.core.engine.state.connectivity import ConnectivityState
+from tradebus.core.engine.state.engine_state import AccountCursor, EngineState
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.record import Record
+
+
+class ConnectivityStateView(View):
+    """The links of one exchange: its feed, its account, and whether the account takes requests."""
+
+    SHOWS: ClassVar[type[Record]] = ConnectivityState
+
+    market_data: HealthName
+    account: HealthName
+    link: AccountLinkName
+    is_healthy: bool
+    """Whether every link that is used works."""
+
+
+class AccountCursorView(View):
+    """How far an account's events are applied: the key of the last one."""
+
+    SHOWS: ClassVar[type[Record]] = AccountCursor
+
+    cause: int
+    """The sequence of the tick that caused it."""
+    ordinal: int
+
+
+class ExchangeStateView(View):
+    """An exchange with its links."""
+
+    name: str
+    links: ConnectivityStateView
+    cursor: AccountCursorView
+
+
+@final
+class _Exchange:
+    """What the state holds of one exchange, in several lists."""
+
+    def __init__(self, name: str, links: ConnectivityState, cursor: AccountCursor) -> None:
+        self.name: Final = name
+        self.links: Final = links
+        self.cursor: Final = cursor
+
+
+class IndexView(View):
+    """The numbering of a journal: exchanges, assets and instruments in the order of their indices."""
+
+    SHOWS: ClassVar[type[Record]] = IndexedInstruments
+
+    exchanges: list[ExchangeIdName]
+    assets: list[ExchangeAssetView]
+    instruments: list[InstrumentView]
+
+
+class EngineStateView(View):
+    """Everything that can influence a later output of the engine."""
+
+    SHOWS: ClassVar[type[Record]] = EngineState
+    UNDER: ClassVar[Mapping[str, str]] = {"connectivity": "exchanges", "cursors": "exchanges"}
+
+    trading: TradingStateName
+    health: HealthName = Field(validation_alias="global_health")
+    """Of all links together."""
+    index: str
+    """Fingerprint of the numbering that the journal uses."""
+    exchanges: list[ExchangeStateView]
+    assets: list[AssetStateView]
+    instruments: list[InstrumentStateView]
+    strategies: list[StrategyStateView]
+    timers: list[TimerView]
+    """In the order they are due."""
+
+    @classmethod
+    def of_state(cls, state: EngineState, names: Names) -> Self:
+        """Return the view of a state."""
+        return cls.of(_State(state, names), names)
+
+
+@final
+class _State:
+    """A state as its view reads it: the lists by exchange index are one list, the numbering is its fingerprint."""
+
+    def __init__(self, state: EngineState, names: Names) -> None:
+        self.trading: Final = state.trading
+        self.global_health: Final = state.global_health
+        self.index: Final = names.fingerprint
+        self.exchanges: Final = [
+            _Exchange(name, state.connectivity[i], state.cursors[i]) for i, name in enumerate(names.exchanges)
+        ]
+        self.assets: Final = state.assets
+        self.instruments: Final = state.instruments
+        self.strategies: Final = state.strategies
+        self.timers: Final = state.timers

@@ -1,0 +1,67 @@
+"""Build the audit service: the only place that makes its concrete parts."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from services.audit.api.app import build_application
+from services.audit.api.context import ApiContext
+from services.audit.api.server import ApiServer
+from services.audit.config import AuditConfig
+from services.audit.fold import Fold
+from services.audit.follower import Follower
+from services.audit.history import History
+from services.audit.metrics import AuditMetrics
+from services.audit.service import AuditService
+from services.runtime import Runtime
+from services.runtime.dead_letters import DeadLetterBox
+from tradebus.bus.interface import Bus
+from tradebus.config.sections.modes import Mode
+from tradebus.strategies.loading import load_data
+
+FoldFactory: TypeAlias = Callable[[AuditConfig], Fold]
+
+
+def make_fold(config: AuditConfig) -> Fold:
+    """Return the fold of an engine's journal; in a replay it keeps the digest of the run."""
+    return Fold(load_data, config.limits, config.mode, with_digest=config.mode == Mode.REPLAY.value)
+
+
+async def bootstrap(runtime: Runtime, fold_factory: FoldFactory = make_fold) -> AuditService:
+    """Return the audit service over the configured NATS server. Raises CannotListen when the API's port is taken."""
+    settings = runtime.settings
+    # Users' strategies are needed here too: what they remember is part of the state.
+    add_strategies_folder(Path(settings.engine.strategies_dir))
+    config = AuditConfig.of(settings)
+    bus = await runtime.connect_nats()
+    return await build(runtime, config, bus, fold_factory)
+
+
+async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: FoldFactory = make_fold) -> AuditService:
+    """Return the audit service on a bus, its API listening already."""
+    metrics = AuditMetrics(runtime.metrics.registry)
+    fold = fold_factory(config)
+    letters = DeadLetterBox("audit", bus, runtime.metrics.registry, runtime.log)
+    follower = Follower(bus, config.stream, fold, config.lag, metrics, runtime.health, runtime.log, letters)
+    service = AuditService(runtime, config, fold, follower, letters)
+    context = ApiContext(
+        fold=fold,
+        history=History(bus, config.stream, fold),
+        lag=lambda: follower.watch.lag,
+        is_caught_up=lambda: follower.is_caught_up,
+        limits=config.lag,
+        health=runtime.health.report,
+        metrics=runtime.metrics.exposition,
+        status=lambda: runtime.status(service),
+        reading_without_key=config.reading_without_key,
+    )
+    await service.serve(ApiServer(build_application(context, metrics, runtime.log), config.api))
+    return service
+
+
+def add_strategies_folder(folder: Path) -> None:
+    """Put the folder of users' strategies at the end of the import path, where it exists."""
+    path = str(folder.resolve())
+    if folder.is_dir() and path not in sys.path:
+        sys.path.append(path)

@@ -1,0 +1,56 @@
+"""What the audit service needs of the configuration, and the limits it keeps to."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from services.runtime.ports import Listening
+from tradebus.config import Settings
+from tradebus.wire import subjects
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is kept in memory of what grows for ever, in rows; the newest stay.
+
+    A fill takes about 0.7 KB, a finished order 1.5 KB, a closed position 0.7 KB: together they fit the 152 MB that the
+    service gets in Compose. Older rows are in the journal, and an answer says how many there were.
+    """
+
+    fills: int = 30_000
+    orders: int = 15_000
+    exits: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LagLimits:
+    """When the replica counts as behind: more than ``ms_max`` of the journal is not applied yet.
+
+    The end of the stream is looked up every ``poll_s``.
+    """
+
+    ms_max: int = 2_000
+    poll_s: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    """The settings of one audit service, taken from those of the system."""
+
+    stream: str
+    """The engine's journal."""
+    mode: str
+    """What the journal must be of; one of another mode is refused."""
+    api: Listening
+    reading_without_key: bool
+    limits: Limits = Limits()
+    lag: LagLimits = LagLimits()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Take what is needed from the configuration."""
+        return cls(
+            stream=subjects.audit_stream(settings.journal_id),
+            mode=settings.mode.value,
+            api=Listening(settings.api.listen, "the REST API and the web page", "api.listen"),
+            reading_without_key=settings.api.reading_without_key,
+        )

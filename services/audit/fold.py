@@ -1,0 +1,221 @@
+"""Follow the engine's journal: verify each batch, apply its ticks to our own state, compare hashes.
+
+Plain and synchronous: the bytes of a message in, what became of it out. Nothing is ever skipped: what cannot be
+verified, decoded or applied breaks the fold, and it stays at the last tick that it could vouch for.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from services.audit.config import Limits
+from services.audit.projections import BatchIndex, Projections
+from services.audit.verification import Check, Verification
+from tradebus.bus.message import JournalMessage
+from tradebus.core.engine.apply import is_duplicate
+from tradebus.core.engine.audit.replica import Replica, StrategyDataFactory
+from tradebus.core.engine.audit.state_hash import RunDigest, StateHash
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.event import AccountEvent, EngineStarted
+from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.model.index import IndexedInstruments
+from tradebus.journal.verify import AuditVerifier, JournalDamaged
+from tradebus.wire.codec.audit import AuditBatch
+from tradebus.wire.codec.error import DecodeError
+from tradebus.wire.integrity import ChainBroken, ChainMismatch, ChecksumMismatch, HeaderMissing
+
+NS_PER_MS: Final = 1_000_000
+
+
+class BreakKind(Enum):
+    """Why the fold could not go on. The first four are the journal's fault, the last two ours or the operator's."""
+
+    CHECKSUM = 1
+    CHAIN = 2
+    MALFORMED = 3
+    GAP = 4
+    NOT_APPLICABLE = 5
+    WRONG_MODE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where and why the fold stopped: the message that it stopped at, and the last tick it has."""
+
+    kind: BreakKind
+    reason: str
+    stream_sequence: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """The numbering of exchanges, assets and instruments that the journal uses from a tick on."""
+
+    first_sequence: int
+    index: IndexedInstruments
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a message: how many ticks were applied, the hash comparison if one was due, the break if it broke.
+
+    All empty for a message after a break.
+    """
+
+    ticks: int = 0
+    check: Check | None = None
+    broke: Break | None = None
+
+
+class _WrongMode(Exception):
+    """A journal of another mode than ours."""
+
+
+class Fold:
+    """Our own state as of the journal, with everything that grows beside it."""
+
+    def __init__(self, make_data: StrategyDataFactory, limits: Limits, mode: str, *, with_digest: bool = False) -> None:
+        self.mode: Final = mode
+        self.replica: Final = Replica(make_data)
+        self.projections = Projections(limits)
+        """Of the engine's present run: a fresh start begins them anew, as it does the state."""
+        self.verification: Final = Verification()
+        self.batches: Final = BatchIndex()
+        self.numberings: Final[list[Numbering]] = []
+        """Each numbering that the journal has used, in order."""
+        self.broken: Break | None = None
+        self.epoch = 0
+        self.ticks = 0
+        self.bytes = 0
+        self.skipped = 0
+        """Messages that came after a break and were left unread."""
+        self.stored_ns = 0
+        """When the last applied message was stored, by the server's clock."""
+        self._verifier: Final = AuditVerifier()
+        self._limits: Final = limits
+        self._with_digest: Final = with_digest
+        self._digest: RunDigest | None = None
+
+    @property
+    def is_started(self) -> bool:
+        """Tell whether there is a state to read."""
+        return self.replica.is_started
+
+    @property
+    def state(self) -> EngineState:
+        """Return our own state after the last applied tick; raises NotStarted before the first."""
+        return self.replica.state
+
+    @property
+    def sequence(self) -> int:
+        """Return the last applied tick, -1 before the first."""
+        return self.replica.sequence
+
+    @property
+    def time_ns(self) -> int:
+        """Return the engine time of the last applied tick."""
+        return self.replica.time_ns
+
+    @property
+    def position(self) -> int:
+        """Return the stream sequence of the last verified message, 0 before the first."""
+        return self._verifier.position
+
+    @property
+    def chain(self) -> str:
+        """Return the chain hash of the last verified message: it names the whole history up to there."""
+        return self._verifier.chain
+
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether nothing speaks against our state being the engine's at this sequence."""
+        return self.broken is None and self.verification.first_unequal is None
+
+    def hash(self) -> StateHash:
+        """Return the hash of our own state."""
+        return self.replica.hash()
+
+    def digest(self) -> str:
+        """Return the digest of all ticks of the present run; empty where none is kept."""
+        return "" if self._digest is None else self._digest.hexdigest()
+
+    def numbering_at(self, sequence: int) -> IndexedInstruments:
+        """Return the numbering that a tick of the past uses; raises NotStarted before the first start record."""
+        for numbering in reversed(self.numberings):
+            if numbering.first_sequence <= sequence:
+                return numbering.index
+        return self.state.index
+
+    def take(self, message: JournalMessage) -> Taken:
+        """Take the next message of the stream. Never raises for what is in it."""
+        if self.broken is not None:
+            self.skipped += 1
+            return Taken()
+        before = self.ticks
+        try:
+            batch = self._verifier.accept(message)
+        except JournalDamaged as error:
+            return self._break(_kind_of(error), error.reason, message, before)
+        try:
+            for tick in batch.ticks:
+                self._apply(tick)
+        except _WrongMode as error:
+            return self._break(BreakKind.WRONG_MODE, str(error), message, before)
+        except Exception as error:  # noqa: BLE001 - whatever it is, from here on our state would not be the engine's
+            reason = f"tick {self.sequence + 1} cannot be applied: {type(error).__name__}: {error}"
+            return self._break(BreakKind.NOT_APPLICABLE, reason, message, before)
+        head = batch.head
+        self.epoch = head.engine_epoch
+        self.bytes += len(message.payload)
+        self.stored_ns = message.time_ns
+        self.batches.append(head.first_sequence, head.last_sequence, message.sequence)
+        return Taken(self.ticks - before, self._compare(batch))
+
+    def _apply(self, tick: AuditTick) -> None:
+        replica = self.replica
+        event = tick.event
+        duplicate = False
+        if isinstance(event, EngineStarted):
+            if event.mode != self.mode:
+                raise _WrongMode(f"expected a journal of mode {self.mode!r}, found one of {event.mode!r}")
+            self._begin(tick.sequence, event)
+        elif isinstance(event, AccountEvent) and replica.is_started:
+            duplicate = is_duplicate(replica.state, event)
+        if not replica.apply(tick):
+            raise ValueError(f"expected tick {replica.sequence + 1}, found {tick.sequence} again")
+        self.projections.take(tick, replica.state, is_duplicate=duplicate)
+        if self._digest is not None:
+            self._digest.add(tick)
+        self.ticks += 1
+
+    def _begin(self, sequence: int, started: EngineStarted) -> None:
+        """Begin a run: the engine has started afresh."""
+        index = started.index
+        if not self.numberings or self.numberings[-1].index.fingerprint() != index.fingerprint():
+            self.numberings.append(Numbering(sequence, index))
+        self.projections = Projections(self._limits)
+        self._digest = RunDigest() if self._with_digest else None
+
+    def _compare(self, batch: AuditBatch) -> Check | None:
+        head = batch.head
+        if not head.core_hash and not head.user_hash:
+            return None
+        recorded = StateHash(head.hash_version, head.core_hash, head.user_hash)
+        return self.verification.compare(head.last_sequence, recorded, self.hash())
+
+    def _break(self, kind: BreakKind, reason: str, message: JournalMessage, before: int) -> Taken:
+        self.broken = Break(kind, reason, message.sequence, self.sequence)
+        return Taken(self.ticks - before, broke=self.broken)
+
+
+def _kind_of(error: JournalDamaged) -> BreakKind:
+    """Return what damaged a journal, from what the verifier found."""
+    cause = error.__cause__
+    if isinstance(cause, ChecksumMismatch | HeaderMissing):
+        return BreakKind.CHECKSUM
+    if isinstance(cause, ChainMismatch | ChainBroken):
+        return BreakKind.CHAIN
+    if isinstance(cause, DecodeError):
+        return BreakKind.MALFORMED
+    return BreakKind.GAP

@@ -1,0 +1,108 @@
+"""Read ticks of the past back from the stream, any of them, without keeping them."""
+
+import asyncio
+from typing import Final, final
+
+from services.audit.fold import Fold
+from tradebus.bus.errors import BusUnavailable
+from tradebus.bus.interface import Bus
+from tradebus.bus.message import JournalMessage
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.wire.codec.audit import AuditFrames, audit_frames_from_bytes, tick_from_bytes
+from tradebus.wire.codec.bounds import bounds_of
+from tradebus.wire.codec.error import DecodeError
+from tradebus.wire.integrity import IntegrityError, verify_checksum
+
+MESSAGES_AT_ONCE: Final = 16
+
+
+class Pruned(Exception):
+    """A tick that is no longer in the stream."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"tick {sequence} is no longer in the stream")
+        self.sequence: Final = sequence
+
+
+class Unreadable(Exception):
+    """The stream cannot be asked, or what it holds is damaged."""
+
+
+@final
+class History:
+    """The audit stream as a store of ticks. Only what the fold has verified is read."""
+
+    def __init__(self, bus: Bus, stream: str, fold: Fold) -> None:
+        self._bus: Final = bus
+        self._stream: Final = stream
+        self._fold: Final = fold
+
+    @property
+    def bounds(self) -> tuple[int, int] | None:
+        """Return the first and last tick that the fold has seen, none before the first."""
+        return self._fold.batches.bounds
+
+    async def ticks(self, first: int, last: int) -> list[AuditTick]:
+        """Return the ticks from ``first`` to ``last``, in order; both must be within the bounds.
+
+        Raises Pruned or Unreadable.
+        """
+        message, frames = await self._batch_of(first)
+        found: list[AuditTick] = []
+        self._add(frames, first, last, found)
+        while len(found) <= last - first:
+            ahead = min(MESSAGES_AT_ONCE, last - frames.head.last_sequence)
+            numbers = range(message + 1, message + 1 + ahead)
+            for frames in await asyncio.gather(*(self._frames(number) for number in numbers)):
+                self._add(frames, first, last, found)
+            message += ahead
+        return found
+
+    async def _batch_of(self, sequence: int) -> tuple[int, AuditFrames]:
+        """Return the message with a tick: the index says between which messages it lies."""
+        place = self._fold.batches.range_of(sequence)
+        if place is None:
+            raise Pruned(sequence)
+        low, high = place
+        while True:
+            middle = (low + high) // 2
+            frames = await self._frames(middle, sequence)
+            if sequence < frames.head.first_sequence:
+                high = middle - 1
+            elif sequence > frames.head.last_sequence:
+                low = middle + 1
+            else:
+                return middle, frames
+            if low > high:
+                raise Unreadable(f"tick {sequence} is not where the stream should have it")
+
+    async def _frames(self, number: int, sequence: int | None = None) -> AuditFrames:
+        try:
+            message = await self._bus.message(self._stream, number)
+        except BusUnavailable as error:
+            raise Unreadable(f"the journal cannot be read now: {error.reason}") from error
+        if message is None:
+            raise Pruned(number if sequence is None else sequence)
+        return _verified(message)
+
+    def _add(self, frames: AuditFrames, first: int, last: int, into: list[AuditTick]) -> None:
+        """Decode what of a batch lies between two ticks, less what is there already."""
+        head = frames.head
+        start = max(first + len(into), head.first_sequence)
+        end = min(last, head.last_sequence)
+        if start > end:
+            return
+        bounds = bounds_of(self._fold.numbering_at(head.first_sequence))
+        for sequence in range(start, end + 1):
+            try:
+                into.append(tick_from_bytes(frames.ticks[sequence - head.first_sequence], bounds))
+            except DecodeError as error:
+                raise Unreadable(f"tick {sequence} in the stream is damaged: {error}") from error
+
+
+def _verified(message: JournalMessage) -> AuditFrames:
+    try:
+        verify_checksum(message.payload, message.headers)
+        return audit_frames_from_bytes(message.payload)
+    except (IntegrityError, DecodeError) as error:
+        raise Unreadable(f"message {message.sequence} of the stream is damaged: {error}") from error

@@ -1,0 +1,50 @@
+"""What the audit service measures of itself."""
+
+from typing import Final, final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_DELAY_BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_REQUEST_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+@final
+class AuditMetrics:
+    """Counters and gauges in the service's registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.sequence: Final = Gauge("tradebus_replica_sequence", "Last audit tick applied", registry=registry)
+        self.lag_events: Final = Gauge(
+            "tradebus_replica_lag_events", "Ticks in the journal that are not applied yet", registry=registry
+        )
+        self.lag_seconds: Final = Gauge(
+            "tradebus_replica_lag_seconds", "How much of the journal, in time, is not applied yet", registry=registry
+        )
+        self.exact: Final = Gauge(
+            "tradebus_replica_exact", "1 while nothing speaks against the replica being exact", registry=registry
+        )
+        self.ticks: Final = Counter("tradebus_replica_ticks", "Audit ticks applied", registry=registry)
+        self.batches: Final = Counter("tradebus_replica_batches", "Audit batches read", registry=registry)
+        self.bytes: Final = Counter("tradebus_replica_bytes", "Bytes of audit batches read", registry=registry)
+        self.checks: Final = Counter(
+            "tradebus_replica_hash_checks", "State hashes compared with the engine's", ["result"], registry=registry
+        )
+        self.breaks: Final = Counter(
+            "tradebus_replica_breaks", "Messages that the replica could not take", ["kind"], registry=registry
+        )
+        self.delay: Final = Histogram(
+            "tradebus_replica_delay_seconds",
+            "From storing a batch in the stream to its last tick being applied",
+            buckets=_DELAY_BUCKETS_S,
+            registry=registry,
+        )
+        self.requests: Final = Histogram(
+            "tradebus_api_request_seconds",
+            "Duration of API requests by route",
+            ["route", "status"],
+            buckets=_REQUEST_BUCKETS_S,
+            registry=registry,
+        )
+        for result in ("equal", "unequal", "not_verified"):
+            self.checks.labels(result)
+        self.exact.set(1)

@@ -1,0 +1,68 @@
+"""Count what the ticks of a journal say: events by kind, and what was decided."""
+
+import re
+from typing import Final, final
+
+from tradebus.core.engine.audit.tick import AuditTick, Halted, PositionExit, RequestsDecided
+from tradebus.core.engine.event import AccountEvent, TradeReceived
+from tradebus.core.market.event import BookL1, MarketEvent, PublicTrade
+
+_BORDER: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def kind_name(kind: type) -> str:
+    """Return the name of an event's or state's class as the API spells it: ``PublicTrade`` is ``public_trade``."""
+    return _BORDER.sub("_", kind.__name__).lower()
+
+
+@final
+class Counts:
+    """Counts since the journal's first tick. Each tick is one event, of the kind that says most of it."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[type, int] = {}
+        self.orders_sent = 0
+        self.orders_failed = 0
+        self.orders_refused = 0
+        self.cancels_sent = 0
+        self.cancels_failed = 0
+        self.cancels_refused = 0
+        self.positions_exited = 0
+        self.halts = 0
+        self.duplicates = 0
+        """Account events that had been applied before and so changed nothing."""
+
+    def take(self, tick: AuditTick, *, is_duplicate: bool) -> None:
+        """Count the next tick."""
+        event = tick.event
+        kind = type(event.data) if isinstance(event, MarketEvent | AccountEvent) else type(event)
+        if is_duplicate:
+            self.duplicates += 1
+        else:
+            self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        for output in tick.outputs:
+            if isinstance(output, RequestsDecided):
+                self.orders_sent += len(output.opens_sent)
+                self.orders_failed += len(output.opens_failed)
+                self.orders_refused += len(output.opens_refused)
+                self.cancels_sent += len(output.cancels_sent)
+                self.cancels_failed += len(output.cancels_failed)
+                self.cancels_refused += len(output.cancels_refused)
+            elif isinstance(output, PositionExit):
+                self.positions_exited += 1
+            elif isinstance(output, Halted):
+                self.halts += 1
+
+    @property
+    def market_events(self) -> int:
+        """Return how many public trades and best bids and asks the engine processed."""
+        return self._kinds.get(PublicTrade, 0) + self._kinds.get(BookL1, 0)
+
+    @property
+    def fills(self) -> int:
+        """Return how many fills there were."""
+        return self._kinds.get(TradeReceived, 0)
+
+    def by_kind(self) -> dict[str, int]:
+        """Return how many events of each kind there were, by name, names in order."""
+        return dict(sorted((kind_name(kind), count) for kind, count in self._kinds.items()))

@@ -1,0 +1,77 @@
+"""Remember when each exchange was last heard of, and how often its links were lost."""
+
+from typing import final
+
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.event import AccountEvent, AccountReconnecting, EngineStarted, OwnerChanged
+from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+
+
+@final
+class LinkHistory:
+    """One link of an exchange: feed or account. Times are engine time in nanoseconds, 0 for never."""
+
+    __slots__ = ("messages", "reconnect_reason", "reconnect_sequence", "reconnects", "time_last_ns")
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.time_last_ns = 0
+        self.reconnects = 0
+        self.reconnect_sequence: int | None = None
+        self.reconnect_reason = ""
+
+    def heard(self, tick: AuditTick) -> None:
+        """Note a message."""
+        self.messages += 1
+        self.time_last_ns = tick.time_ns
+
+    def lost(self, tick: AuditTick, reason: str) -> None:
+        """Note that the link was lost."""
+        self.reconnects += 1
+        self.reconnect_sequence = tick.sequence
+        self.reconnect_reason = reason
+
+
+@final
+class ExchangeHistory:
+    """Both links of an exchange, what its feed lost on the way to the engine, and who owns its account."""
+
+    __slots__ = ("account", "events_missing", "gaps", "market_data", "owner", "owner_epoch")
+
+    def __init__(self) -> None:
+        self.market_data = LinkHistory()
+        self.account = LinkHistory()
+        self.gaps = 0
+        self.events_missing = 0
+        self.owner = ""
+        self.owner_epoch = 0
+
+
+@final
+class Links:
+    """The history of every exchange's links, by exchange index."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[ExchangeHistory] = []
+
+    def take(self, tick: AuditTick) -> None:
+        """Take in the next tick."""
+        event = tick.event
+        if isinstance(event, MarketEvent):
+            self.exchanges[event.exchange].market_data.heard(tick)
+        elif isinstance(event, AccountEvent):
+            history = self.exchanges[event.exchange]
+            history.account.heard(tick)
+            if isinstance(event.data, OwnerChanged):
+                history.owner = event.data.owner
+                history.owner_epoch = event.data.owner_epoch
+        elif isinstance(event, MarketReconnecting):
+            self.exchanges[event.exchange].market_data.lost(tick, event.reason)
+        elif isinstance(event, MarketGap):
+            history = self.exchanges[event.exchange]
+            history.gaps += 1
+            history.events_missing += event.last_missing - event.first_missing + 1
+        elif isinstance(event, AccountReconnecting):
+            self.exchanges[event.exchange].account.lost(tick, event.reason)
+        elif isinstance(event, EngineStarted):
+            self.exchanges = [ExchangeHistory() for _ in event.index.exchanges]

@@ -1,0 +1,315 @@
+"""Keep the life of our orders: what was asked, each answer, each fill, how it ended.
+
+The state holds active orders only, and only as they are now. Here every order stays, also one that was refused before
+it left, until ``finished_max`` finished ones came after it; active orders always stay.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
+from typing import ClassVar, Final, final
+
+from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
+from tradebus.core.engine.event import AccountEvent, CancelAnswered, OrderReceived, SnapshotReceived, TradeReceived
+from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.model.identifiers import ClientOrderId
+from tradebus.core.model.number import ZERO
+from tradebus.core.model.order import (
+    CancelInFlight,
+    Cancelled,
+    Expired,
+    FullyFilled,
+    Open,
+    OpenFailed,
+    OpenInFlight,
+    Order,
+    OrderError,
+    OrderRequestOpen,
+    OrderState,
+    order_from_request,
+)
+
+STEPS_MAX: Final = 64
+"""How many steps of one order are kept: the first, and the newest of the others."""
+
+
+class OrderStatus(Enum):
+    """Where an order stands. The first three are active, the last two never left."""
+
+    OPEN_IN_FLIGHT = 1
+    OPEN = 2
+    CANCEL_IN_FLIGHT = 3
+    CANCELLED = 4
+    FULLY_FILLED = 5
+    OPEN_FAILED = 6
+    EXPIRED = 7
+    REFUSED = 8
+    NOT_SENT = 9
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether the order may still trade."""
+        return self in _ACTIVE
+
+
+_ACTIVE: Final = frozenset({OrderStatus.OPEN_IN_FLIGHT, OrderStatus.OPEN, OrderStatus.CANCEL_IN_FLIGHT})
+_OF_STATE: Final[dict[type[OrderState], OrderStatus]] = {
+    OpenInFlight: OrderStatus.OPEN_IN_FLIGHT,
+    Open: OrderStatus.OPEN,
+    CancelInFlight: OrderStatus.CANCEL_IN_FLIGHT,
+    Cancelled: OrderStatus.CANCELLED,
+    FullyFilled: OrderStatus.FULLY_FILLED,
+    OpenFailed: OrderStatus.OPEN_FAILED,
+    Expired: OrderStatus.EXPIRED,
+}
+
+
+class StepKind(Enum):
+    """What happened to an order."""
+
+    REQUESTED = 1
+    REFUSED = 2
+    NOT_SENT = 3
+    CANCEL_REQUESTED = 4
+    CANCEL_REFUSED = 5
+    CANCEL_NOT_SENT = 6
+    REPORTED = 7
+    FILLED = 8
+    CANCEL_ACCEPTED = 9
+    CANCEL_REJECTED = 10
+
+
+@final
+class OrderStep:
+    """One thing that happened to an order.
+
+    ``time_ns`` is engine time. ``status`` is where the order stood afterwards; ``note`` holds a reason, or a fill's
+    quantity and price, else it is empty.
+    """
+
+    __slots__ = ("kind", "note", "sequence", "status", "time_ns")
+    FIELDS: ClassVar[tuple[str, ...]] = ("sequence", "time_ns", "kind", "status", "note")
+
+    def __init__(self, sequence: int, time_ns: int, kind: StepKind, status: OrderStatus, note: str) -> None:
+        self.sequence = sequence
+        self.time_ns = time_ns
+        self.kind = kind
+        self.status = status
+        self.note = note
+
+
+@final
+class OrderLife:
+    """An order from its request to its end; ``number`` counts orders from 1 in the order they were first seen."""
+
+    __slots__ = (
+        "fees",
+        "filled_quantity",
+        "filled_value",
+        "number",
+        "order",
+        "reason",
+        "status",
+        "steps",
+        "steps_dropped",
+    )
+
+    def __init__(self, number: int, order: Order, status: OrderStatus) -> None:
+        self.number = number
+        self.order = order
+        """As asked for, in its last known state."""
+        self.status = status
+        self.reason = ""
+        """Why it was refused, not sent or failed."""
+        self.filled_quantity = ZERO
+        self.filled_value = ZERO
+        """Price times quantity over its fills, in quote."""
+        self.fees = ZERO
+        self.steps: list[OrderStep] = []
+        self.steps_dropped = 0
+
+    @property
+    def price_average(self) -> Decimal | None:
+        """Return the average price of its fills, none before the first."""
+        return self.filled_value / self.filled_quantity if self.filled_quantity else None
+
+    @property
+    def sequence_first(self) -> int:
+        """Return the tick that it was first seen in."""
+        return self.steps[0].sequence
+
+    @property
+    def sequence_last(self) -> int:
+        """Return the tick that changed it last."""
+        return self.steps[-1].sequence
+
+    def note(self, tick: AuditTick, kind: StepKind, note: str = "") -> None:
+        """Add a step."""
+        if len(self.steps) >= STEPS_MAX:
+            del self.steps[1]
+            self.steps_dropped += 1
+        self.steps.append(OrderStep(tick.sequence, tick.time_ns, kind, self.status, note))
+
+
+@final
+class Orders:
+    """All orders of a journal by client order id: the active ones and the newest finished ones."""
+
+    def __init__(self, finished_max: int) -> None:
+        self.finished_max: Final = finished_max
+        self._lives: dict[ClientOrderId, OrderLife] = {}
+        self._finished: deque[ClientOrderId] = deque()
+        self.count = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._lives)
+
+    def get(self, cid: str) -> OrderLife | None:
+        """Return an order's life, none where it is not kept or never was."""
+        return self._lives.get(ClientOrderId(cid))
+
+    def newest_first(self, before: int | None = None) -> Iterator[OrderLife]:
+        """Yield orders from the last one made back, only those with numbers below ``before``."""
+        for life in reversed(self._lives.values()):
+            if before is None or life.number < before:
+                yield life
+
+    def oldest_first(self, after: int = 0) -> Iterator[OrderLife]:
+        """Yield orders from the first one kept on, only those with numbers above ``after``."""
+        for life in self._lives.values():
+            if life.number > after:
+                yield life
+
+    def take_event(self, tick: AuditTick, event: AccountEvent, state: EngineState) -> None:
+        """Take in an account event that the state has taken in just now."""
+        data = event.data
+        if isinstance(data, OrderReceived):
+            self._reported(tick, data.order, state)
+        elif isinstance(data, TradeReceived):
+            life = self._lives.get(data.trade.cid)
+            if life is not None:
+                trade = data.trade
+                life.filled_quantity += abs(trade.quantity)
+                life.filled_value += trade.value_quote
+                life.fees += trade.fees
+                life.note(tick, StepKind.FILLED, f"{abs(trade.quantity):f} at {trade.price:f}")
+        elif isinstance(data, CancelAnswered):
+            self._cancel_answered(tick, data, state)
+        elif isinstance(data, SnapshotReceived):
+            for order in data.snapshot.orders:
+                self._reported(tick, order, state)
+
+    def take_output(self, tick: AuditTick, output: RequestsDecided, state: EngineState) -> None:
+        """Take in requests that the state has taken in just now."""
+        for request in output.opens_sent:
+            if request.key.cid not in self._lives:  # a colliding id: the first order stays, as in the state
+                self._requested(tick, request, OrderStatus.OPEN_IN_FLIGHT, StepKind.REQUESTED, "")
+        for refused in output.opens_refused:
+            self._never_left(tick, refused.request, OrderStatus.REFUSED, StepKind.REFUSED, refused.reason)
+        for failed in output.opens_failed:
+            self._never_left(tick, failed.request, OrderStatus.NOT_SENT, StepKind.NOT_SENT, failed.error.message)
+        for cancel in output.cancels_sent:
+            self._cancel(tick, cancel.key.cid, StepKind.CANCEL_REQUESTED, "", state)
+        for cancel_refused in output.cancels_refused:
+            self._cancel(tick, cancel_refused.request.key.cid, StepKind.CANCEL_REFUSED, cancel_refused.reason, state)
+        for cancel_failed in output.cancels_failed:
+            message = cancel_failed.error.message
+            self._cancel(tick, cancel_failed.request.key.cid, StepKind.CANCEL_NOT_SENT, message, state)
+
+    # ------------------------------------------------------------------------------ inside
+
+    def _requested(
+        self, tick: AuditTick, request: OrderRequestOpen, status: OrderStatus, kind: StepKind, note: str
+    ) -> OrderLife:
+        life = self._begin(order_from_request(request), status)
+        life.note(tick, kind, note)
+        return life
+
+    def _never_left(
+        self, tick: AuditTick, request: OrderRequestOpen, status: OrderStatus, kind: StepKind, reason: str
+    ) -> None:
+        if not request.key.cid or request.key.cid in self._lives:
+            return  # refused for its id, which names another order, or none
+        life = self._requested(tick, request, status, kind, reason)
+        life.reason = reason
+        self._finish(life)
+
+    def _cancel(self, tick: AuditTick, cid: ClientOrderId, kind: StepKind, note: str, state: EngineState) -> None:
+        life = self._lives.get(cid)
+        if life is not None:
+            self._follow(life, state)
+            life.note(tick, kind, note)
+
+    def _reported(self, tick: AuditTick, order: Order, state: EngineState) -> None:
+        life = self._lives.get(order.key.cid)
+        if life is None:
+            if self._tracked(order, state) is None:
+                return  # the end of an order that was finished, or never ours to follow
+            life = self._begin(order, _OF_STATE[type(order.state)])
+        was_active = life.status.is_active
+        if not self._follow(life, state) and was_active:
+            self._end(life, order.state)
+        life.note(tick, StepKind.REPORTED, _reason(order.state))
+
+    def _cancel_answered(self, tick: AuditTick, answer: CancelAnswered, state: EngineState) -> None:
+        life = self._lives.get(answer.key.cid)
+        if life is None:
+            return
+        was_active = life.status.is_active
+        if not self._follow(life, state) and was_active:
+            life.status = OrderStatus.CANCELLED
+            if answer.id is not None and answer.time_exchange_ns is not None:
+                life.order = life.order.with_state(Cancelled(answer.id, answer.time_exchange_ns))
+            self._finish(life)
+        if answer.error is None:
+            life.note(tick, StepKind.CANCEL_ACCEPTED)
+        else:
+            life.note(tick, StepKind.CANCEL_REJECTED, _error(answer.error))
+
+    def _begin(self, order: Order, status: OrderStatus) -> OrderLife:
+        self.count += 1
+        life = OrderLife(self.count, order, status)
+        self._lives[order.key.cid] = life
+        return life
+
+    def _tracked(self, order: Order, state: EngineState) -> Order | None:
+        return state.instruments[order.key.instrument].orders.get(order.key.cid)
+
+    def _follow(self, life: OrderLife, state: EngineState) -> bool:
+        """Take over what the state says of an order; tell whether it still holds it."""
+        tracked = self._tracked(life.order, state)
+        if tracked is None:
+            return False
+        if not life.status.is_active:
+            self._finished.remove(life.order.key.cid)  # a late report brought it back
+        life.order = tracked
+        life.status = _OF_STATE[type(tracked.state)]
+        return True
+
+    def _end(self, life: OrderLife, last: OrderState) -> None:
+        """Close an order that the state let go after a report of it; a full one may be reported as open."""
+        if isinstance(last, Open | OpenInFlight | CancelInFlight):
+            life.status = OrderStatus.FULLY_FILLED
+        else:
+            life.status = _OF_STATE[type(last)]
+        life.order = life.order.with_state(last)
+        life.reason = _reason(last)
+        self._finish(life)
+
+    def _finish(self, life: OrderLife) -> None:
+        self._finished.append(life.order.key.cid)
+        if len(self._finished) > self.finished_max:
+            del self._lives[self._finished.popleft()]
+            self.dropped += 1
+
+
+def _reason(state: OrderState) -> str:
+    return _error(state.error) if isinstance(state, OpenFailed) else ""
+
+
+def _error(error: OrderError) -> str:
+    words = error.kind.name.lower()
+    details = ": ".join(part for part in (error.subject, error.message) if part)
+    return f"{words}: {details}" if details else words

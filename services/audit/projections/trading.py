@@ -1,0 +1,45 @@
+"""Remember who switched trading on or off last, and at which step."""
+
+from dataclasses import dataclass
+from typing import final
+
+from tradebus.core.engine.audit.tick import AuditTick, Halted
+from tradebus.core.engine.event import EngineStarted, TradingStateUpdate
+from tradebus.core.engine.state.trading import TradingState
+
+
+@dataclass(frozen=True, slots=True)
+class TradingChange:
+    """A change of the trading state; ``origin`` says who: an operator's name, ``start``, ``feed end``, ``halt of ema``.
+
+    ``reason`` is what a halt was for, else empty. ``time_ns`` is engine time.
+    """
+
+    sequence: int
+    time_ns: int
+    state: TradingState
+    origin: str
+    reason: str
+
+
+@final
+class TradingHistory:
+    """The last change of the trading state."""
+
+    def __init__(self) -> None:
+        self.last: TradingChange | None = None
+
+    def take(self, tick: AuditTick) -> None:
+        """Take in the next tick."""
+        event = tick.event
+        if isinstance(event, EngineStarted):
+            self._change(tick, event.trading, "start", "")
+        elif isinstance(event, TradingStateUpdate):
+            self._change(tick, event.state, event.origin, "")
+        for output in tick.outputs:
+            if isinstance(output, Halted):
+                self._change(tick, TradingState.DISABLED, f"halt of {output.strategy}", output.reason)
+
+    def _change(self, tick: AuditTick, state: TradingState, origin: str, reason: str) -> None:
+        if self.last is None or self.last.state is not state:
+            self.last = TradingChange(tick.sequence, tick.time_ns, state, origin, reason)
