@@ -6,6 +6,7 @@ Every price, quantity, balance and fee is a ``decimal.Decimal`` computed under o
 and division by zero: money is never silently wrong.
 """
 
+from collections.abc import MutableMapping
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -17,6 +18,7 @@ from decimal import (
     getcontext,
     setcontext,
 )
+from operator import attrgetter
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -41,10 +43,12 @@ ENGINE_CONTEXT: Final = Context(
     flags=[],
     traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation],
 )
-# Views of what stands in the contexts, so that comparing them costs no more than reading the precision.
-_TRAPS: Final[object] = ENGINE_CONTEXT.traps
-_INTACT: Final = ENGINE_CONTEXT.copy()
-_TRAPS_INTACT: Final[object] = _INTACT.traps
+# Views of what stands in the contexts, so that comparing them costs no more than reading the precision. By name: the
+# attribute is declared a dict and is none, which compiled code does not let pass.
+_TRAPS: Final[MutableMapping[type[ArithmeticError], bool]] = attrgetter("traps")(ENGINE_CONTEXT)
+# The copy is kept: a view does not keep its context alive.
+_INTACT_CONTEXT: Final = ENGINE_CONTEXT.copy()
+_TRAPS_INTACT: Final[MutableMapping[type[ArithmeticError], bool]] = attrgetter("traps")(_INTACT_CONTEXT)
 
 
 @mypyc_attr(native_class=False)
@@ -74,8 +78,8 @@ def restore_engine_context() -> None:
     """Undo what user code did to the decimal context: precision, rounding, traps, or another context."""
     ENGINE_CONTEXT.prec = PRECISION
     ENGINE_CONTEXT.rounding = ROUND_HALF_EVEN
-    for signal, is_trapped in _INTACT.traps.items():
-        ENGINE_CONTEXT.traps[signal] = is_trapped
+    for signal, is_trapped in _TRAPS_INTACT.items():
+        _TRAPS[signal] = is_trapped
     setcontext(ENGINE_CONTEXT)
 
 
