@@ -96,7 +96,7 @@ class BinanceSpotTranslator(Translator):
             raise UnidentifiableFrame(EXCHANGE, f"{TRADE_CHANNEL}|{trade.symbol}", raw)
         price = self._number(trade.price, raw)
         amount = self._number(trade.quantity, raw)
-        if price <= ZERO or amount <= ZERO:
+        if not price or not amount:
             raise MalformedFrame(
                 EXCHANGE, f"expected a trade with price and quantity above zero, found {price} and {amount}", raw
             )
@@ -139,20 +139,24 @@ class BinanceSpotTranslator(Translator):
         return (MarketEvent(time_exchange_ns, time_received_ns, self._exchange, route.instrument, route.last, data),)
 
     def _level(self, price_text: str, amount_text: str, raw: bytes) -> Level | None:
-        price = self._number(price_text, raw)
-        amount = self._number(amount_text, raw)
-        if price < ZERO or amount < ZERO:
-            raise MalformedFrame(EXCHANGE, f"expected a level not below zero, found {price} and {amount}", raw)
+        numbers = self._numbers
+        price = numbers.get(price_text) or self._number(price_text, raw)
+        amount = numbers.get(amount_text) or self._number(amount_text, raw)
         return Level(price, amount) if price else None
 
     def _number(self, text: str, raw: bytes) -> Decimal:
-        """Parse strictly. Prices and quantities repeat from frame to frame, so the last ones are remembered."""
+        """Parse strictly; prices and quantities of spot are never below zero.
+
+        Nine in ten repeat from frame to frame, so the last ones are remembered.
+        """
         number = self._numbers.get(text)
         if number is None:
             try:
                 number = parse_decimal(text)
             except NumberError as error:
                 raise MalformedFrame(EXCHANGE, str(error), raw) from error
+            if number < ZERO:
+                raise MalformedFrame(EXCHANGE, f"expected a number not below zero, found {number}", raw)
             if len(self._numbers) >= _NUMBERS_REMEMBERED_MAX:
                 self._numbers.clear()
             self._numbers[text] = number
