@@ -68,6 +68,7 @@ class Keeper:
         self._wanted = True
         child = await self._spawn()
         self._watch = asyncio.create_task(self._keep(child), name=f"keep {self.name}")
+        self._watch.add_done_callback(self._keeping_ended)
 
     async def stop(self, timeout_s: float) -> bool:
         """Stop the program in order and keep it stopped; return whether it did so by itself and in time."""
@@ -126,6 +127,12 @@ class Keeper:
             await asyncio.sleep(wait_s)
             child = await self._spawn()
             self.restarts += 1
+
+    def _keeping_ended(self, watch: asyncio.Task[None]) -> None:
+        """Say when we failed ourselves: no memory or no files left for another start, for instance."""
+        if not watch.cancelled() and (error := watch.exception()) is not None:
+            self._wanted = False
+            self._on_given_up(f"{self.name} cannot be started: {error!r}")
 
     def _give_up(self, status: int, said: list[str]) -> None:
         self._wanted = False

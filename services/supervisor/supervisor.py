@@ -17,17 +17,17 @@ from services.supervisor.catalogue import SERVICES, Program
 from services.supervisor.keeper import Keeper
 from services.supervisor.lock import Holder, RunLock
 from services.supervisor.logfiles import rotate
-from services.supervisor.probe import Answer, Probe
+from services.supervisor.probe import Probe
 from services.supervisor.progress import Progress, Silent
-from services.supervisor.restarts import Crashes, RestartPolicy
+from services.supervisor.restarts import RestartPolicy
 from services.supervisor.summary import Summary
+from services.supervisor.watch import Watch
 from tradebus.bus.errors import BusError
 from tradebus.bus.server import ServerError
 from tradebus.config import Settings
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _POLL_S: Final = 0.05
-_WATCH_S: Final = 1.0
 _STOP_GRACE_S: Final = 3.0
 _CATCH_UP_S: Final = 3.0
 
@@ -69,13 +69,11 @@ class Supervisor:
         self._policy: Final = policy or RestartPolicy()
         self._lock: Final = RunLock(self.data_dir)
         self._broker: Broker | None = None
-        self._broker_wanted = True
         self._keepers: dict[str, Keeper] = {}
         self._probe: Probe | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._watch: Watch | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._failed: asyncio.Future[str] | None = None
-        self._told: dict[str, Answer] = {}
-        """What a person has last been told of each service's health."""
         self._started_s = 0.0
         self._summary: Summary | None = None
 
@@ -141,32 +139,31 @@ class Supervisor:
             rotate(log_file, bytes_max=0)
             keeper = Keeper(program, environment, _ROOT, log_file, self._policy, self._progress, self._fail)
             self._keepers[program.name] = keeper
+        urls = {name: self.http_url(name) for name in self._keepers}
+        self._watch = Watch(self._broker, self._keepers, urls, self._probe, self._policy, self._progress, self._fail)
         await asyncio.gather(*(keeper.start() for keeper in self._keepers.values()))
-        self._watch = asyncio.create_task(self._watch_over(), name="watch")
+        self._watching = asyncio.create_task(self._watch.run(), name="watch")
+        self._watching.add_done_callback(self._watch_ended)
 
     async def wait_ready(self, timeout_s: float = 60.0, names: Sequence[str] | None = None) -> None:
         """Return when the services are ready, all of them or those named. Raises NotReady saying who is not, and why.
 
         Raises SupervisorError at once when one of them has been given up.
         """
-        assert self._probe is not None, "started"
+        assert self._watch is not None, "started"
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        waiting = {name: self.http_url(name) for name in names or self._keepers}
-        said: dict[str, Answer] = {}
-        while waiting:
+        waiting = list(names or self._keepers)
+        while True:
             self._raise_if_failed()
-            for name, url in list(waiting.items()):
-                said[name] = await self._probe.ready(url)
-                if said[name].ready:
-                    del waiting[name]
-                    if self._told.get(name) != said[name]:
-                        self._told[name] = said[name]
-                        self._tell_ready(name)
-            if waiting and loop.time() >= deadline:
+            said = {name: await self._watch.ask(name) for name in waiting}
+            waiting = [name for name, answer in said.items() if not answer.ready]
+            if not waiting:
+                return
+            if loop.time() >= deadline:
                 reasons = "; ".join(f"{name} {said[name].words}" for name in waiting)
                 raise NotReady(f"not ready after {timeout_s:g} s: {reasons}")
-            await asyncio.sleep(_POLL_S if waiting else 0)
+            await asyncio.sleep(_POLL_S)
 
     async def wait(self) -> None:
         """Return never; raise SupervisorError when the system cannot be kept running."""
@@ -184,7 +181,8 @@ class Supervisor:
         """End a service without warning (or the broker: `nats`) and keep it down until `restart`."""
         if name == "nats":
             assert self._broker is not None, "embedded"
-            self._broker_wanted = False
+            assert self._watch is not None, "started"
+            self._watch.wants_broker = False
             self._broker.kill()
         else:
             await self._keepers[name].kill(which)
@@ -193,9 +191,10 @@ class Supervisor:
         """Start a service again: after `kill` as it is, otherwise after an ordered stop. See `wait_ready`."""
         if name == "nats":
             assert self._broker is not None, "embedded"
+            assert self._watch is not None, "started"
             self._broker.stop()
             self._broker.start()
-            self._broker_wanted = True
+            self._watch.wants_broker = True
         else:
             await self._keepers[name].stop(self._stop_timeout_s)
             await self._keepers[name].start()
@@ -253,7 +252,7 @@ class Supervisor:
                 while status is not None:
                     await asyncio.sleep(_POLL_S)
                     later = await self.status("audit")
-                    if later is None or later.get("data") == status.get("data"):
+                    if later is None or _sequence(later) == _sequence(status):
                         break
                     status = later
         return status
@@ -298,48 +297,15 @@ class Supervisor:
             raise SupervisorError(self._failed.result())
 
     async def _end_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-            self._watch = None
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
 
-    async def _watch_over(self) -> None:
-        """Start the broker again when it dies, say when a service's health changes, bound the logs."""
-        assert self._probe is not None, "started"
-        crashes = Crashes(self._policy)
-        while True:
-            await self._revive_broker(crashes)
-            for name, keeper in self._keepers.items():
-                rotate(keeper.log_file)
-                if keeper.pid is None:
-                    continue
-                answer = await self._probe.ready(self.http_url(name))
-                before = self._told.get(name)
-                if before == answer or (before is None and not answer.ready):
-                    continue
-                self._told[name] = answer
-                if answer.ready:
-                    self._tell_ready(name)
-                else:
-                    self._progress.warn(name, answer.state, "; ".join(answer.reasons.values()))
-            await asyncio.sleep(_WATCH_S)
+    def _watch_ended(self, watching: asyncio.Task[None]) -> None:
+        if not watching.cancelled() and (error := watching.exception()) is not None:
+            self._fail(f"the watch over the system failed: {error!r}")
 
-    def _tell_ready(self, name: str) -> None:
-        seconds = asyncio.get_running_loop().time() - self._started_s
-        self._progress.tell(name, "ready", f"{seconds:.1f} s")
 
-    async def _revive_broker(self, crashes: Crashes) -> None:
-        if self._broker is None or self._broker.is_running or not self._broker_wanted:
-            return
-        wait_s = crashes.add(asyncio.get_running_loop().time())
-        if wait_s is None:
-            self._fail(f"nats-server crashed too often; its log: {self._broker.log_file}")
-            return
-        self._progress.warn("nats", "crashed", f"again in {wait_s:g} s ({self._broker.log_file})")
-        await asyncio.sleep(wait_s)
-        try:
-            self._broker.start()
-        except ServerError as error:
-            self._progress.warn("nats", "failed", str(error))
-        else:
-            self._progress.tell("nats", "up", self.nats_url)
+def _sequence(status: Mapping[str, Any]) -> object:
+    data = status.get("data")
+    return data.get("sequence") if isinstance(data, Mapping) else None
