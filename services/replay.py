@@ -80,6 +80,8 @@ def _settings(files: Sequence[Path], config: Path | None, run: str, hash_every_b
 def _tell(outcome: Outcome, talk: Console, folder: Path, *, keep: bool) -> int:
     data = outcome.as_data()
     table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
     skipped = ", ".join(f"{kind} {count:,}" for kind, count in sorted(outcome.skipped.items())[:SKIPPED_SHOWN])
     pnl = ", ".join(f"{amount} {asset}" for asset, amount in outcome.pnl_realised.items())
     replica = "replica equal" if outcome.is_equal else f"REPLICA {outcome.replica_hash}"

@@ -99,7 +99,7 @@ async def test_the_demo_survives_the_loss_of_market_execution_and_audit(demo: Su
     state = await get(f"{base}/v1/positions")
     assets = await get(f"{base}/v1/assets")
     positions = {item["instrument"]: item for item in state["data"]}
-    held = {(item["exchange"], item["asset"]): Decimal(item["balance"]["total"]) for item in assets["data"]}
+    held = {(item["exchange"], item["name"]): Decimal(item["balance"]["total"]) for item in assets["data"]}
     for account, exchange in accounts.items():
         total = await account_sum(bus, account, index)
         for name, (begin, end) in outages.items():
