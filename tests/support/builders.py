@@ -1,0 +1,359 @@
+"""Build values of the core with few words: everything has a default, and a test names what it is about.
+
+The usual index has two exchanges, ``sim_alpha`` (0) with btc_usdt (0) and eth_usdt (1), and ``sim_beta`` (1) with
+btc_usdt (2); its assets are btc 0, eth 1, usdt 2 and, on the second exchange, btc 3, usdt 4. Numbers are given as text
+(or int), times in nanoseconds.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from tradebus.core.engine.command import Command, CommandAction
+from tradebus.core.engine.engine import Engine
+from tradebus.core.engine.event import (
+    AccountData,
+    AccountEvent,
+    AccountSetup,
+    BalanceReceived,
+    CancelAnswered,
+    EngineStarted,
+    OrderReceived,
+    SimulationSetup,
+    StrategySetup,
+    TradeReceived,
+)
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
+from tradebus.core.model.account import AssetBalance, Balance, Liquidity, Trade
+from tradebus.core.model.asset import asset_from_name
+from tradebus.core.model.identifiers import (
+    AssetIndex,
+    ClientOrderId,
+    ExchangeId,
+    ExchangeIndex,
+    InstrumentIndex,
+    OrderId,
+    StrategyId,
+    TradeId,
+)
+from tradebus.core.model.index import IndexedInstruments, index_instruments
+from tradebus.core.model.instrument import InstrumentDefinition, InstrumentSpec, QuantityUnit, spot
+from tradebus.core.model.order import (
+    OPEN_IN_FLIGHT,
+    Open,
+    Order,
+    OrderError,
+    OrderErrorKind,
+    OrderKey,
+    OrderKind,
+    OrderRequestCancel,
+    OrderRequestOpen,
+    OrderState,
+    TimeInForce,
+)
+from tradebus.core.model.side import Side
+from tradebus.core.risk.interface import RiskManager
+from tradebus.core.strategy.interface import Strategy
+
+ALPHA, BETA = ExchangeIndex(0), ExchangeIndex(1)
+BTC, ETH, BETA_BTC = InstrumentIndex(0), InstrumentIndex(1), InstrumentIndex(2)
+ASSET_BTC, ASSET_ETH, ASSET_USDT, ASSET_BETA_BTC, ASSET_BETA_USDT = (AssetIndex(i) for i in range(5))
+STRATEGY = StrategyId("s")
+SECOND = 1_000_000_000
+
+Number = Decimal | int | str
+
+
+def spot_definition(
+    exchange: ExchangeId = ExchangeId.SIM_ALPHA,
+    base: str = "btc",
+    quote: str = "usdt",
+    spec: InstrumentSpec | None = None,
+) -> InstrumentDefinition:
+    """Return a spot instrument called like ``BTCUSDT`` at the venue."""
+    return spot(exchange, f"{base}{quote}".upper(), asset_from_name(base), asset_from_name(quote), spec)
+
+
+def steps(
+    tick: Number = 0,
+    lot: Number = 0,
+    *,
+    price_min: Number = 0,
+    quantity_min: Number = 0,
+    notional_min: Number = 0,
+) -> InstrumentSpec:
+    """Return a specification; what is not given is not limited."""
+    return InstrumentSpec(
+        Decimal(price_min),
+        Decimal(tick),
+        QuantityUnit.ASSET,
+        None,
+        Decimal(quantity_min),
+        Decimal(lot),
+        Decimal(notional_min),
+    )
+
+
+def usual_index(spec: InstrumentSpec | None = None) -> IndexedInstruments:
+    """Return the index of three instruments on two exchanges; ``spec`` is that of all of them."""
+    return index_instruments(
+        [
+            spot_definition(ExchangeId.SIM_ALPHA, "btc", spec=spec),
+            spot_definition(ExchangeId.SIM_ALPHA, "eth", spec=spec),
+            spot_definition(ExchangeId.SIM_BETA, "btc", spec=spec),
+        ]
+    )
+
+
+def simulated_account(
+    exchange: ExchangeIndex = ALPHA,
+    balances: Iterable[tuple[AssetIndex, Number]] = ((ASSET_BTC, 10), (ASSET_USDT, 1_000_000)),
+    *,
+    latency_ns: int = 0,
+    fee_maker: Number = 0,
+    fee_taker: Number = 0,
+) -> AccountSetup:
+    """Return a simulated account."""
+    simulation = SimulationSetup(
+        latency_ns,
+        Decimal(fee_maker),
+        Decimal(fee_taker),
+        tuple((asset, Decimal(amount)) for asset, amount in balances),
+    )
+    return AccountSetup(exchange, f"{'alpha' if exchange == ALPHA else 'beta'}-paper", simulation)
+
+
+def setup_of(strategy: StrategyId, class_path: str = "tests:Strategy", **params: str) -> StrategySetup:
+    """Return a strategy's setup."""
+    return StrategySetup(strategy, class_path, tuple(sorted(params.items())))
+
+
+def engine_started(
+    strategies: Sequence[StrategySetup] = (),
+    *,
+    index: IndexedInstruments | None = None,
+    accounts: Sequence[AccountSetup] | None = None,
+    trading: TradingState = TradingState.ENABLED,
+    engine_id: str = "test",
+    run: str = "run",
+    code: str = "code",
+) -> EngineStarted:
+    """Return a start record; both exchanges of the usual index have a simulated account unless told otherwise."""
+    if accounts is None:
+        accounts = (
+            simulated_account(),
+            simulated_account(BETA, ((ASSET_BETA_BTC, 10), (ASSET_BETA_USDT, 1_000_000))),
+        )
+    return EngineStarted(
+        engine_id, "demo", run, code, index or usual_index(), tuple(accounts), tuple(strategies), trading
+    )
+
+
+def engine_of(
+    *strategies: Strategy,
+    risk: RiskManager | None = None,
+    started: EngineStarted | None = None,
+    is_debug: bool = True,
+) -> Engine:
+    """Return an engine that runs these strategies, in debug mode: a decision that changes state raises."""
+    started = started or engine_started([setup_of(strategy.id) for strategy in strategies])
+    return Engine(started, list(strategies), risk or RiskManager(), is_debug=is_debug)
+
+
+# Orders
+
+
+def order_key(
+    cid: str = "c1",
+    instrument: int = BTC,
+    exchange: int | None = None,
+    strategy: str = STRATEGY,
+) -> OrderKey:
+    """Return an order's key; the exchange follows from the instrument of the usual index."""
+    if exchange is None:
+        exchange = BETA if instrument == BETA_BTC else ALPHA
+    return OrderKey(ExchangeIndex(exchange), InstrumentIndex(instrument), StrategyId(strategy), ClientOrderId(cid))
+
+
+def open_request(
+    cid: str = "c1",
+    side: Side = Side.BUY,
+    price: Number = 100,
+    quantity: Number = 1,
+    *,
+    kind: OrderKind = OrderKind.LIMIT,
+    time_in_force: TimeInForce = TimeInForce.GOOD_UNTIL_CANCELLED,
+    instrument: int = BTC,
+    exchange: int | None = None,
+    strategy: str = STRATEGY,
+) -> OrderRequestOpen:
+    """Return an open request, a limit order unless told otherwise."""
+    key = order_key(cid, instrument, exchange, strategy)
+    return OrderRequestOpen(key, side, Decimal(price), Decimal(quantity), kind, time_in_force)
+
+
+def market_request(
+    cid: str = "c1", side: Side = Side.BUY, price: Number = 100, quantity: Number = 1, *, instrument: int = BTC
+) -> OrderRequestOpen:
+    """Return a market order, immediate or cancel."""
+    return open_request(
+        cid,
+        side,
+        price,
+        quantity,
+        kind=OrderKind.MARKET,
+        time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
+        instrument=instrument,
+    )
+
+
+def cancel_of(cid: str = "c1", order_id: str | None = None, *, instrument: int = BTC) -> OrderRequestCancel:
+    """Return a cancel request."""
+    return OrderRequestCancel(order_key(cid, instrument), None if order_id is None else OrderId(order_id))
+
+
+def opened(time_ns: int = 1, filled: Number = 0, order_id: str = "1") -> Open:
+    """Return the open state of an order."""
+    return Open(OrderId(order_id), time_ns, Decimal(filled))
+
+
+def order_in(
+    state: OrderState = OPEN_IN_FLIGHT,
+    cid: str = "c1",
+    side: Side = Side.BUY,
+    price: Number = 100,
+    quantity: Number = 1,
+    *,
+    instrument: int = BTC,
+    strategy: str = STRATEGY,
+) -> Order:
+    """Return an order in a state."""
+    key = order_key(cid, instrument, strategy=strategy)
+    return Order(key, side, Decimal(price), Decimal(quantity), OrderKind.LIMIT, TimeInForce.GOOD_UNTIL_CANCELLED, state)
+
+
+def order_error(kind: OrderErrorKind = OrderErrorKind.ORDER_REJECTED, message: str = "no") -> OrderError:
+    """Return a failure that a venue tells."""
+    return OrderError(kind, "", message)
+
+
+def fill(
+    trade_id: str = "t1",
+    side: Side = Side.BUY,
+    price: Number = 100,
+    quantity: Number = 1,
+    fees: Number = 0,
+    *,
+    instrument: int = BTC,
+    cid: str = "c1",
+    strategy: str = STRATEGY,
+    time_ns: int = 1,
+) -> Trade:
+    """Return a fill of one of our orders."""
+    return Trade(
+        TradeId(trade_id),
+        OrderId("1"),
+        ClientOrderId(cid),
+        InstrumentIndex(instrument),
+        StrategyId(strategy),
+        time_ns,
+        side,
+        Decimal(price),
+        Decimal(quantity),
+        Decimal(fees),
+        None,
+        Liquidity.TAKER,
+    )
+
+
+def asset_balance(
+    asset: int = ASSET_USDT, total: Number = 1, free: Number | None = None, time_ns: int = 1
+) -> AssetBalance:
+    """Return a balance; everything is free unless told otherwise."""
+    return AssetBalance(AssetIndex(asset), Balance(Decimal(total), Decimal(total if free is None else free)), time_ns)
+
+
+# Events
+
+
+def account_event(data: AccountData, exchange: int = ALPHA, cause: int = 0, ordinal: int = 0) -> AccountEvent:
+    """Return an account event; without a key it is applied whenever it comes."""
+    return AccountEvent(ExchangeIndex(exchange), cause, ordinal, data)
+
+
+def filled(trade: Trade, cause: int = 0, ordinal: int = 0) -> AccountEvent:
+    """Return the event of a fill, on the exchange of its instrument in the usual index."""
+    return account_event(TradeReceived(trade), BETA if trade.instrument == BETA_BTC else ALPHA, cause, ordinal)
+
+
+def order_told(order: Order, cause: int = 0, ordinal: int = 0) -> AccountEvent:
+    """Return the event of a venue's view of an order."""
+    return account_event(OrderReceived(order), order.key.exchange, cause, ordinal)
+
+
+def cancel_answered(
+    cid: str = "c1", error: OrderError | None = None, *, instrument: int = BTC, time_ns: int = 1
+) -> AccountEvent:
+    """Return the answer to a cancel: accepted, or refused with an error."""
+    key = order_key(cid, instrument)
+    if error is not None:
+        return account_event(CancelAnswered(key, None, None, error), key.exchange)
+    return account_event(CancelAnswered(key, OrderId("1"), time_ns, None), key.exchange)
+
+
+def balance_told(balance: AssetBalance, exchange: int = ALPHA) -> AccountEvent:
+    """Return the event of a changed balance."""
+    return account_event(BalanceReceived(balance), exchange)
+
+
+def command_of(action: CommandAction, command_id: str = "1") -> Command:
+    """Return an operator's command."""
+    return Command(command_id, "operator", action)
+
+
+def public_trade(
+    price: Number = 100,
+    amount: Number = 1,
+    side: Side = Side.BUY,
+    *,
+    instrument: int = BTC,
+    time_ns: int = 1,
+    received_ns: int | None = None,
+    sequence: int = 0,
+    trade_id: str = "",
+) -> MarketEvent:
+    """Return a public trade; it was received when it happened unless told otherwise."""
+    return MarketEvent(
+        time_ns,
+        time_ns if received_ns is None else received_ns,
+        BETA if instrument == BETA_BTC else ALPHA,
+        InstrumentIndex(instrument),
+        sequence,
+        PublicTrade(trade_id, Decimal(price), Decimal(amount), side),
+    )
+
+
+def level(price: Number, amount: Number = 1) -> Level:
+    """Return a price with its amount."""
+    return Level(Decimal(price), Decimal(amount))
+
+
+def book(
+    bid: tuple[Number, Number] | None = (99, 1),
+    ask: tuple[Number, Number] | None = (101, 1),
+    *,
+    instrument: int = BTC,
+    time_ns: int = 1,
+    received_ns: int | None = None,
+    sequence: int = 0,
+) -> MarketEvent:
+    """Return a best bid and ask, each (price, amount); none is an empty side."""
+    data = BookL1(None if bid is None else level(*bid), None if ask is None else level(*ask))
+    return MarketEvent(
+        time_ns,
+        time_ns if received_ns is None else received_ns,
+        BETA if instrument == BETA_BTC else ALPHA,
+        InstrumentIndex(instrument),
+        sequence,
+        data,
+    )

@@ -1,0 +1,126 @@
+"""Draw docs/state-machines.md from the tables that the code runs; with --check fail where it is stale."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tradebus.core.model.order_machine import TABLE, Cause, Move, Tracked
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs" / "state-machines.md"
+
+HEAD = """\
+# State machines
+
+Generated from the tables that the code runs: `python tools/draw_state_machines.py`. Edit the tables, not this page.
+
+"""
+
+ORDERS = """\
+## Orders
+
+`tradebus/core/model/order_machine.py`. An order is tracked from the request until its end is known. A *snapshot* is the
+venue's view of an order, also the answer to an open request; *full* means that nothing of the snapshot's quantity remains.
+
+"""
+
+STATES = {
+    Tracked.UNTRACKED: "no such order: never sent, or finished",
+    Tracked.OPEN_IN_FLIGHT: "the request has left, the venue has not answered",
+    Tracked.OPEN: "the venue acknowledged it: it has the venue's id",
+    Tracked.CANCEL_IN_FLIGHT: "a cancel has left; the order may still fill until the answer",
+}
+
+MOVES = {
+    Move.IGNORE: "nothing changes",
+    Move.INSERT: "the incoming order is tracked as given",
+    Move.REMOVE: "the order is finished and leaves",
+    Move.TO_OPEN: "the incoming open part replaces ours, unless it is older",
+    Move.TO_CANCEL_IN_FLIGHT: "a cancel is in flight over the newer of both open parts",
+    Move.RESTORE: "the cancel failed: open again, or open in flight where the venue never acknowledged it",
+}
+
+# Where a move leads. An insertion leads to the state that comes in, a restored order to the one under the cancel.
+INSERTED = {
+    Cause.REQUEST_OPEN: Tracked.OPEN_IN_FLIGHT,
+    Cause.SNAPSHOT_OPEN_IN_FLIGHT: Tracked.OPEN_IN_FLIGHT,
+    Cause.SNAPSHOT_OPEN: Tracked.OPEN,
+    Cause.SNAPSHOT_CANCEL_IN_FLIGHT: Tracked.CANCEL_IN_FLIGHT,
+}
+TARGETS = {
+    Move.REMOVE: (Tracked.UNTRACKED,),
+    Move.TO_OPEN: (Tracked.OPEN,),
+    Move.TO_CANCEL_IN_FLIGHT: (Tracked.CANCEL_IN_FLIGHT,),
+    Move.RESTORE: (Tracked.OPEN, Tracked.OPEN_IN_FLIGHT),
+}
+
+
+def words(member: Tracked | Cause | Move) -> str:
+    """Return a name as words."""
+    return member.name.lower().replace("_", " ")
+
+
+def targets(state: Tracked, cause: Cause) -> tuple[Tracked, ...]:
+    """Return where a pair of the table leads; itself where nothing changes."""
+    move = TABLE[state, cause]
+    if move is Move.IGNORE:
+        return (state,)
+    if move is Move.INSERT:
+        return (INSERTED[cause],)
+    return TARGETS[move]
+
+
+def diagram() -> str:
+    """Return the moves that change the state, as a Mermaid diagram."""
+    causes: dict[tuple[Tracked, Tracked], list[str]] = {}
+    for state, cause in TABLE:
+        for target in targets(state, cause):
+            if target is not state:
+                causes.setdefault((state, target), []).append(words(cause))
+    lines = ["```mermaid", "stateDiagram-v2"]
+    lines += [f"    {state.name.lower()} : {words(state)}" for state in Tracked]
+    lines.append("    [*] --> untracked")
+    for (state, target), labels in causes.items():
+        lines.append(f"    {state.name.lower()} --> {target.name.lower()} : {', '.join(labels)}")
+    return "\n".join([*lines, "```", ""])
+
+
+def table() -> str:
+    """Return every pair of state and cause with its move."""
+    lines = ["| cause | " + " | ".join(words(state) for state in Tracked) + " |", "| --- " * (len(Tracked) + 1) + "|"]
+    for cause in Cause:
+        moves = [TABLE.get((state, cause)) for state in Tracked]
+        cells = ["cannot happen" if move is None else words(move) for move in moves]
+        lines.append(f"| {words(cause)} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def definitions(meanings: dict[Tracked, str] | dict[Move, str], head: str) -> str:
+    """Return what each member means, as a table."""
+    lines = [f"| {head} | meaning |", "| --- | --- |"]
+    lines += [f"| {words(member)} | {meaning} |" for member, meaning in meanings.items()]
+    return "\n".join([*lines, ""])
+
+
+def document() -> str:
+    """Return the whole page."""
+    parts = [HEAD + ORDERS + definitions(STATES, "state"), diagram(), table(), definitions(MOVES, "move")]
+    return "\n".join(parts)
+
+
+def main() -> int:
+    """Write the page, or with --check compare it; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, fail where the page is stale")
+    drawn = document()
+    if not parser.parse_args().check:
+        DOCUMENT.write_text(drawn, encoding="utf-8")
+        return 0
+    if DOCUMENT.read_text(encoding="utf-8") == drawn:
+        return 0
+    print(f"{DOCUMENT.relative_to(ROOT)} is stale: run python tools/draw_state_machines.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
