@@ -20,7 +20,7 @@ ORDERS = """\
 ## Orders
 
 `tradebus/core/model/order_machine.py`. An order is tracked from the request until its end is known. A *snapshot* is the
-venue's view of an order, also the answer to an open request; *full* means that nothing of the snapshot's quantity remains.
+venue's view of an order, also the answer to an open request; *full* means that nothing of its quantity remains.
 
 """
 
