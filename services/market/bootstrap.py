@@ -4,7 +4,6 @@ from functools import partial
 from typing import assert_never
 
 from services.market.config import FeedPlan, GeneratorPlan, LivePlan, ReplayPlan, feed_plans, recordings_problem
-from services.market.dead_letters import DeadLetterBox
 from services.market.feed import Feed
 from services.market.generated import GeneratedFeed, make_flow
 from services.market.live import LiveFeed
@@ -17,6 +16,7 @@ from services.market.venues.feed import VenueFeed
 from services.market.venues.interface import FeedSink
 from services.market.venues.registry import find_venue
 from services.runtime import Runtime, Service
+from services.runtime.dead_letters import DeadLetterBox
 from tradebus.bus.interface import Bus
 from tradebus.config import Settings
 from tradebus.core.model.identifiers import ExchangeId
@@ -55,7 +55,7 @@ def build(runtime: Runtime, bus: Bus, plans: list[FeedPlan]) -> MarketService:
     """Return the service that runs these feeds on this bus."""
     index = runtime.settings.indexed_instruments()
     metrics = MarketMetrics(runtime.metrics.registry)
-    letters = DeadLetterBox(bus, metrics, runtime.log)
+    letters = DeadLetterBox(runtime.service, bus, runtime.metrics.registry, runtime.log)
     runtime.spawn(letters.run(), "dead letters")
     identity = PublisherIdentity(runtime.instance, runtime.started_ns // _NS_PER_MS, index.fingerprint())
     feeds = [_feed(plan, runtime, bus, index, identity, letters, metrics) for plan in plans]

@@ -6,7 +6,6 @@ from typing import Any, Final, final
 
 from structlog.stdlib import BoundLogger
 
-from services.market.dead_letters import DeadLetterBox
 from services.market.feed import Feed
 from services.market.metrics import MarketMetrics
 from services.market.publisher import ShardPublisher
@@ -17,6 +16,7 @@ from services.market.venues.feed import VenueFeed
 from services.market.venues.interface import FeedSink
 from services.market.venues.tally import UnknownKind
 from services.runtime import Health, Json, Position
+from services.runtime.dead_letters import DeadLetterBox
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
 from tradebus.core.model.identifiers import ExchangeId
 
@@ -110,7 +110,7 @@ class LiveFeed(Feed, FeedSink):
     def on_frame_error(self, error: FrameError) -> None:
         """Count a bad frame and keep it; log the first of its kind."""
         self._metrics.frame_errors.labels(self.name, error.KIND).inc()
-        self._letters.put(self.name, str(error), error.payload)
+        self._letters.put(self.name, error.payload, str(error))
         if error.KIND not in self._kinds_logged:
             self._kinds_logged.add(error.KIND)
             self._log.warning("bad frame; more of its kind are counted only", kind=error.KIND, reason=str(error))

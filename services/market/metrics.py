@@ -29,6 +29,3 @@ class MarketMetrics:
             ["exchange", "kind"],
             registry=registry,
         )
-        self.dead_letters_lost: Final = Counter(
-            "tradebus_market_dead_letters_lost", "Bad frames that could not be kept", registry=registry
-        )

@@ -18,12 +18,12 @@ from typing import Any, Final, final
 
 from structlog.stdlib import BoundLogger
 
-from services.market.dead_letters import DeadLetterBox
 from services.market.feed import Feed
 from services.market.metrics import MarketMetrics
 from services.market.publisher import PublisherIdentity
 from services.market.recording import RecordedEvents
 from services.runtime import Json, Position
+from services.runtime.dead_letters import DeadLetterBox
 from tradebus.bus.batching import BATCH_ITEMS_MAX
 from tradebus.bus.errors import BusUnavailable
 from tradebus.bus.interface import Bus, Subscription
@@ -137,8 +137,7 @@ class ReplayFeed(Feed):
         try:
             credit = credit_from_bytes(message.payload)
         except DecodeError as error:
-            self._letters.put(message.subject, str(error), message.payload)
-            self._log.warning("bad credit", reason=str(error))
+            self._letters.put(message.subject, message.payload, str(error))
             return
         if self._run is None:
             self._run = credit.run

@@ -6,9 +6,9 @@ from typing import Final, final
 
 from structlog.stdlib import BoundLogger
 
-from services.market.dead_letters import DeadLetterBox
 from services.market.feed import Feed
 from services.runtime import Json, Position, Service
+from services.runtime.dead_letters import DeadLetterBox
 from tradebus.bus.errors import BusUnavailable
 from tradebus.bus.interface import Bus
 
@@ -46,7 +46,7 @@ class MarketService(Service):
         """Return the state of every feed by name, and what became of bad messages."""
         return {
             "feeds": {feed.name: feed.status() for feed in self._feeds},
-            "dead_letters": self._letters.posted,
+            "dead_letters": self._letters.taken,
             "dead_letters_lost": self._letters.lost,
         }
 

@@ -33,6 +33,7 @@ class DeadLetterBox:
         self._log: Final = log
         self._waiting: Final[deque[DeadLetter]] = deque()
         self._wake: Final = asyncio.Event()
+        self._posting: Final = asyncio.Lock()
         self._taken_metric: Final = Counter(
             "tradebus_dead_letters", "Messages that could not be read", registry=registry
         )
@@ -60,21 +61,25 @@ class DeadLetterBox:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting:
-                await self._post(self._waiting[0])
-                self._waiting.popleft()
+            await self._post_waiting()
 
     async def drain(self, timeout_s: float) -> None:
-        """Give what still waits a last chance; to be called when ``run`` has ended."""
+        """Give what still waits a last chance, whether ``run`` still runs or not."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self._waiting:
-                    await self._post(self._waiting[0])
-                    self._waiting.popleft()
+                await self._post_waiting()
         except TimeoutError:
             for _ in range(len(self._waiting)):
                 self._lose("the service stopped")
             self._waiting.clear()
+
+    async def _post_waiting(self) -> None:
+        async with self._posting:  # one at a time, so that no letter is posted twice or passed over
+            while self._waiting:
+                letter = self._waiting[0]
+                await self._post(letter)
+                if self._waiting and self._waiting[0] is letter:  # `drain` may have given up on it meanwhile
+                    self._waiting.popleft()
 
     async def _post(self, letter: DeadLetter) -> None:
         payload = dead_letter_to_bytes(letter)

@@ -7,10 +7,11 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
-from services.market.dead_letters import DeadLetterBox
 from services.market.recording import read_recordings
 from services.market.replay import ReplayFeed
+from services.runtime.dead_letters import DeadLetterBox
 from tests.support.market_bus import KeptLog, ReplayEngine, Tasks, identity_of, market_metrics
 from tests.support.market_instruments import spot_index
 from tests.support.recordings import START_NS, line, recording, trade
@@ -42,7 +43,7 @@ async def replay(path: Path, ahead: int, loss: float, rng: Random) -> ReplayEngi
     broker = MemoryBroker()
     bus, other_bus = MemoryBus(broker), MemoryBus(broker)
     tasks, log = Tasks(), KeptLog()
-    letters = DeadLetterBox(bus, market_metrics(), log.bound)
+    letters = DeadLetterBox("market", bus, CollectorRegistry(), log.bound)
     feed = ReplayFeed(
         bus,
         "replay",

@@ -2,9 +2,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.market.config import subscriptions_of
-from services.market.dead_letters import DeadLetterBox
 from services.market.live import LiveFeed
 from services.market.publisher import ShardPublisher
 from services.market.venues.backoff import ReconnectPolicy
@@ -14,6 +14,7 @@ from services.market.venues.errors import ConnectFailed, SubscribeRefused, Venue
 from services.market.venues.feed import VenueFeed
 from services.market.venues.interface import FeedSink
 from services.market.venues.link import Link
+from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.health import Health
 from services.runtime.lifecycle import Lifecycle
 from tests.support.market_bus import BatchListener, KeptLog, Tasks, identity_of, market_metrics
@@ -46,7 +47,7 @@ def make_feed(broker: MemoryBroker, bus: MemoryBus, tasks: Tasks, log: KeptLog, 
     broker.provision(topology((), ()))
 
     async def make(outcomes: Iterable[Link | VenueConnectionError]) -> LiveFeed:
-        letters = DeadLetterBox(bus, market_metrics(), log.bound)
+        letters = DeadLetterBox("market", bus, CollectorRegistry(), log.bound)
         tasks.spawn(letters.run(), "letters")
         publisher = ShardPublisher(bus, BINANCE.value, 0, identity_of(INDEX), market_metrics())
         venue = partial(venue_feed, FakeNetwork(outcomes))

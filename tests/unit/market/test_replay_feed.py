@@ -3,10 +3,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from services.market.dead_letters import DeadLetterBox
 from services.market.recording import RecordedEvents, read_recordings
 from services.market.replay import ReplayFeed
+from services.runtime.dead_letters import DeadLetterBox
 from tests.support.market_bus import KeptLog, ReplayEngine, Tasks, identity_of, market_metrics
 from tests.support.market_instruments import spot_index
 from tests.support.recordings import START_NS, depth, line, recording, ticker, trade
@@ -65,7 +66,7 @@ def opener(files: list[Path]) -> Opener:
 @pytest.fixture
 def start_feed(bus: MemoryBus, tasks: Tasks, log: KeptLog, opener: Opener) -> StartFeed:
     async def start(run: str | None = "run") -> ReplayFeed:
-        letters = DeadLetterBox(bus, market_metrics(), log.bound)
+        letters = DeadLetterBox("market", bus, CollectorRegistry(), log.bound)
         feed = ReplayFeed(
             bus, "replay", run, opener, identity_of(INDEX), letters, market_metrics(), tasks.spawn, log.bound
         )
@@ -281,7 +282,7 @@ async def test_a_malformed_credit_is_kept_and_changes_nothing(
     other_bus.publish("flow.replay", b"")
     credit(other_bus, 3)
     await eventually(lambda: feed.status()["events_sent"] == 3)
-    assert len(log.of("bad credit")) == 2
+    assert log.of("unreadable message")[0]["subject"] == "flow.replay"
 
 
 async def test_absurd_credit_does_no_harm(
