@@ -5,6 +5,8 @@ names the set, so that a journal or message made under another numbering is refu
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
+from enum import Enum
 from hashlib import blake2b
 from typing import ClassVar, Final, final
 
@@ -19,8 +21,8 @@ from tradebus.core.model.identifiers import (
     exchange_order,
 )
 from tradebus.core.model.instrument import Instrument, InstrumentDefinition
-from tradebus.core.model.number import ZERO
-from tradebus.core.model.record import Record
+from tradebus.core.model.number import ZERO, decimal_text
+from tradebus.core.model.record import Record, field_values
 
 
 @mypyc_attr(native_class=False)
@@ -45,6 +47,17 @@ class InstrumentIndexError(NotIndexedError):
 
 def _asset_key(item: ExchangeAsset) -> tuple[int, str, str]:
     return (exchange_order(item.exchange), item.asset.name_internal, item.asset.name_exchange)
+
+
+def _text(value: object) -> str:
+    """Write a part of a definition unambiguously; equal numbers alike, however a configuration writes them."""
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, Record):
+        return f"{type(value).__name__}({','.join([_text(part) for part in field_values(value)])})"
+    return repr(value)
 
 
 def _instrument_key(item: InstrumentDefinition) -> tuple[object, ...]:
@@ -157,9 +170,9 @@ class IndexedInstruments(Record):
             digest.update(exchange.value.encode())
             digest.update(b"\n")
         for item in self.assets:
-            digest.update(repr(_asset_key(item)).encode())
+            digest.update(_text(item).encode())
         for instrument in self.instruments:
-            digest.update(repr(_instrument_key(instrument.definition)).encode())
+            digest.update(_text(instrument.definition).encode())
         return digest.hexdigest()
 
 
