@@ -1,0 +1,89 @@
+"""Run every benchmark: print tables, write `bench.json` (or the file given). `make bench`."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import codec, engine, pipeline
+from tradebus.core import COMPILED
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure what was asked for and return the exit code."""
+    parser = argparse.ArgumentParser("python -m bench", description="measure, print tables, write JSON")
+    parser.add_argument("--only", choices=("engine", "codec", "pipeline"), action="append", help="only these parts")
+    parser.add_argument("--json", type=Path, default=Path(".tradebus/bench.json"), help="where the JSON goes")
+    parser.add_argument("--sync-always", action="store_true", help="pipeline: fsync every batch")
+    options = parser.parse_args(argv)
+    parts = options.only or ["engine", "codec", "pipeline"]
+    console = Console(highlight=False)
+    results: dict[str, Any] = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "compiled": COMPILED,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    if "engine" in parts:
+        results["engine"] = engine.measure_both()
+        console.print(_engine_table(results["engine"]))
+    if "codec" in parts:
+        results["codec"] = codec.measure()
+        console.print(_codec_table(results["codec"]))
+    if "pipeline" in parts:
+        results["pipeline"] = pipeline.measure(sync_always=options.sync_always)
+        console.print(_pipeline_table(results["pipeline"]))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(results, indent=2) + "\n")
+    console.print(f"written to {options.json}")
+    return 0
+
+
+def _engine_table(results: dict[str, Any]) -> Table:
+    table = Table(title="engine alone, market events per CPU second (median of 5, lowest to highest)")
+    table.add_column("build")
+    table.add_column("workload")
+    table.add_column("events/s", justify="right")
+    table.add_column("spread", justify="right")
+    for build, rates in results.items():
+        for name, one in rates.items():
+            table.add_row(build, name, f"{one['median']:,}", f"{one['lowest']:,} to {one['highest']:,}")
+    return table
+
+
+def _codec_table(results: dict[str, Any]) -> Table:
+    table = Table(title="codec, CPU nanoseconds a message (median of 5)")
+    for name in ("message", "bytes", "encode", "decode"):
+        table.add_column(name, justify="left" if name == "message" else "right")
+    for name, one in results.items():
+        table.add_row(name, str(one["bytes"]), f"{one['encode_ns']:,.0f}", f"{one['decode_ns']:,.0f}")
+    return table
+
+
+def _pipeline_table(results: list[dict[str, Any]]) -> Table:
+    table = Table(title="market -> engine -> journal -> replica over NATS, all processes")
+    for name in ("events/s", "processed/s", "sustained", "lag p50 us", "lag p99 us", "CPU us/event"):
+        table.add_column(name, justify="right")
+    for one in results:
+        cpu = ", ".join(f"{name} {used:g}" for name, used in one["cpu_us_per_event"].items())
+        table.add_row(
+            f"{one['target_per_s']:,}",
+            f"{one['processed_per_s']:,}",
+            "yes" if one["sustained"] else "NO",
+            str(one["lag_us_p50"]),
+            str(one["lag_us_p99"]),
+            cpu,
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""How much goes through the services: market, engine, journal and replica as processes over a real NATS.
+
+For each rate: whether it was sustained, how old an event is when the replica has it, and the CPU each process takes.
+"""
+
+import asyncio
+import sys
+import tempfile
+from array import array
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from bench.audit_probe import LAGS_VARIABLE
+from services.supervisor import Program, Supervisor
+from tradebus.config import Settings
+
+RATES: Final = (5_000, 20_000, 50_000, 100_000)
+WARM_UP_S: Final = 3.0
+MEASURE_S: Final = 8.0
+DRAIN_S: Final = 10.0
+SUSTAINED_SHARE: Final = 0.98
+PROCESSES: Final = ("market", "engine", "execution", "audit", "nats")
+
+
+def pipeline_settings(events_per_s: int, *, sync_always: bool) -> Settings:
+    """Return a demo with one exchange at a rate, without strategies: what is measured is the path itself."""
+    bases = ("btc", "eth", "sol")
+    return Settings.model_validate(
+        {
+            "mode": "demo",
+            "instruments": [
+                {
+                    "exchange": "sim_alpha",
+                    "name_exchange": f"{base.upper()}USDT",
+                    "underlying": {"base": base, "quote": "usdt"},
+                    "kind": "spot",
+                    "spec": {
+                        "price": {"tick_size": "0.01"},
+                        "quantity": {"increment": "0.0001"},
+                        "notional": {"min": "1"},
+                    },
+                }
+                for base in bases
+            ],
+            "execution": {
+                "sim_alpha": {"connector": "simulated", "balances": dict.fromkeys((*bases, "usdt"), "1000000")}
+            },
+            "market": {"sim_alpha": {"generator": {"seed": 1, "events_per_s": events_per_s}}},
+            "nats": {"sync_always": sync_always},
+        }
+    )
+
+
+async def measure_rate(events_per_s: int, *, sync_always: bool) -> dict[str, Any]:
+    """Return what one rate gave."""
+    with tempfile.TemporaryDirectory(prefix="tradebus-bench-") as name:
+        folder = Path(name)
+        lags = folder / "lags"
+        supervisor = Supervisor(
+            pipeline_settings(events_per_s, sync_always=sync_always),
+            data_dir=folder,
+            any_ports=True,
+            environment={LAGS_VARIABLE: str(lags)},
+            programs=(
+                Program("market"),
+                Program("engine"),
+                Program("execution"),
+                Program("audit", (sys.executable, "-m", "bench.audit_probe")),
+            ),
+        )
+        async with supervisor:
+            await asyncio.sleep(WARM_UP_S)
+            begin = await _look(supervisor)
+            skipped = lags.stat().st_size if lags.exists() else 0
+            await asyncio.sleep(MEASURE_S)
+            end = await _look(supervisor)
+            caught_up = await _catches_up(supervisor, end["engine"]["sequence"])
+        found = array("q")
+        found.frombytes(lags.read_bytes()[skipped:])
+        return _result(events_per_s, begin, end, sorted(found), caught_up=caught_up)
+
+
+async def _look(supervisor: Supervisor) -> dict[str, Any]:
+    said: dict[str, Any] = {"cpu": _cpu(supervisor), "time": asyncio.get_running_loop().time()}
+    for name in ("market", "engine", "audit"):
+        status = await supervisor.status(name)
+        said[name] = {} if status is None else status["data"]
+    return said
+
+
+def _cpu(supervisor: Supervisor) -> dict[str, float]:
+    times: dict[str, float] = {}
+    for name in PROCESSES:
+        pid = supervisor.pid(name)
+        if pid is not None:
+            used = psutil.Process(pid).cpu_times()
+            times[name] = used.user + used.system
+    return times
+
+
+async def _catches_up(supervisor: Supervisor, sequence: int) -> bool:
+    deadline = asyncio.get_running_loop().time() + DRAIN_S
+    while asyncio.get_running_loop().time() < deadline:
+        status = await supervisor.status("audit")
+        if status is not None and status["data"].get("sequence", -1) >= sequence:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+def _result(
+    rate: int, begin: Mapping[str, Any], end: Mapping[str, Any], lags: list[int], *, caught_up: bool
+) -> dict[str, Any]:
+    seconds = end["time"] - begin["time"]
+    processed = end["engine"]["market_events"] - begin["engine"]["market_events"]
+    lost = end["engine"]["gaps"] - begin["engine"]["gaps"]
+    conflated = end["engine"]["conflated"] - begin["engine"]["conflated"]
+    per_s = processed / seconds
+    return {
+        "target_per_s": rate,
+        "processed_per_s": round(per_s),
+        "sustained": per_s >= SUSTAINED_SHARE * rate and not lost and not conflated and caught_up,
+        "gaps": lost,
+        "conflated": conflated,
+        "lag_us_p50": _percentile(lags, 50),
+        "lag_us_p99": _percentile(lags, 99),
+        "cpu_us_per_event": {
+            name: round((used - begin["cpu"].get(name, 0.0)) * 1e6 / max(processed, 1), 2)
+            for name, used in end["cpu"].items()
+        },
+    }
+
+
+def _percentile(ordered: list[int], percent: int) -> float | None:
+    if not ordered:
+        return None
+    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] / 1_000, 1)
+
+
+def measure(*, sync_always: bool = False) -> list[dict[str, Any]]:
+    """Return every rate's result."""
+    return [asyncio.run(measure_rate(rate, sync_always=sync_always)) for rate in RATES]
