@@ -60,7 +60,8 @@ class JournalWriter:
 
     ``run`` ends when ``close`` was called and all is written. While the broker cannot be reached or the stream is full
     it goes on trying, for ever: ``trouble`` says why (empty: all is well), ``unacknowledged_s`` since when, and whoever
-    makes the batches decides what that means. Times are monotonic seconds.
+    makes the batches decides what that means. ``uncertain`` counts appends whose outcome had to be looked up,
+    ``recovered`` those of them that turned out to have landed. Times are monotonic seconds.
     """
 
     def __init__(
@@ -85,6 +86,8 @@ class JournalWriter:
         self.in_flight_since_s: float | None = None
         self.batches = 0
         self.retries = 0
+        self.uncertain = 0
+        self.recovered = 0
         self.trouble = ""
         bus.add_listener(self._on_bus_event)
 
@@ -153,7 +156,9 @@ class JournalWriter:
                 self.trouble = str(error)
             except (AppendUncertain, Refused) as error:
                 self.trouble = str(error)
+                self.uncertain += 1
                 if await self._has_landed(batch):
+                    self.recovered += 1
                     return self.position + 1
             self.retries += 1
             await asyncio.sleep(wait_s)

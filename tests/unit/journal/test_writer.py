@@ -97,7 +97,7 @@ async def test_a_lost_acknowledgement_is_recognised_and_nothing_is_written_twice
     await finish(writes)
     assert (await read(bus))[0] == expected("one", 3)
     assert source.stored == [(1, 0, 1), (2, 2, 2)]
-    assert writes.trouble == ""
+    assert (writes.trouble, writes.uncertain, writes.recovered) == ("", 1, 1)
 
 
 async def test_a_lost_append_is_written_again(broker: MemoryBroker, bus: MemoryBus) -> None:
@@ -109,7 +109,7 @@ async def test_a_lost_append_is_written_again(broker: MemoryBroker, bus: MemoryB
     await finish(writes)
     assert (await read(bus))[0] == expected("one", 2)
     assert source.stored == [(1, 0, 1)]
-    assert writes.retries == 2
+    assert (writes.retries, writes.uncertain, writes.recovered) == (2, 2, 0)
     assert len(source.sealed) == 1  # the very same bytes, not another batch
 
 
