@@ -115,6 +115,8 @@ def test_the_background_is_started_found_and_stopped(
         assert f"already running in {data} (process {holder.pid}" in capsys.readouterr().out
     finally:
         code = background.stop(data, sys.stdout)
+        for process in background._left_running:
+            process.wait(10)
     assert code == 0
     assert re.search(r"summary +1,234 events, 56 orders, 7 fills", capsys.readouterr().out)
     assert all(is_gone(pid) for pid in children)
