@@ -7,6 +7,7 @@ from enum import Enum
 import pytest
 
 from tests.golden.wire.corpus import FINGERPRINT, MARKET_EVENTS, T0
+from tradebus.core import COMPILED
 from tradebus.core.engine.audit.tick import AuditTick, DataPatched, Halted, Output, TimerSet
 from tradebus.core.engine.command import CancelOrders, Command, CommandAction, InstrumentFilter
 from tradebus.core.engine.event import AccountData, AccountEvent, ClockAdvanced, Shutdown, TradingStateUpdate
@@ -157,28 +158,36 @@ def test_an_event_after_another_carries_nothing_of_it() -> None:
 # ---------------------------------------------------------------------------------------------- refused
 
 
-class ForeignData(MarketData):
-    """Data of a kind that the contract does not know."""
+# What the contract does not know. From compiled classes nobody can derive, so there it cannot even be made.
+FOREIGN: list[tuple[AuditTick, str]] = []
+if not COMPILED:
 
+    class ForeignData(MarketData):
+        """Data of a kind that the contract does not know."""
 
-class ForeignEvent(EngineEvent):
-    """An event that the contract does not know."""
+    class ForeignEvent(EngineEvent):
+        """An event that the contract does not know."""
 
+    class ForeignOutput(Output):
+        """An output that the contract does not know."""
 
-class ForeignOutput(Output):
-    """An output that the contract does not know."""
+    class ForeignAccountData(AccountData):
+        """Account data that the contract does not know."""
 
+    class ForeignAction(CommandAction):
+        """An action that the contract does not know."""
 
-class ForeignAccountData(AccountData):
-    """Account data that the contract does not know."""
+    class ForeignFilter(InstrumentFilter):
+        """A filter that the contract does not know."""
 
-
-class ForeignAction(CommandAction):
-    """An action that the contract does not know."""
-
-
-class ForeignFilter(InstrumentFilter):
-    """A filter that the contract does not know."""
+    FOREIGN = [
+        (tick(MarketEvent(T0, T0, ExchangeIndex(0), InstrumentIndex(0), 0, ForeignData())), "found ForeignData"),
+        (tick(ForeignEvent()), "found ForeignEvent"),
+        (tick(Shutdown(), ForeignOutput()), "found ForeignOutput"),
+        (tick(AccountEvent(ExchangeIndex(0), 0, 0, ForeignAccountData())), "found ForeignAccountData"),
+        (tick(Command("c", "o", ForeignAction())), "found ForeignAction"),
+        (tick(Command("c", "o", CancelOrders(ForeignFilter()))), "found ForeignFilter"),
+    ]
 
 
 def nested(depth: int) -> object:
@@ -191,12 +200,7 @@ def nested(depth: int) -> object:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (tick(MarketEvent(T0, T0, ExchangeIndex(0), InstrumentIndex(0), 0, ForeignData())), "found ForeignData"),
-        (tick(ForeignEvent()), "found ForeignEvent"),
-        (tick(Shutdown(), ForeignOutput()), "found ForeignOutput"),
-        (tick(AccountEvent(ExchangeIndex(0), 0, 0, ForeignAccountData())), "found ForeignAccountData"),
-        (tick(Command("c", "o", ForeignAction())), "found ForeignAction"),
-        (tick(Command("c", "o", CancelOrders(ForeignFilter()))), "found ForeignFilter"),
+        *FOREIGN,
         (tick(Shutdown(), DataPatched(STRATEGY, "k", 1.5)), "found float"),
         (tick(Shutdown(), DataPatched(STRATEGY, "k", True + 0j)), "found complex"),
         (tick(Shutdown(), DataPatched(STRATEGY, "k", {1: 2})), "expected text as key, found int"),
