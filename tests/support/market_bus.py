@@ -125,19 +125,22 @@ class ReplayEngine:
         if fresh and len(self.events) + self._ahead // 2 > self._granted:
             self.grant()
 
-    async def finish(self, limit_s: float = 15.0) -> None:
-        """Follow the replay to its end; what is lost at the end is asked for again after a while without news."""
+    async def finish(self, limit_s: float = 15.0, *, patience_s: float = 0.001) -> None:
+        """Follow the replay to its end; what is missing is asked for again after ``patience_s`` without any news."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit_s
         self.grant()
-        seen = -1
+        seen, since_s = -1, loop.time()
         while not self.is_complete:
-            if loop.time() > deadline:
+            now_s = loop.time()
+            if now_s > deadline:
                 raise AssertionError(f"not complete within {limit_s:g} s: {len(self.events)} of {self.total}")
-            await asyncio.sleep(0.001)
-            if self.delivered == seen:
+            if self.delivered != seen:
+                seen, since_s = self.delivered, now_s
+            elif now_s - since_s >= patience_s:
+                since_s = now_s
                 self.ask_again()
-            seen = self.delivered
+            await asyncio.sleep(0.001)
 
 
 class Tasks:
