@@ -47,7 +47,7 @@ def events(count: int) -> list[MarketEvent]:
         else:
             data = BookL1(Level(price, amount), Level(price + Decimal("0.01"), amount))
         time_ns = BASE_NS + i * STEP_NS
-        made.append(MarketEvent(time_ns, time_ns, ExchangeIndex(0), InstrumentIndex(i % 3), i + 1, data))
+        made.append(MarketEvent(time_ns, time_ns, ExchangeIndex(0), InstrumentIndex(i % 3), i // 3 + 1, data))
     return made
 
 

@@ -30,6 +30,7 @@ DECIMAL_MAX: Final = Decimal(79228162514264337593543950335)
 DECIMAL_MIN: Final = Decimal(-79228162514264337593543950335)
 EXPONENT_MAX: Final = 28
 TEXT_LENGTH_MAX: Final = 64
+PLAIN_LENGTH_MAX: Final = 28
 COMPUTED_DIGITS_MAX: Final = 96
 COMPUTED_EXPONENT_MAX: Final = 500
 
@@ -91,6 +92,9 @@ def parse_decimal(text: str) -> Decimal:
 
     Raises NumberError naming the text.
     """
+    if len(text) <= PLAIN_LENGTH_MAX and text.isascii() and _is_plain(text):
+        # What venues write nearly always; so short a text cannot break any limit, and a full check costs far more.
+        return Decimal(text)
     if len(text) > TEXT_LENGTH_MAX or not text.isascii():
         raise NumberError(
             f"expected a decimal number of at most {TEXT_LENGTH_MAX} ASCII characters, found {text!r:.80}"
@@ -101,6 +105,10 @@ def parse_decimal(text: str) -> Decimal:
         return _parse_exponent(text, digits)
     number = Decimal(text)
     return check_decimal(number)
+
+
+def _is_plain(text: str) -> bool:
+    return text[:1] != "." and text[-1:] != "." and text.replace(".", "", 1).isdigit()
 
 
 def _parse_exponent(text: str, digits: str) -> Decimal:
