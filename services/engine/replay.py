@@ -59,7 +59,6 @@ class ReplayEngine(Service):
         self._resend_from = 0
         self._feed_total: int | None = None
         self._is_finished = False
-        self._batches = 0
         self._refused = 0
         self._subscription: Subscription | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -111,7 +110,6 @@ class ReplayEngine(Service):
             self._refused += 1
             self._letters.put(message.subject, message.payload, str(error))
             return None
-        self._batches += 1
         self._take(batch)
         if self._journal.is_behind:
             return self._wait()
@@ -170,7 +168,7 @@ class ReplayEngine(Service):
         while not self._is_finished:
             still = still + 1 if self._received == last else 0
             last = self._received
-            if still >= STALLED_PERIODS and self._batches:
+            if still >= STALLED_PERIODS:
                 still = 0
                 self._resend_from = self._received + 1
             self._send_credit()
