@@ -84,7 +84,7 @@ async def write(sizes: list[int], script: list[str]) -> tuple[Entries, FaultyBro
     writes.close()
     fenced = False
     try:
-        await asyncio.wait_for(writes.run(), 10)
+        await asyncio.wait_for(writes.run(), 2)
     except Fenced:
         fenced = True
     kept = [await bus.message(STREAM, i + 1) for i in range(broker.stream(STREAM).last_sequence)]

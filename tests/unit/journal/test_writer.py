@@ -1,7 +1,7 @@
 """One writer, one batch in flight, and every way in which an append can go wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -14,6 +14,8 @@ from tradebus.bus.message import Headers
 from tradebus.bus.topology import Sizes, topology
 from tradebus.journal import writer as writer_module
 from tradebus.journal.writer import Fenced, JournalWriter
+
+END_S = 5
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,12 @@ async def finish(*writers: JournalWriter) -> None:
     """Write what is there and end."""
     for one in writers:
         one.close()
-    await asyncio.gather(*(one.run() for one in writers))
+    await ended(asyncio.gather(*(one.run() for one in writers)))
+
+
+async def ended(running: Awaitable[object]) -> None:
+    """Wait for writers to end, which they must do soon."""
+    await asyncio.wait_for(running, END_S)
 
 
 async def test_batches_are_chained_numbered_and_told_durable_in_order(bus: MemoryBus) -> None:
@@ -84,7 +91,7 @@ async def test_an_idle_writer_goes_on_when_woken(bus: MemoryBus) -> None:
         writes.wake()
         await eventually(lambda count=count: len(source.stored) == count)  # type: ignore[misc]
     writes.close()
-    await running
+    await ended(running)
 
 
 async def test_a_lost_acknowledgement_is_recognised_and_nothing_is_written_twice(
@@ -159,7 +166,7 @@ async def test_an_outage_is_sat_out_and_told(broker: MemoryBroker, bus: MemoryBu
     await eventually(lambda: source.stored)
     assert (writes.trouble, writes.unacknowledged_s()) == ("", 0)
     writes.close()
-    await running
+    await ended(running)
     assert (await read(bus))[0] == expected("one", 1)
 
 
@@ -174,7 +181,7 @@ async def test_a_connection_lost_while_waiting_leaves_no_doubt(broker: MemoryBro
     await eventually(lambda: writes.trouble)
     broker.end_outage()
     writes.close()
-    await running
+    await ended(running)
     assert source.stored == [(1, 0, 0), (2, 1, 1)]
     assert (await read(bus))[0] == expected("one", 2)
 
@@ -196,7 +203,7 @@ async def test_a_full_stream_is_waited_for_and_told() -> None:
         stored = len(source.stored)
         await eventually(lambda stored=stored: len(source.stored) > stored)  # type: ignore[misc]
     writes.close()
-    await running
+    await ended(running)
     assert [sequence for sequence, _, _ in source.stored] == list(range(1, 9))
     await bus.close()
 
@@ -214,7 +221,7 @@ async def test_another_writer_fences_this_one(broker: MemoryBroker, bus: MemoryB
     source.ask(1)
     writes.wake()
     with pytest.raises(Fenced) as fenced:
-        await running
+        await ended(running)
     assert fenced.value.expected == (0, writes.chain)
     assert fenced.value.found == (1, other.chain)
     assert source.stored == []
@@ -228,7 +235,7 @@ async def test_of_two_writers_exactly_one_goes_on(bus: MemoryBus) -> None:
     writers = [writer(bus, source) for source in sources]
     for one in writers:
         one.close()
-    results = await asyncio.gather(*(one.run() for one in writers), return_exceptions=True)
+    results = await asyncio.wait_for(asyncio.gather(*(one.run() for one in writers), return_exceptions=True), END_S)
     assert sorted(type(result).__name__ for result in results) == ["Fenced", "NoneType"]
     winner = sources[results.index(None)]
     assert (await read(bus))[0] == expected(winner.owner, 3)
@@ -242,11 +249,11 @@ async def test_a_writer_that_begins_elsewhere_than_the_stream_ends_is_fenced_bef
     late = Entries("two", first=1)
     late.ask(1)
     with pytest.raises(Fenced, match="expected to end at message 1"):
-        await writer(bus, late, position=1, chain=first.sealed[0].chain).run()
+        await ended(writer(bus, late, position=1, chain=first.sealed[0].chain).run())
     wrong = Entries("two", first=2)
     wrong.ask(1)
     with pytest.raises(Fenced):
-        await writer(bus, wrong, position=2, chain=first.sealed[0].chain).run()
+        await ended(writer(bus, wrong, position=2, chain=first.sealed[0].chain).run())
     assert late.sealed == wrong.sealed == []
 
 
@@ -275,7 +282,7 @@ async def test_an_idle_writer_learns_after_a_reconnection_that_it_was_replaced(b
     await finish(writer(other, replacement))
     mine.regain_connection()
     with pytest.raises(Fenced, match="another writer"):
-        await running
+        await ended(running)
     await mine.close()
     await other.close()
 
@@ -291,7 +298,7 @@ async def test_a_journal_that_lost_messages_is_not_written_on(broker: MemoryBrok
     source.ask(1)
     writes.wake()
     with pytest.raises(Fenced) as fenced:
-        await running
+        await ended(running)
     assert fenced.value.found == (1, source.sealed[0].chain)
 
 
@@ -302,7 +309,7 @@ async def test_a_stream_that_was_emptied_is_not_written_on(broker: MemoryBroker,
     broker.prune(STREAM, 2)
     for position, chain in ((1, source.sealed[0].chain), (0, "0" * 32)):
         with pytest.raises(Fenced, match="found message 1 with chain none"):
-            await writer(bus, Entries(), position=position, chain=chain).run()
+            await ended(writer(bus, Entries(), position=position, chain=chain).run())
 
 
 # ---------------------------------------------------------------------------------------------- no use to go on
@@ -313,16 +320,16 @@ async def test_what_is_not_permitted_is_not_tried_for_ever(broker: MemoryBroker,
     source = Entries()
     source.ask(1)
     with pytest.raises(PermissionDenied):
-        await asyncio.wait_for(writer(bus, source).run(), 5)
+        await ended(writer(bus, source).run())
 
 
 async def test_a_missing_stream_is_named() -> None:
     bus = MemoryBus(MemoryBroker())
     with pytest.raises(NoJournal, match=STREAM):
-        await writer(bus, Entries()).run()
+        await ended(writer(bus, Entries()).run())
 
 
 async def test_a_closed_bus_ends_the_writer(bus: MemoryBus) -> None:
     await bus.close()
     with pytest.raises(BusClosed):
-        await writer(bus, Entries()).run()
+        await ended(writer(bus, Entries()).run())
