@@ -253,8 +253,8 @@ def test_a_bad_account_batch_is_refused(
         (lambda b: b.ClearField("exchange"), "exchange"),
         (lambda b: b.ClearField("sequence"), "sequence"),
         (lambda b: b.items[1].ClearField("event"), "items[1].item"),
-        (lambda b: _set(b.items[3].reconnecting, "exchange", 9), "items[3].exchange"),
-        (lambda b: _set(b.items[0].event.trade, "amount", "1e99"), "items[0].trade.amount"),
+        (lambda b: _set(b.items[3].reconnecting, "exchange", 9), "items[3].reconnecting.exchange"),
+        (lambda b: _set(b.items[0].event.trade, "amount", "1e99"), "items[0].event.trade.amount"),
     ],
 )
 def test_a_bad_market_batch_is_refused(change: Callable[[market_pb2.MarketBatch], object], path: str) -> None:

@@ -24,10 +24,9 @@ from tradebus.wire.codec.order import (
     order_request_open_from_pb,
     order_request_open_to_pb,
 )
-from tradebus.wire.codec.parts import cannot_encode, child, children, named, nothing_set, parse, text
+from tradebus.wire.codec.parts import cannot_encode, chain, child, children, named, nothing_set, parse, text
 from tradebus.wire.pb.v1 import account_journal_pb2 as pb
 
-CHAIN_BYTES: Final = 16
 _ENTRIES_TAG: Final = tag(pb.AccountBatch.ENTRIES_FIELD_NUMBER)
 
 
@@ -243,12 +242,10 @@ def account_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) ->
         message.owner_epoch,
         message.first_entry,
         message.last_entry,
-        message.previous_chain,
+        chain(message.previous_chain, "previous_chain"),
         message.audit_sequence,
         text(message.index_fingerprint, "index_fingerprint"),
     )
-    if len(head.previous_chain) != CHAIN_BYTES:
-        raise Inconsistent(f"expected {CHAIN_BYTES} bytes, found {len(head.previous_chain)}", "previous_chain")
     count = len(message.entries)
     if not count:
         raise Inconsistent("expected at least one entry, found none", "entries")

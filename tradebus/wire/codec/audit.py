@@ -53,10 +53,8 @@ from tradebus.wire.codec.market import (
     market_reconnecting_from_pb,
 )
 from tradebus.wire.codec.output import output_from_pb, output_to_pb
-from tradebus.wire.codec.parts import cannot_encode, children, named, nothing_set, parse, text
+from tradebus.wire.codec.parts import cannot_encode, chain, children, named, nothing_set, parse, text
 from tradebus.wire.pb.v1 import audit_pb2 as pb
-
-CHAIN_BYTES: Final = 16
 
 _MARKET_TAG: Final = tag(pb.AuditTick.MARKET_FIELD_NUMBER)
 _RECONNECTING_TAG: Final = tag(pb.AuditTick.MARKET_RECONNECTING_FIELD_NUMBER)
@@ -304,14 +302,12 @@ def _head_from_pb(message: pb.AuditBatch | pb.AuditBatchFrames, count: int) -> A
         message.engine_epoch,
         message.first_sequence,
         message.last_sequence,
-        message.previous_chain,
+        chain(message.previous_chain, "previous_chain"),
         text(message.index_fingerprint, "index_fingerprint"),
         message.hash_version,
         message.core_hash,
         message.user_hash,
     )
-    if len(head.previous_chain) != CHAIN_BYTES:
-        raise Inconsistent(f"expected {CHAIN_BYTES} bytes, found {len(head.previous_chain)}", "previous_chain")
     if not count:
         raise Inconsistent("expected at least one tick, found none", "ticks")
     if head.last_sequence - head.first_sequence + 1 != count:

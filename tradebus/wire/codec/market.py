@@ -24,7 +24,7 @@ from tradebus.wire.codec.error import DecodeError, EncodeError, Inconsistent
 from tradebus.wire.codec.frame import frame, tag, unframe
 from tradebus.wire.codec.number import KNOWN_NUMBERS, given_from_text
 from tradebus.wire.codec.order import SIDES
-from tradebus.wire.codec.parts import cannot_encode, nothing_set, parse, text
+from tradebus.wire.codec.parts import cannot_encode, named, nothing_set, parse, text
 from tradebus.wire.pb.v1 import market_pb2 as pb
 from tradebus.wire.pb.v1 import order_pb2
 
@@ -300,12 +300,16 @@ def market_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> 
 def _item_from_frame(framed: bytes, bounds: IndexBounds) -> tuple[MarketItem, bytes]:
     content = unframe(_EVENT_TAG, framed)
     if content is not None:
-        return market_event_from_bytes(content, bounds), content
+        try:
+            return market_event_from_bytes(content, bounds), content
+        except DecodeError as error:
+            error.prefix("event")
+            raise
     message = parse(pb.MarketItem, framed)
     which = message.WhichOneof("item")
     if which == "event":
-        return market_event_from_pb(message.event, bounds), message.event.SerializeToString()
+        return named(which, message.event, market_event_from_pb, bounds), message.event.SerializeToString()
     if which == "reconnecting":
-        item = market_reconnecting_from_pb(message.reconnecting, bounds)
+        item = named(which, message.reconnecting, market_reconnecting_from_pb, bounds)
         return item, message.reconnecting.SerializeToString()
     raise nothing_set("item", message)

@@ -1,13 +1,16 @@
 """Read the parts of a message, adding the names of fields to what goes wrong inside."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import Message
 
 from tradebus.wire.codec.bounds import IndexBounds
-from tradebus.wire.codec.error import DecodeError, EncodeError, Malformed, MissingField
+from tradebus.wire.codec.error import DecodeError, EncodeError, Inconsistent, Malformed, MissingField
+from tradebus.wire.integrity import CHAIN_HEX_DIGITS
+
+CHAIN_BYTES: Final = CHAIN_HEX_DIGITS // 2
 
 M = TypeVar("M", bound=Message)
 V = TypeVar("V")
@@ -61,6 +64,13 @@ def text(value: str, path: str) -> str:
     """Return a text that must not be empty, such as an id; raises MissingField."""
     if not value:
         raise MissingField("expected a text, found an empty one", path)
+    return value
+
+
+def chain(value: bytes, path: str) -> bytes:
+    """Return the chain hash of another batch; raises Inconsistent when it is not one by its length."""
+    if len(value) != CHAIN_BYTES:
+        raise Inconsistent(f"expected {CHAIN_BYTES} bytes, found {len(value)}", path)
     return value
 
 
