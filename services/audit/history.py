@@ -51,7 +51,9 @@ class History:
         found: list[AuditTick] = []
         self._add(frames, first, last, found)
         while len(found) <= last - first:
-            ahead = min(MESSAGES_AT_ONCE, last - frames.head.last_sequence)
+            # As many messages as should hold the rest, going by the size of the last one; never beyond what we know of.
+            wanted = -(-(last - frames.head.last_sequence) // len(frames.ticks))
+            ahead = min(wanted, MESSAGES_AT_ONCE, self._fold.position - message)
             numbers = range(message + 1, message + 1 + ahead)
             for frames in await asyncio.gather(*(self._frames(number) for number in numbers)):
                 self._add(frames, first, last, found)

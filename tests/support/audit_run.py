@@ -128,6 +128,7 @@ class EngineRun:
         self.engine = Engine(started, strategies, RiskManager())
         self.hashed: list[Hashed] = []
         self._hash_every = hash_every
+        self._batches: list[SealedBatch] = []
         loop = VirtualTimeLoop(self.engine, simulated_exchanges(started), self._keep)
         for event in market_events(events, seed):
             loop.feed(event)
@@ -143,16 +144,19 @@ class EngineRun:
         is_due = tick.sequence % self._hash_every == self._hash_every - 1
         self.hashed.append(Hashed(tick, self.engine.hash() if is_due else None))
 
-    def batches(self, ticks_max: int = 8) -> list[SealedBatch]:
+    def batches(self) -> list[SealedBatch]:
         """Return the journal of the run; the last batch carries the hash of the final state."""
-        hashed = [*self.hashed[:-1], Hashed(self.hashed[-1].tick, self.engine.hash())]
-        return batches_of(hashed, self.engine.started, ticks_max)
+        if not self._batches:
+            hashed = [*self.hashed[:-1], Hashed(self.hashed[-1].tick, self.engine.hash())]
+            self._batches = batches_of(hashed, self.engine.started)
+        return self._batches
 
 
-def batches_of(hashed: Sequence[Hashed], started: EngineStarted, ticks_max: int = 8) -> list[SealedBatch]:
-    """Seal ticks into a chain of batches; a batch ends where a hash was taken."""
+def batches_of(
+    hashed: Sequence[Hashed], started: EngineStarted, ticks_max: int = 8, *, chain: str = CHAIN_START
+) -> list[SealedBatch]:
+    """Seal ticks onto a chain of batches; a batch ends where a hash was taken."""
     batches: list[SealedBatch] = []
-    chain = CHAIN_START
     taken: list[AuditTick] = []
     for each in hashed:
         taken.append(each.tick)

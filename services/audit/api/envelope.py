@@ -68,7 +68,7 @@ class Envelope(View, Generic[T]):
 class Page(View):
     """Where a page stands in its list."""
 
-    next: str | None
+    next: int | None
     """Give this as `cursor` for the page after; null when there is none."""
     kept: int
     """How many rows are kept in memory in all."""

@@ -13,6 +13,7 @@ R = TypeVar("R")
 
 LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 1000
+NUMBER_MAX: Final = 2**63 - 1
 
 
 class ListOrder(StrEnum):
@@ -36,20 +37,19 @@ class PageRequest:
         iterator: Iterator[tuple[int, R]] = iter(rows)
         taken = list(islice(iterator, self.limit))
         more = next(iterator, None) is not None
-        cursor = str(taken[-1][0]) if more else None
+        cursor = taken[-1][0] if more else None
         return [row for _, row in taken], Page(next=cursor, kept=kept, dropped=dropped)
 
 
 async def page_request(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many rows at most.")] = LIMIT_DEFAULT,
     cursor: Annotated[
-        str | None,
-        Query(pattern=r"^[0-9]{1,18}$", description="`page.next` of the page before; the first page without it."),
+        int | None, Query(ge=0, le=NUMBER_MAX, description="`page.next` of the page before; the first page without it.")
     ] = None,
     order: Annotated[ListOrder, Query(description="Which rows come first.")] = ListOrder.NEWEST,
 ) -> PageRequest:
     """Return the page that the query asks for."""
-    return PageRequest(limit, None if cursor is None else int(cursor), order)
+    return PageRequest(limit, cursor, order)
 
 
 Paging = Annotated[PageRequest, Depends(page_request)]

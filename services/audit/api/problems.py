@@ -14,6 +14,8 @@ from structlog.stdlib import BoundLogger
 MEDIA_TYPE: Final = "application/problem+json"
 _NEAR_MAX: Final = 5
 _NEAR_CUTOFF: Final = 0.5
+_TITLES: Final = {HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content"}
+"""Where the phrase of `http` depends on the version of Python."""
 
 
 class ParameterProblem(BaseModel):
@@ -103,7 +105,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
     """Return a problem as the answer to a request."""
     view = ProblemView(
         type=f"urn:tradebus:problem:{problem.code}",
-        title=problem.status.phrase,
+        title=_TITLES.get(problem.status, problem.status.phrase),
         status=problem.status,
         code=problem.code,
         detail=problem.detail,

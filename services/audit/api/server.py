@@ -1,6 +1,7 @@
 """Serve the API in the service's own event loop."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from tradebus.config import Address
 BACKLOG: Final = 512
 KEEP_ALIVE_S: Final = 15
 STOP_TIMEOUT_S: Final = 3
+
+# It announces what the service's own log says already.
+logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
 @final

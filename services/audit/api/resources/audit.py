@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from services.audit.api.context import Read, Reading
 from services.audit.api.documents import NO_TICK, PRUNED, READ_PROBLEMS
 from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope
-from services.audit.api.paging import LIMIT_DEFAULT, LIMIT_MAX
+from services.audit.api.paging import LIMIT_DEFAULT, LIMIT_MAX, NUMBER_MAX
 from services.audit.api.problems import ParameterProblem, Problem, wrong_parameters
 from services.audit.api.strict import StrictRoute
 from services.audit.api.views.ticks import AuditTickView
@@ -19,8 +19,6 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=StrictRoute, 
 
 One = Envelope[AuditTickView]
 
-SEQUENCE_MAX = 2**63 - 1
-
 
 @router.get(
     "", operation_id="listAudit", summary="Audit ticks in order", response_model=AuditEnvelope, responses=PRUNED
@@ -28,9 +26,9 @@ SEQUENCE_MAX = 2**63 - 1
 async def list_audit(
     read: Read,
     from_: Annotated[
-        int | None, Query(alias="from", ge=0, le=SEQUENCE_MAX, description="The first tick; without it the newest.")
+        int | None, Query(alias="from", ge=0, le=NUMBER_MAX, description="The first tick; without it the newest.")
     ] = None,
-    to: Annotated[int | None, Query(ge=0, le=SEQUENCE_MAX, description="The last tick; without it no end.")] = None,
+    to: Annotated[int | None, Query(ge=0, le=NUMBER_MAX, description="The last tick; without it no end.")] = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many ticks at most.")] = LIMIT_DEFAULT,
 ) -> Response:
     """Return ticks in the order of their sequences: each event, what was decided, what went wrong.
@@ -58,7 +56,7 @@ async def list_audit(
     responses=NO_TICK,
 )
 async def get_audit_tick(
-    read: Read, sequence: Annotated[int, Path(ge=0, le=SEQUENCE_MAX, description="The tick's sequence.")]
+    read: Read, sequence: Annotated[int, Path(ge=0, le=NUMBER_MAX, description="The tick's sequence.")]
 ) -> Response:
     """Return one step of the engine: the event, everything that was decided, what went wrong."""
     history = read.context.history

@@ -1,0 +1,98 @@
+"""Write the examples of the API's document from a run of the real engine: ``python -m tests.support.audit_examples``.
+
+Long lists are cut to their first rows. What the process says of itself (version, metrics) may differ from machine to
+machine; nothing else changes while engine and views do not.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from services.audit.api.documents import EXAMPLES
+from services.audit.status import audit_status
+from services.runtime import Json
+from tests.support.audit_api import STREAM, AuditApi, new_fold
+from tests.support.audit_run import EngineRun
+
+ROWS_MAX = 2
+STARTED_NS = 1_790_000_000_000_000_000
+
+
+def cut(value: Any) -> Any:
+    """Return JSON with lists cut to their first rows; the life of an order stays whole."""
+    if isinstance(value, list):
+        return [cut(item) for item in value[:ROWS_MAX]]
+    if isinstance(value, dict):
+        return {key: item if key == "steps" else cut(item) for key, item in value.items()}
+    return value
+
+
+def paths(run: EngineRun, cid: str) -> dict[str, str]:
+    """Return what to ask for each operation."""
+    decided = next(tick.sequence for tick in run.ticks if tick.outputs)
+    return {
+        "getState": "/v1/state",
+        "getTrading": "/v1/trading",
+        "getConnectivity": "/v1/connectivity",
+        "getExchangeConnectivity": "/v1/connectivity/sim_alpha",
+        "listAssets": "/v1/assets",
+        "getAsset": "/v1/assets/sim_alpha/usdt",
+        "listInstruments": "/v1/instruments",
+        "getInstrument": "/v1/instruments/sim_alpha-btc_usdt",
+        "listPositions": "/v1/positions",
+        "listExitedPositions": "/v1/positions/exited?limit=2",
+        "listOrders": "/v1/orders?limit=2",
+        "getOrder": f"/v1/orders/{cid}",
+        "listTrades": "/v1/trades?limit=2",
+        "listAudit": f"/v1/audit?from={decided}&limit=2",
+        "getAuditTick": f"/v1/audit/{decided}",
+        "getLive": "/health/live",
+        "getReady": "/health/ready",
+        "getVersion": "/version",
+        "getMetrics": "/metrics",
+    }
+
+
+def status_of(api: AuditApi) -> dict[str, Json]:
+    """Return what the runtime says around the service's own figures."""
+    return {
+        "service": "audit",
+        "instance": "audit-1",
+        "mode": "demo",
+        "state": "ready",
+        "reasons": {},
+        "pid": 4711,
+        "started_ns": STARTED_NS,
+        "positions": [],
+        "leases": [],
+        "data": audit_status(api.fold, STREAM, is_caught_up=True),
+    }
+
+
+async def write_examples() -> None:
+    """Ask every operation and keep the answers."""
+    run = EngineRun(events=500, is_ended=False)
+    async with AuditApi(new_fold()) as api:
+        await api.feed(run.batches())
+        api.metrics.sequence.set(api.fold.sequence)
+        api.metrics.checks.labels("equal").inc(api.fold.verification.equal)
+        orders = await api.data("/v1/orders?status=fully_filled&strategy=ema&limit=1")
+        answers: dict[str, Any] = {"getStatus": status_of(api)}
+        for operation, path in paths(run, orders[0]["cid"]).items():
+            response = await api.get(path)
+            assert response.status_code == 200, (operation, response.text)
+            is_json = response.headers["content-type"].startswith("application/json")
+            answers[operation] = response.json() if is_json else _some_metrics(response.text)
+    EXAMPLES.mkdir(exist_ok=True)
+    for operation, answer in answers.items():
+        text = json.dumps(cut(answer), indent=1, ensure_ascii=False)
+        (EXAMPLES / f"{operation}.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def _some_metrics(text: str) -> str:
+    lines = [line for line in text.splitlines() if "tradebus_replica_sequence" in line or "hash_checks_total" in line]
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    asyncio.run(write_examples())
