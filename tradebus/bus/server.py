@@ -86,7 +86,7 @@ class ServerSettings:
     folder: Path
     port: int = 0
     monitoring_port: int | None = None
-    storage_bytes_max: int = 8192 * MIB
+    storage_bytes_max: int = 10240 * MIB
     message_bytes_max: int = MIB
     sync_always: bool = True
     extra: str = ""

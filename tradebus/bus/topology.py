@@ -45,7 +45,7 @@ class Sizes:
     ticks.
     """
 
-    audit: int = 2048 * MIB
+    audit: int = 8192 * MIB
     account: int = 256 * MIB
     commands: int = 64 * MIB
     dead_letters: int = 64 * MIB

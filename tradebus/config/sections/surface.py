@@ -27,7 +27,7 @@ class ApiSettings(Section):
 class StreamSizes(Section):
     """`[nats.streams]`: how much each JetStream stream may hold, in bytes, before it refuses."""
 
-    audit_bytes: ByteCount = 2_147_483_648
+    audit_bytes: ByteCount = 8_589_934_592
     account_bytes: ByteCount = 268_435_456
     command_bytes: ByteCount = 67_108_864
     dead_letter_bytes: ByteCount = 67_108_864

@@ -2,8 +2,8 @@
 
 Version 1. Every item carries a mark of its kind and ends unambiguously, so no two different values share a text:
 ``~`` none, ``t``/``f`` bools, ``i5;`` ints, ``d1.5;`` decimals (stripped: 1.0 = 1, -0 = 0), ``s3:abc`` text with its
-length, ``b`` bytes as hex, ``e`` enum names, ``[..]`` lists and tuples, ``{..}`` maps sorted by key, ``Name(..)`` records
-with their fields in order. Floats and anything else are refused: they have no place in a state.
+length, ``b`` bytes as hex, ``e`` enum names, ``[..]`` lists and tuples, ``{..}`` maps sorted by key, ``Name(..)``
+records with their fields in order. Floats and anything else are refused: they have no place in a state.
 """
 
 from decimal import Decimal
