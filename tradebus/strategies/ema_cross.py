@@ -13,7 +13,7 @@ from tradebus.core.engine.state.instrument import InstrumentState
 from tradebus.core.market.event import MarketEvent, PublicTrade
 from tradebus.core.model.identifiers import NO_CLIENT_ORDER_ID, InstrumentIndex, StrategyId
 from tradebus.core.model.index import IndexedInstruments
-from tradebus.core.model.number import ONE, ZERO
+from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import OrderKey, OrderKind, OrderRequestOpen, TimeInForce
 from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision, Strategy
@@ -109,5 +109,5 @@ class EmaCross(Strategy):
     def _order(self, instrument: InstrumentState, side: Side, price: Decimal, quantity: Decimal) -> Decision:
         definition = instrument.instrument
         key = OrderKey(definition.exchange, definition.index, self._id, NO_CLIENT_ORDER_ID)
-        request = OrderRequestOpen(key, side, price, quantity * ONE, OrderKind.MARKET, TimeInForce.IMMEDIATE_OR_CANCEL)
+        request = OrderRequestOpen(key, side, price, quantity, OrderKind.MARKET, TimeInForce.IMMEDIATE_OR_CANCEL)
         return Decision((), (request,))
