@@ -27,9 +27,7 @@ class MarketService(Service):
 
     async def start(self) -> None:
         """Begin every feed, at once: one whose venue is away does not hold up the others."""
-        async with asyncio.TaskGroup() as starting:
-            for feed in self._feeds:
-                starting.create_task(feed.start(), name=f"start {feed.name}")
+        await asyncio.gather(*(feed.start() for feed in self._feeds))
         self._log.info("feeds begun", feeds=[feed.name for feed in self._feeds])
 
     async def stop(self) -> None:

@@ -12,7 +12,7 @@ from tests.support.market_bus import BatchListener
 from tests.support.market_process import MarketProcess
 from tests.support.market_settings import market_settings
 from tests.support.nats_server import NatsServer, ServerFactory
-from tests.support.venue_server import VenueServer, stream_name, trade_frame
+from tests.support.venue_server import AckMode, VenueServer, stream_name, trade_frame
 from tests.support.waiting import eventually
 from tradebus.bus.interface import Bus
 from tradebus.bus.message import Message
@@ -213,3 +213,13 @@ async def test_recordings_that_nobody_can_read_start_nothing(
     said = market.log_path.read_text()
     assert name in said
     assert "begins with binance-spot-" in said
+
+
+async def test_a_venue_that_refuses_ends_the_service_with_its_words(nats_server: NatsServer, tmp_path: Path) -> None:
+    async with VenueServer() as venue:
+        venue.behaviour.ack = AckMode.REFUSE
+        async with MarketProcess(paper(nats_server, venue.ws_url), tmp_path) as market:
+            assert await market.process.wait() == 1
+    (failed,) = market.logged("failed, stopping")
+    assert "subscription refused" in failed["reason"]
+    assert "ExceptionGroup" not in failed["reason"]
