@@ -145,7 +145,9 @@ def stack() -> Iterator[Stack]:
         try:
             running.compose("up", "-d", "--wait", "--wait-timeout", "90", timeout_s=150)
         except AssertionError as error:
-            state = running.compose("ps", "-a") + running.compose("--ansi", "never", "logs", "--no-color", "--tail", "60")
+            state = running.compose("ps", "-a") + running.compose(
+                "--ansi", "never", "logs", "--no-color", "--tail", "60"
+            )
             raise AssertionError(f"{error}\n{state}") from None
         yield running
     finally:
