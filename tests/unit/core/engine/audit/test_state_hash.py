@@ -1,0 +1,406 @@
+"""The state hash: every leaf of the state counts, in its own root, and nothing else does."""
+
+import ast
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tradebus.core
+from tests.support.builders import (
+    ALPHA,
+    BTC,
+    asset_balance,
+    balance_told,
+    book,
+    cancel_of,
+    engine_of,
+    engine_started,
+    fill,
+    filled,
+    open_request,
+    opened,
+    order_in,
+    order_told,
+    public_trade,
+    setup_of,
+    simulated_account,
+    spot_definition,
+    steps,
+    usual_index,
+)
+from tests.support.scenario import Memory, Scripted, follow
+from tradebus.core.engine.audit.canonical import NotCanonical
+from tradebus.core.engine.audit.state_hash import (
+    RunDigest,
+    StateHash,
+    core_text,
+    digest_text,
+    hash_state,
+    user_text,
+)
+from tradebus.core.engine.event import ClockAdvanced, EngineStarted
+from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.strategy_data import StrategyData
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.market.event import MarketGap
+from tradebus.core.model.asset import asset_from_name
+from tradebus.core.model.identifiers import ExchangeId
+from tradebus.core.model.index import IndexedInstruments, index_instruments
+from tradebus.core.model.instrument import (
+    InstrumentContract,
+    InstrumentDefinition,
+    InstrumentKind,
+    InstrumentSpec,
+    OptionExercise,
+    OptionKind,
+    QuantityUnit,
+    QuoteKind,
+)
+from tradebus.core.model.order import CancelInFlight
+from tradebus.core.model.record import Record, field_names
+from tradebus.core.model.side import Side
+from tradebus.core.strategy.interface import Decision
+
+
+class Everything(StrategyData):
+    """Data with a value of every plain kind."""
+
+    def __init__(self) -> None:
+        self.flag = True
+        self.count = 3
+        self.amount = Decimal("1.5")
+        self.text = "text"
+        self.raw = b"raw"
+        self.items: list[object] = [1, ["a", Decimal(2)]]
+        self.pair = (1, (True, "b"))
+        self.names: dict[str, object] = {"a": 1, "b": {"c": Decimal(3)}}
+
+
+def rich_index() -> IndexedInstruments:
+    """Spot with a specification, and an option: no part of a definition is absent from both."""
+    btc, usdt = asset_from_name("btc"), asset_from_name("usdt")
+    contract = InstrumentContract(
+        InstrumentKind.OPTION,
+        Decimal("0.1"),
+        asset_from_name("usdc"),
+        1_700_000_000_000_000_000,
+        Decimal(50000),
+        OptionKind.CALL,
+        OptionExercise.EUROPEAN,
+    )
+    spec = InstrumentSpec(Decimal(1), Decimal("0.5"), QuantityUnit.ASSET, btc, Decimal(2), Decimal(3), Decimal(4))
+    option = InstrumentDefinition(
+        ExchangeId.SIM_ALPHA, "call", "CALL", btc, usdt, QuoteKind.UNDERLYING_QUOTE, contract, spec
+    )
+    return index_instruments([option, spot_definition(spec=steps("0.1", "0.1"))])
+
+
+def full_state() -> EngineState:
+    """A state in which nothing is missing that can be there."""
+    index = rich_index()
+    strategy = Scripted(data=Everything)
+    started = engine_started([setup_of(strategy.id, fast="1")], index=index, accounts=[simulated_account()])
+    followed = follow(strategy, started=started)
+    for i in (0, 1):
+        followed.process(book((99 + i, 1), (101 + i, 2), instrument=i, time_ns=7))
+        followed.process(public_trade(100, instrument=i, time_ns=8))
+        followed.process(filled(fill("a", Side.BUY, 90, 1, 1, instrument=i), 5, 2 * i + 1))
+        followed.process(filled(fill("b", Side.SELL, 95, 3, 1, instrument=i), 5, 2 * i + 2))
+        followed.process(order_told(order_in(opened(3, "0.5"), f"open{i}", instrument=i)))
+        followed.process(order_told(order_in(CancelInFlight(opened(4, "0.25", "2")), f"cancel{i}", instrument=i)))
+        followed.process(order_told(order_in(cid=f"flight{i}", instrument=i)))
+    for asset in range(len(index.assets)):
+        followed.process(balance_told(asset_balance(asset, 10, 4, time_ns=6)))
+    followed.process(MarketGap(ALPHA, BTC, 1, 2))
+    state = followed.engine.state
+    state.strategies[0].failure = "none really"
+    state.set_timer(strategy.id, "t", 9)
+    return state
+
+
+Change = tuple[str, Any]
+
+
+class Walk:
+    """Yields copies of a value with one leaf changed, one item gone, or one part absent; notes what it came by."""
+
+    def __init__(self) -> None:
+        self.fields: set[tuple[str, str]] = set()
+        self.absent: set[str] = set()
+        self.impossible: set[str] = set()
+
+    def changes(self, value: Any, path: str) -> Iterator[Change]:
+        if isinstance(value, StrategyData):
+            for where, changed in self.changes(value.to_plain(), path):
+                other = type(value)()
+                for name in list(other.to_plain()):
+                    delattr(other, name)
+                other.from_plain(changed)
+                yield where, other
+        elif isinstance(value, Record):
+            yield from self._record(value, path)
+        elif isinstance(value, list | tuple):
+            for i, item in enumerate(value):
+                yield f"{path}[{i}] gone", type(value)([*value[:i], *value[i + 1 :]])
+                for where, changed in self.changes(item, f"{path}[{i}]"):
+                    yield where, type(value)([*value[:i], changed, *value[i + 1 :]])
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                rest = {name: other for name, other in value.items() if name != key}
+                yield f"{path}.{key} gone", rest
+                yield f"{path}.{key} renamed", {**rest, key + "x": item}
+                for where, changed in self.changes(item, f"{path}.{key}"):
+                    yield where, {**value, key: changed}
+        elif value is None:
+            self.absent.add(path)
+        else:
+            yield path, _other(value)
+
+    def _record(self, record: Record, path: str) -> Iterator[Change]:
+        kind = type(record)
+        names = field_names(kind)
+        if not names:
+            yield f"{path} absent", None
+        for i, name in enumerate(names):
+            self.fields.add((kind.__name__, name))
+            values = [getattr(record, each) for each in names]
+            for where, changed in self.changes(values[i], f"{path}.{name}"):
+                try:
+                    yield where, _made(kind, [*values[:i], changed, *values[i + 1 :]])
+                except ValueError:
+                    self.impossible.add(name)
+
+
+def _made(kind: type[Record], values: list[Any]) -> Any:
+    return kind(*values)
+
+
+def _other(value: object) -> object:
+    """Return another value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, Decimal):
+        return value + Decimal("0.00000001")
+    if isinstance(value, str):
+        return value + "x"
+    if isinstance(value, bytes):
+        return value + b"x"
+    assert isinstance(value, Enum), f"a leaf of an unknown kind: {type(value).__name__}"
+    members = list(type(value))
+    return members[(members.index(value) + 1) % len(members)]
+
+
+def changed_states(walk: Walk) -> Iterator[tuple[str, EngineState]]:
+    """Yield every state that differs from the full one in one place, built anew each time."""
+    state = full_state()
+    for path, changed in walk.changes(state, ""):
+        if changed is None:
+            continue
+        assert isinstance(changed, EngineState)
+        yield path, changed
+
+
+def test_each_leaf_changes_the_hash_in_its_own_root() -> None:
+    walk = Walk()
+    before = hash_state(full_state())
+    texts = {core_text(full_state()) + str(user_text(full_state()))}
+    count = 0
+    for path, state in changed_states(walk):
+        if _is_no_state(path):
+            continue
+        after = hash_state(state)
+        is_data = ".strategies[0].data" in path
+        assert (after.core != before.core) is not is_data, path
+        assert (after.user != before.user) is (
+            is_data or path.startswith(".strategies[0] gone") or path == ".strategies[0].setup.id"
+        ), path
+        assert not after.equals(before), path
+        texts.add(core_text(state) + str(user_text(state)))
+        count += 1
+    assert count > 250
+    assert len(texts) == count + 1, "no two changes look alike"
+    fields = {name for kind, name in walk.fields if kind == "EngineState"}
+    assert fields == set(EngineState.FIELDS)
+    assert walk.impossible == {"quote_kind"}, "spot has one"
+
+
+# The numbers that an index gives follow from its definitions, and are hashed where the state uses them.
+DERIVED = ("index", "exchange", "base", "quote", "settlement")
+
+
+def _is_no_state(path: str) -> bool:
+    return path.startswith(".index.instruments[") and path.split("]", 1)[1].lstrip(".").split(" ")[0] in DERIVED
+
+
+def test_nothing_of_the_full_state_is_absent_but_what_the_other_instrument_has() -> None:
+    walk = Walk()
+    list(walk.changes(full_state(), ""))
+    present = {"settlement", "expiry_ns", "strike", "option_kind", "option_exercise", "quantity_asset", "balance"}
+    assert {path.rpartition(".")[2] for path in walk.absent} <= present
+    names = {name for kind, name in walk.fields if kind == "InstrumentContract"}
+    assert names == set(InstrumentContract.FIELDS)
+
+
+OPTIONAL = ("position", "balance", "l1", "price_last", "best_bid", "best_ask", "spec", "order", "data")
+
+
+def optional_parts(value: Any, path: str = "") -> Iterator[Change]:
+    """Yield copies of a value with one optional part absent."""
+    if isinstance(value, IndexedInstruments):
+        return
+    if isinstance(value, Record):
+        names = field_names(type(value))
+        for i, name in enumerate(names):
+            values = [getattr(value, each) for each in names]
+            if name in OPTIONAL and values[i] is not None:
+                yield f"{path}.{name}", _absent(type(value), values, i)
+            for where, changed in optional_parts(values[i], f"{path}.{name}"):
+                yield where, _made(type(value), [*values[:i], changed, *values[i + 1 :]])
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            for where, changed in optional_parts(item, f"{path}[{i}]"):
+                yield where, [*value[:i], changed, *value[i + 1 :]]
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            for where, changed in optional_parts(item, f"{path}.{key}"):
+                yield where, {**value, key: changed}
+
+
+def _absent(kind: type[Record], values: list[Any], i: int) -> Any:
+    # Where a part of this name is not optional (an instrument's own data) there is nothing to change.
+    try:
+        return kind(*[*values[:i], None, *values[i + 1 :]])
+    except TypeError:
+        return kind(*values)
+
+
+def test_each_absent_part_changes_the_hash() -> None:
+    state = full_state()
+    before = hash_state(state)
+    seen: set[str] = set()
+    for path, changed in optional_parts(state):
+        name = path.rpartition(".")[2]
+        if changed == state:
+            continue
+        after = hash_state(changed)
+        assert after != before, path
+        seen.add(name)
+    assert seen >= {"position", "balance", "l1", "price_last", "best_bid", "best_ask", "spec", "order", "data"}
+
+
+def assigned_attributes() -> dict[str, set[str]]:
+    """Return which attributes each class of the core gives its instances, read from the source."""
+    found: dict[str, set[str]] = {}
+    (folder,) = tradebus.core.__path__
+    for path in Path(folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = {
+                    target.attr
+                    for statement in ast.walk(node)
+                    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)
+                    for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+                    if isinstance(target, ast.Attribute)
+                    and isinstance(target.value, ast.Name)
+                    and target.value.id == "self"
+                }
+    return found
+
+
+def test_every_attribute_of_every_record_is_a_field() -> None:
+    attributes = assigned_attributes()
+    kinds = [Record]
+    checked = 0
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if kind.__module__.startswith("tradebus.core") and kind.__name__ in attributes:
+            own = {name for name in attributes[kind.__name__] if not name.startswith("_")}
+            assert own == set(field_names(kind)), kind.__name__
+            hidden = attributes[kind.__name__] - own
+            assert not hidden or kind.__name__ == "IndexedInstruments", f"{kind.__name__} hides {hidden}"
+            checked += 1
+    assert checked > 60
+
+
+def test_sequence_time_and_epoch_do_not_enter() -> None:
+    from tradebus.core.engine.engine import Engine  # noqa: PLC0415 - to give it another sequence and epoch
+    from tradebus.core.risk.interface import RiskManager  # noqa: PLC0415
+
+    one = engine_of()
+    one.start(0)
+    two = Engine(engine_started(), [], RiskManager(), sequence=50, epoch=9)
+    two.start(10**18)
+    for _ in range(3):
+        two.process(ClockAdvanced(), 2 * 10**18)
+    assert one.hash() == two.hash()
+    assert one.hash().equals(two.hash())
+
+
+def test_what_names_the_process_does_not_enter() -> None:
+    assert engine_of(started=engine_started(run="a", code="b")).hash() == engine_of().hash()
+
+
+def test_user_root_is_empty_where_a_class_is_not_available_and_equals_nothing() -> None:
+    state = full_state()
+    state.strategies[0].data = None
+    hashed = hash_state(state)
+    assert hashed.user == ""
+    assert hashed.core == hash_state(full_state()).core
+    assert not hashed.equals(hashed)
+    assert user_text(state) is None
+
+
+def test_versions_and_roots_must_agree() -> None:
+    some = StateHash(1, "a", "b")
+    assert some.equals(StateHash(1, "a", "b"))
+    for other in (StateHash(2, "a", "b"), StateHash(1, "x", "b"), StateHash(1, "a", "x")):
+        assert not some.equals(other)
+
+
+def test_data_that_holds_what_it_must_not_cannot_be_hashed() -> None:
+    class Floating(Memory):
+        def to_plain(self) -> dict[str, object]:
+            return {"a": 1.5}
+
+    with pytest.raises(NotCanonical, match="float"):
+        engine_of(Scripted(data=Floating)).hash()
+
+
+def digest_of(started: EngineStarted, *, decide: bool = True, late: bool = False) -> str:
+    strategy = Scripted(lambda _s, _e: Decision([cancel_of()], [open_request("")]) if decide else None)
+    engine = engine_of(strategy, started=started)
+    digest = RunDigest()
+    digest.add(engine.start(0))
+    for now in (1, 2, 4 if late else 3):
+        digest.add(engine.process(public_trade(time_ns=now), now))
+    assert digest.count == 4
+    return digest.hexdigest()
+
+
+def test_digest_is_that_of_the_ticks_and_not_of_the_process() -> None:
+    setups = [setup_of(Scripted().id)]
+    started = engine_started(setups)
+    digest = digest_of(started)
+    assert digest == digest_of(started)
+    assert digest == digest_of(engine_started(setups, run="other", code="newer"))
+    others = [
+        engine_started([setup_of(Scripted().id, a="1")]),
+        engine_started(setups, engine_id="other"),
+        engine_started(setups, accounts=[simulated_account(latency_ns=1)]),
+        engine_started(setups, trading=TradingState.DISABLED),
+        engine_started(setups, index=usual_index(steps("0.1"))),
+    ]
+    digests = {digest, digest_of(started, decide=False), digest_of(started, late=True), *map(digest_of, others)}
+    assert len(digests) == 8
+
+
+def test_text_of_a_tick_begins_where_the_process_ends() -> None:
+    engine = engine_of(started=engine_started(run="secret run", code="secret code"))
+    assert "secret" not in digest_text(engine.start(0))
