@@ -12,6 +12,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.identifiers import parse_exchange_id
 from tradebus.core.model.index import IndexedInstruments
+from tradebus.wire import subjects
 from tradebus.wire.codec.bounds import bounds_of
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.codec.heartbeat import Heartbeat
@@ -100,7 +101,9 @@ class MarketInlet:
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Take in a market service's heartbeat: what it says was sent must have come."""
         for position in heartbeat.positions:
-            event = self.shards.heard(position.subject, heartbeat.instance, position.sequence, self._clock())
+            event = self.shards.heard(
+                position.subject, heartbeat.instance, position.epoch, position.sequence, self._clock()
+            )
             if event is not None:
                 self._flush_waiting()
                 self._step(event)
@@ -115,6 +118,9 @@ class MarketInlet:
 
     def _note(self, subject: str, batch: MarketBatch) -> tuple[list[EngineEvent], int]:
         head = batch.head
+        named = subjects.md(head.exchange, head.shard)
+        if subject != named:
+            raise ValueError(f"expected a batch of {subject}, found one of {named}")
         exchange = self._index.find_exchange_index(parse_exchange_id(head.exchange))
         return self.shards.begin_batch(
             subject, exchange, head.publisher, head.publisher_epoch, head.sequence, len(batch.items), self._clock()

@@ -3,6 +3,9 @@
 Market data is lossy and says so. A batch carries its publisher, epoch and shard sequence, each event its instrument's
 sequence; heartbeats carry the last shard sequence, so that a lost tail shows too. What is missing becomes an event
 before any later data, and only the instruments concerned turn stale.
+
+Numbers and epochs come from outside and one wrong one must not deafen us: a jump is believed only once the numbers go
+on behind it, and a publisher that replaced another is believed only while it is heard.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +18,11 @@ from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 
 @dataclass(slots=True)
 class Shard:
-    """One shard's publisher and the next number expected from it."""
+    """One shard's publisher and the next number expected from it.
+
+    ``jumped_from`` is the lowest number that may still come if the last jump forward was not real; a first batch is a
+    jump too. 0 once the numbers have gone on behind it.
+    """
 
     exchange: ExchangeIndex
     publisher: str
@@ -23,6 +30,7 @@ class Shard:
     next_sequence: int
     heard_ns: int
     is_silent: bool = False
+    jumped_from: int = 1
     instruments: dict[InstrumentIndex, int] = field(default_factory=dict)
 
 
@@ -45,25 +53,31 @@ class Shards:
     ) -> tuple[list[EngineEvent], int]:
         """Take note of a batch; return events to process before it, and how many of its items were seen before.
 
-        Raises StalePublisher for a publisher with an older epoch.
+        Raises StalePublisher for a publisher with an older epoch than the one that is heard.
         """
         shard = self._shards.get(subject)
         before: list[EngineEvent] = []
-        if shard is None:
-            shard = Shard(exchange, publisher, epoch, sequence, now_ns)
-            self._shards[subject] = shard
-        elif (shard.publisher, shard.epoch) != (publisher, epoch):
-            if epoch < shard.epoch:
-                raise StalePublisher(f"{subject}: {publisher} (epoch {epoch}) was replaced by {shard.publisher}")
-            if not shard.is_silent:
+        if shard is None or (shard.publisher, shard.epoch) != (publisher, epoch):
+            if shard is not None and not shard.is_silent:
+                if epoch < shard.epoch:
+                    replaced = f"{subject}: {publisher} (epoch {epoch}) was replaced by"
+                    raise StalePublisher(f"{replaced} {shard.publisher} (epoch {shard.epoch})")
                 before.append(MarketReconnecting(exchange, f"{publisher} took over from {shard.publisher}"))
-            shard = Shard(exchange, publisher, epoch, sequence, now_ns)
-            self._shards[subject] = shard
+            self._shards[subject] = Shard(exchange, publisher, epoch, sequence + items, now_ns)
+            return before, 0
         shard.heard_ns = now_ns
         shard.is_silent = False
-        seen = max(0, shard.next_sequence - sequence)
-        if seen:
-            self.repeated += min(seen, items)
+        if 0 < shard.jumped_from <= sequence < shard.next_sequence:
+            # One publisher's numbers never go back: the jump was not real, and what follows is not a repetition.
+            self.gaps += 1
+            before.append(MarketReconnecting(exchange, f"{publisher} goes on at {sequence}, not {shard.next_sequence}"))
+            shard.next_sequence = sequence
+        if sequence > shard.next_sequence:
+            shard.jumped_from = shard.jumped_from or shard.next_sequence
+        elif sequence == shard.next_sequence:
+            shard.jumped_from = 0
+        seen = min(max(0, shard.next_sequence - sequence), items)
+        self.repeated += seen
         shard.next_sequence = max(shard.next_sequence, sequence + items)
         return before, seen
 
@@ -77,18 +91,21 @@ class Shards:
         self.gaps += 1
         return MarketGap(event.exchange, event.instrument, last + 1, event.sequence - 1)
 
-    def heard(self, subject: str, publisher: str, last_sequence: int, now_ns: int) -> MarketReconnecting | None:
+    def heard(
+        self, subject: str, publisher: str, epoch: int, last_sequence: int, now_ns: int
+    ) -> MarketReconnecting | None:
         """Take note of a heartbeat; return an event when it tells of batches that never came.
 
         A heartbeat can overtake nothing: it is published after the batches it speaks of, on the same connection.
         """
         shard = self._shards.get(subject)
-        if shard is None or publisher != shard.publisher:
+        if shard is None or (publisher, epoch) != (shard.publisher, shard.epoch):
             return None
         shard.heard_ns = now_ns
         if last_sequence < shard.next_sequence:
             return None
         missing = last_sequence - shard.next_sequence + 1
+        shard.jumped_from = shard.jumped_from or shard.next_sequence
         shard.next_sequence = last_sequence + 1
         self.gaps += 1
         return MarketReconnecting(shard.exchange, f"the last {missing} events of {shard.publisher} were lost")
