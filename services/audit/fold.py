@@ -18,6 +18,7 @@ from tradebus.core.engine.audit.state_hash import RunDigest, StateHash
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.journal.verify import AuditVerifier, JournalDamaged
 from tradebus.wire.codec.audit import AuditBatch
@@ -176,7 +177,9 @@ class Fold:
         replica = self.replica
         event = tick.event
         duplicate = False
-        if isinstance(event, EngineStarted):
+        if isinstance(event, MarketEvent):
+            pass  # nearly every tick: there is nothing to look at before
+        elif isinstance(event, EngineStarted):
             if event.mode != self.mode:
                 raise _WrongMode(f"expected a journal of mode {self.mode!r}, found one of {event.mode!r}")
             self._begin(tick.sequence, event)

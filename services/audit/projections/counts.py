@@ -3,9 +3,9 @@
 import re
 from typing import Final, final
 
-from tradebus.core.engine.audit.tick import AuditTick, Halted, PositionExit, RequestsDecided
-from tradebus.core.engine.event import AccountEvent, TradeReceived
-from tradebus.core.market.event import BookL1, MarketEvent, PublicTrade
+from tradebus.core.engine.audit.tick import RequestsDecided
+from tradebus.core.engine.event import TradeReceived
+from tradebus.core.market.event import BookL1, PublicTrade
 
 _BORDER: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -32,26 +32,18 @@ class Counts:
         self.duplicates = 0
         """Account events that had been applied before and so changed nothing."""
 
-    def take(self, tick: AuditTick, *, is_duplicate: bool) -> None:
-        """Count the next tick."""
-        event = tick.event
-        kind = type(event.data) if isinstance(event, MarketEvent | AccountEvent) else type(event)
-        if is_duplicate:
-            self.duplicates += 1
-        else:
-            self._kinds[kind] = self._kinds.get(kind, 0) + 1
-        for output in tick.outputs:
-            if isinstance(output, RequestsDecided):
-                self.orders_sent += len(output.opens_sent)
-                self.orders_failed += len(output.opens_failed)
-                self.orders_refused += len(output.opens_refused)
-                self.cancels_sent += len(output.cancels_sent)
-                self.cancels_failed += len(output.cancels_failed)
-                self.cancels_refused += len(output.cancels_refused)
-            elif isinstance(output, PositionExit):
-                self.positions_exited += 1
-            elif isinstance(output, Halted):
-                self.halts += 1
+    def add(self, kind: type) -> None:
+        """Count an event of a kind: its class, or that of what a market or account event carries."""
+        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+
+    def add_requests(self, output: RequestsDecided) -> None:
+        """Count what became of the requests of one origin."""
+        self.orders_sent += len(output.opens_sent)
+        self.orders_failed += len(output.opens_failed)
+        self.orders_refused += len(output.opens_refused)
+        self.cancels_sent += len(output.cancels_sent)
+        self.cancels_failed += len(output.cancels_failed)
+        self.cancels_refused += len(output.cancels_refused)
 
     @property
     def market_events(self) -> int:

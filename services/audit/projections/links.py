@@ -4,7 +4,7 @@ from typing import final
 
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, AccountReconnecting, EngineStarted, OwnerChanged
-from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+from tradebus.core.market.event import MarketGap, MarketReconnecting
 
 
 @final
@@ -55,11 +55,9 @@ class Links:
         self.exchanges: list[ExchangeHistory] = []
 
     def take(self, tick: AuditTick) -> None:
-        """Take in the next tick."""
+        """Take in a tick of any other event than a market event, for which ``heard`` is all there is to do."""
         event = tick.event
-        if isinstance(event, MarketEvent):
-            self.exchanges[event.exchange].market_data.heard(tick)
-        elif isinstance(event, AccountEvent):
+        if isinstance(event, AccountEvent):
             history = self.exchanges[event.exchange]
             history.account.heard(tick)
             if isinstance(event.data, OwnerChanged):

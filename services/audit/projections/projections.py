@@ -9,9 +9,11 @@ from services.audit.projections.fills import Fills
 from services.audit.projections.links import Links
 from services.audit.projections.orders import Orders
 from services.audit.projections.trading import TradingHistory
-from tradebus.core.engine.audit.tick import AuditTick, PositionExit, RequestsDecided
+from tradebus.core.engine.audit.tick import AuditTick, Halted, PositionExit, RequestsDecided
 from tradebus.core.engine.event import AccountEvent
+from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.market.event import MarketEvent
 
 
 @final
@@ -31,15 +33,35 @@ class Projections:
 
         ``is_duplicate`` says that its account event had been applied before: it counts, and changes nothing else.
         """
-        self.counts.take(tick, is_duplicate=is_duplicate)
-        self.trading.take(tick)
-        self.links.take(tick)
         event = tick.event
-        if isinstance(event, AccountEvent) and not is_duplicate:
+        if isinstance(event, MarketEvent):  # nearly every tick, so it takes the shortest way
+            self.counts.add(type(event.data))
+            self.links.exchanges[event.exchange].market_data.heard(tick)
+        else:
+            self._take_other(tick, event, state, is_duplicate=is_duplicate)
+        if tick.outputs:
+            self._take_outputs(tick, state)
+
+    def _take_other(self, tick: AuditTick, event: EngineEvent, state: EngineState, *, is_duplicate: bool) -> None:
+        self.links.take(tick)
+        self.trading.take_event(tick)
+        if not isinstance(event, AccountEvent):
+            self.counts.add(type(event))
+        elif is_duplicate:
+            self.counts.duplicates += 1
+        else:
+            self.counts.add(type(event.data))
             self.fills.take(tick, event)
             self.orders.take_event(tick, event, state)
+
+    def _take_outputs(self, tick: AuditTick, state: EngineState) -> None:
         for output in tick.outputs:
             if isinstance(output, RequestsDecided):
+                self.counts.add_requests(output)
                 self.orders.take_output(tick, output, state)
             elif isinstance(output, PositionExit):
+                self.counts.positions_exited += 1
                 self.exits.take(tick, output)
+            elif isinstance(output, Halted):
+                self.counts.halts += 1
+                self.trading.take_halt(tick, output)

@@ -29,16 +29,17 @@ class TradingHistory:
     def __init__(self) -> None:
         self.last: TradingChange | None = None
 
-    def take(self, tick: AuditTick) -> None:
-        """Take in the next tick."""
+    def take_event(self, tick: AuditTick) -> None:
+        """Take in the event of a tick."""
         event = tick.event
         if isinstance(event, EngineStarted):
             self._change(tick, event.trading, "start", "")
         elif isinstance(event, TradingStateUpdate):
             self._change(tick, event.state, event.origin, "")
-        for output in tick.outputs:
-            if isinstance(output, Halted):
-                self._change(tick, TradingState.DISABLED, f"halt of {output.strategy}", output.reason)
+
+    def take_halt(self, tick: AuditTick, halted: Halted) -> None:
+        """Take in that a strategy failed, which switches trading off."""
+        self._change(tick, TradingState.DISABLED, f"halt of {halted.strategy}", halted.reason)
 
     def _change(self, tick: AuditTick, state: TradingState, origin: str, reason: str) -> None:
         if self.last is None or self.last.state is not state:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import aiohttp
 import pytest
@@ -168,8 +169,7 @@ async def test_malformed_batch_is_kept_and_nothing_after_it_is_believed(broker: 
         verification = body["verification"]
         assert isinstance(verification, dict)
         assert verification["equal"] is False
-        status, ready = await audit.get("/health/ready")
-        assert status == 503
+        assert (await audit.get("/health/ready"))[0] == 503
         await eventually(lambda: audit.metric("tradebus_dead_letters_total") == 1)
 
         stored = await until(lambda: engine.last_message("DLQ"), "the dead letter")
@@ -212,7 +212,7 @@ async def test_state_that_differs_is_loud(broker: MemoryBroker, run: EngineRun) 
         report = audit.runtime.health.report()
         assert "the replica's state is not the engine's at sequence" in report.reasons["replica hash"]
         assert (await audit.get("/health/ready"))[0] == 503
-        status, body = await audit.get("/status")
+        _, body = await audit.get("/status")
         data = body["data"]
         assert isinstance(data, dict)
         assert data["is_exact"] is False
@@ -263,7 +263,7 @@ async def test_lag_is_measured_against_the_end_of_the_stream(broker: MemoryBroke
         follower = audit.service.follower
         await follower.stop()
         await append_all(engine, "demo", batches[10:], after=10)
-        await follower.watch.look(lambda reason: pytest.fail(reason))
+        await follower.watch.look(pytest.fail)
         lag = follower.watch.lag
         assert lag.messages == len(batches) - 10
         assert lag.events == batches[-1].last - batches[9].last
@@ -286,7 +286,7 @@ async def test_many_batches_do_not_hold_up_the_loop(broker: MemoryBroker) -> Non
         while not audit.starting.done():
             turns.append(audit.service.fold.ticks)
             await asyncio.sleep(0)
-        steps = [after - before for before, after in zip(turns, turns[1:], strict=False)]
+        steps = [after - before for before, after in pairwise(turns)]
         assert audit.service.fold.ticks == len(long.ticks)
         assert max(steps) <= 512 + 16
     await engine.close()
