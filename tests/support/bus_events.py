@@ -26,5 +26,9 @@ class EventLog:
         await eventually(lambda: self.of(kind), f"a {kind.__name__}; reported: {self.events}", limit_s)
         return self.of(kind)[0]
 
+    async def wait_for(self, kind: type[BusEvent], count: int, limit_s: float = LIMIT_S) -> None:
+        """Wait until so many events of one kind have been reported."""
+        await eventually(lambda: len(self.of(kind)) >= count, f"{count} {kind.__name__}: {self.events}", limit_s)
+
     def clear(self) -> None:
         self.events.clear()

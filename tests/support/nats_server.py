@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,8 @@ from tradebus.bus.topology import MIB, Sizes, Topology, topology
 
 TEST_SIZES = Sizes(audit=8 * MIB, account=2 * MIB, commands=MIB, dead_letters=2 * MIB, bucket=MIB)
 """Small: a server reserves all of it, and the shared one holds the streams of every test of a run."""
+
+FREEZE_LIMIT_S = 5.0
 
 _numbers = itertools.count(1)
 
@@ -67,8 +70,12 @@ class NatsServer:
         self.embedded.start()
 
     def freeze(self) -> None:
-        """Stop it from running while its connections stay open."""
+        """Stop it from running while its connections stay open, and return when none of its threads runs."""
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + FREEZE_LIMIT_S
+        while not self._is_stopped():
+            assert time.monotonic() < deadline, "the server still runs"
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         """Let it run again."""
@@ -80,6 +87,10 @@ class NatsServer:
 
     def stop(self) -> None:
         self.embedded.stop()
+
+    def _is_stopped(self) -> bool:
+        threads = Path(f"/proc/{self.embedded.pid}/task").glob("*/stat")
+        return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
     def _signal(self, number: signal.Signals) -> None:
         pid = self.embedded.pid

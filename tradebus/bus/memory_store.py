@@ -15,6 +15,7 @@ from tradebus.bus.topology import BucketSpec, StreamSpec
 WRONG_LAST_SEQUENCE: Final = (400, 10071)
 STREAM_FULL: Final = (503, 10077)
 
+EXPIRY_WAIT_S_MIN: Final = 0.001
 _RECORD_BYTES: Final = 30
 
 
@@ -134,6 +135,7 @@ class StoredBucket:
         self._revision = 0
         self._entries: dict[str, tuple[Entry, float]] = {}
         self._watchers: list[Callable[[Entry], None]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def get(self, key: str) -> Entry | None:
         """Return the key's entry unless it was deleted or has expired."""
@@ -172,13 +174,21 @@ class StoredBucket:
         """Call ``notify`` no more."""
         self._watchers = [watcher for watcher in self._watchers if watcher != notify]
 
+    def _on_time(self) -> None:
+        """Expire what is due: watchers learn of it when it happens, not when somebody asks next."""
+        self._timer = None
+        self.expire()
+        left = [stored_at for entry, stored_at in self._entries.values() if entry.value is not None]
+        if left and self.spec.ttl_s is not None:
+            wait_s = max(min(left) + self.spec.ttl_s - self._clock(), EXPIRY_WAIT_S_MIN)
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_time)
+
     def _store(self, key: str, value: bytes | None) -> int:
         self._revision += 1
         entry = Entry(self.spec.name, key, value, self._revision)
         self._entries[key] = (entry, self._clock())
-        if value is not None and self.spec.ttl_s is not None:
-            # Watchers learn of an expiry when it happens, not when somebody asks next.
-            asyncio.get_running_loop().call_later(self.spec.ttl_s, self.expire)
+        if value is not None and self.spec.ttl_s is not None and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self.spec.ttl_s, self._on_time)
         for notify in tuple(self._watchers):
             notify(entry)
         return self._revision

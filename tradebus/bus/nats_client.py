@@ -10,6 +10,7 @@ under it. What differs and why:
   buffered for it, and meanwhile does not reconnect.
 - ``ping`` stands behind what was sent before it. The library's ``flush`` overtakes it, and when it times out, a late
   answer ends the read loop while the connection still calls itself connected (hence ``_process_pong`` too).
+- ``end``: the library's ``close`` raises or waits during an outage, and can leave a reconnection going on.
 - ``broken_part`` and ``reconnect_now``: some errors end one of the library's tasks silently.
 """
 
@@ -22,6 +23,8 @@ from nats.aio.client import Client
 from nats.aio.transport import TcpTransport
 
 READ_BUFFER_BYTES: Final = 256 * 1024
+CANCEL_ATTEMPTS: Final = 20
+CANCEL_WAIT_S: Final = 0.05
 _PING: Final = b"PING\r\n"
 
 
@@ -47,6 +50,14 @@ class DroppingTransport(TcpTransport):
             super().close()  # type: ignore[no-untyped-call]
         else:
             self.drop()
+
+    async def wait_closed(self) -> None:
+        """Wait for an orderly close; there is nothing to wait for when the connection was dropped.
+
+        Shielded: up to Python 3.11 who is cancelled here cancels it for everybody who waits after him.
+        """
+        if self._is_closing():
+            await asyncio.shield(super().wait_closed())  # type: ignore[no-untyped-call]
 
     def drop(self) -> None:
         """Close without sending what is buffered."""
@@ -105,9 +116,17 @@ class LinkClient(Client):
         self._pending = []
         self._pending_data_size = 0
 
-    def drop_connection(self) -> None:
-        """Close the socket without sending what is buffered."""
+    async def end(self, timeout_s: float) -> None:
+        """Close within ``timeout_s``, in order if possible. Never raises."""
+        closing = asyncio.get_running_loop().create_task(self.close())
+        await asyncio.wait({closing}, timeout=timeout_s)
+        tasks = {closing, self._reading_task, self._flusher_task, self._ping_interval_task, self._reconnection_task}
+        await cancel_for_good({task for task in tasks if task is not None})
+        if closing.done() and not closing.cancelled():
+            # During an outage the library's close raises; there is nothing left to save.
+            closing.exception()
         self._link_transport.drop()
+        await asyncio.sleep(0)
 
     def broken_part(self) -> str | None:
         """Return which of the library's tasks ended although it is needed, None while all is well."""
@@ -128,3 +147,19 @@ class LinkClient(Client):
         self._status = Client.RECONNECTING
         self._ps.reset()
         self._reconnection_task = asyncio.get_running_loop().create_task(self._attempt_reconnect())
+
+
+async def cancel_for_good(tasks: "set[asyncio.Task[None]]") -> None:
+    """Cancel tasks of the client library until they have ended.
+
+    Once is not always enough: the library catches a cancellation while it flushes and goes on, and up to Python 3.11
+    ``asyncio.wait_for`` forgets one that comes in the same turn as the result.
+    """
+    running = tasks - {asyncio.current_task()}
+    for _ in range(CANCEL_ATTEMPTS):
+        running = {task for task in running if not task.done()}
+        if not running:
+            return
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_WAIT_S)

@@ -25,7 +25,7 @@ from tradebus.bus.events import (
     ServerLeaving,
 )
 from tradebus.bus.message import Headers
-from tradebus.bus.nats_client import LinkClient
+from tradebus.bus.nats_client import LinkClient, cancel_for_good
 from tradebus.bus.nats_options import MESSAGE_FILL, NatsOptions
 from tradebus.bus.nats_replies import ReplyInbox
 from tradebus.bus.nats_wire import parse_permission_violation, publish_command
@@ -71,21 +71,21 @@ class NatsLink:
     async def open(self, timeout_s: float) -> None:
         """Connect, trying again until ``timeout_s`` is over, or at once not if the server refuses us.
 
-        Raises ConnectFailed.
+        Raises ConnectFailed, or PermissionDenied when the user may not listen to answers under its inbox prefix.
         """
         connecting = self._loop.create_task(self._connect())
         outcomes: set[asyncio.Future[Any]] = {connecting, self._refused}
         await asyncio.wait(outcomes, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if not connecting.done():
-            connecting.cancel()
-            await asyncio.wait({connecting})
+            await cancel_for_good({connecting})
             reason = self._refused.result() if self._refused.done() else str(self._client.last_error or "no answer")
             await self.close(0.0)
             raise ConnectFailed(self._options.servers, timeout_s, reason)
         connecting.result()
         self._bytes_max = int(self._client.max_payload * MESSAGE_FILL)
         self._was_connected = True
-        await self._replies.open(self._client)
+        self._replies.prefix = f"{self.new_inbox()}."
+        await self.subscribe(f"{self._replies.prefix}*", self._replies.on_answer, pending_max=0)
         self._watcher = self._loop.create_task(self._watch())
         server = self._client.connected_url
         version = str(self.server_info.get("version", ""))
@@ -103,10 +103,7 @@ class NatsLink:
                 await self.flush(timeout_s)
         self._replies.lose("the bus was closed while waiting")
         self._client.discard_outbound()
-        with contextlib.suppress(Exception):
-            # During an outage the library raises here; there is nothing left to save.
-            await asyncio.wait_for(self._client.close(), max(timeout_s, 0.1))
-        self._client.drop_connection()
+        await self._client.end(max(timeout_s, 0.1))
         self._refused.cancel()
         for counter in (self._outbound_drops, *self._inbound_drops.values(), *self._troubles.values()):
             counter.close()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, final
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tradebus.bus.errors import BusError, NoResponders, PermissionDenied, UnknownOutcome
@@ -52,24 +51,19 @@ class ReplySlot:
 
 @final
 class ReplyInbox:
-    """The answers that one connection waits for."""
+    """The answers that one connection waits for; they come on subjects that begin with ``prefix``."""
 
     def __init__(self) -> None:
         self._slots: dict[str, ReplySlot] = {}
-        self._prefix = ""
+        self.prefix = ""
         self._next_number = 0
-
-    async def open(self, client: Client) -> None:
-        """Subscribe to the inbox; the client renews it at every reconnection."""
-        self._prefix = f"{client.new_inbox()}."
-        await client.subscribe(f"{self._prefix}*", cb=self._on_answer, pending_msgs_limit=0, pending_bytes_limit=0)
 
     @contextmanager
     def slot(self, subject: str) -> Iterator[ReplySlot]:
         """Give a request on ``subject`` a place for its answer for as long as the block lasts."""
         self._next_number += 1
         number = str(self._next_number)
-        slot = self._slots[number] = ReplySlot(subject, self._prefix + number)
+        slot = self._slots[number] = ReplySlot(subject, self.prefix + number)
         try:
             yield slot
         finally:
@@ -87,8 +81,9 @@ class ReplyInbox:
             if slot.subject.lower() == subject:
                 slot.settle(PermissionDenied(slot.subject, "publish"))
 
-    async def _on_answer(self, message: Msg) -> None:
-        slot = self._slots.get(message.subject[len(self._prefix) :])
+    async def on_answer(self, message: Msg) -> None:
+        """Take what arrives below ``prefix``."""
+        slot = self._slots.get(message.subject[len(self.prefix) :])
         if slot is None:
             return
         headers = message.headers

@@ -9,20 +9,26 @@ from tests.support.bus_events import EventLog
 from tests.support.waiting import eventually
 from tradebus.bus.errors import AppendUncertain, BusClosed, UnknownOutcome
 from tradebus.bus.events import BusEvent, Closed, Connected, Disconnected, Reconnected
+from tradebus.bus.interface import Bus
 from tradebus.bus.message import Message, Request
+
+
+def is_connected(bus: Bus) -> bool:
+    """Ask anew each time (a checker takes a property for a constant)."""
+    return bus.is_connected
 
 
 class EndingContract:
     async def test_connection_changes_are_reported_in_order(self, harness: Harness) -> None:
         log = EventLog()
         bus = await harness.bus(log)
-        assert bus.is_connected
+        assert is_connected(bus)
         connections = {event.connection for event in log.of(Connected)}
         assert connections
         await harness.start_outage()
-        assert not bus.is_connected
+        assert not is_connected(bus)
         await harness.end_outage()
-        assert bus.is_connected
+        assert is_connected(bus)
         for connection in connections:
             changes = [
                 type(event)
@@ -30,11 +36,14 @@ class EndingContract:
                 if isinstance(event, Connected | Disconnected | Reconnected) and event.connection == connection
             ]
             assert changes == [Connected, Disconnected, Reconnected]
-        assert all(event.outage_s > 0 for event in log.of(Reconnected))
+        assert all(event.outage_s >= 0 for event in log.of(Reconnected))
 
     async def test_a_listener_that_raises_harms_nobody(self, harness: Harness) -> None:
         def raises(event: BusEvent) -> None:
             raise RuntimeError(f"cannot handle {event}")
+
+        def fail(message: Message) -> None:
+            raise RuntimeError(f"cannot handle {message}")
 
         after = EventLog()
         bus = await harness.bus()
@@ -42,7 +51,7 @@ class EndingContract:
         bus.add_listener(after)
         got: list[Message] = []
         await bus.subscribe(harness.md, got.append)
-        await bus.subscribe(f"hb.{harness.account}.x", lambda _message: 1 / 0 and None)
+        await bus.subscribe(f"hb.{harness.account}.x", fail)
         await harness.start_outage()
         await harness.end_outage()
         bus.publish(f"hb.{harness.account}.x", b"")

@@ -9,6 +9,7 @@ from tests.support.bus_events import EventLog
 from tests.support.waiting import eventually
 from tradebus.bus.errors import NoResponders, NotSent, PayloadTooLarge, PermissionDenied, UnknownOutcome
 from tradebus.bus.events import HandlerFailed
+from tradebus.bus.interface import Bus
 from tradebus.bus.message import Message, Request
 
 
@@ -142,7 +143,11 @@ class RequestsContract:
     async def test_sizes_are_bounded_both_ways(self, harness: Harness) -> None:
         log = EventLog()
         engine, owner = await harness.bus(), await harness.bus(log)
-        await owner.respond(harness.exec, lambda request: request.reply(bytes(owner.message_bytes_max + 1)) and None)
+
+        def say_too_much(request: Request) -> None:
+            request.reply(bytes(owner.message_bytes_max + 1))
+
+        await owner.respond(harness.exec, say_too_much)
         with pytest.raises(PayloadTooLarge):
             await engine.request(harness.exec, bytes(engine.message_bytes_max + 1), timeout_s=1)
         with pytest.raises(UnknownOutcome):
@@ -159,17 +164,18 @@ class RequestsContract:
 
     async def test_nothing_is_asked_of_who_ended_its_subscription(self, harness: Harness) -> None:
         engine, owner = await harness.bus(), await harness.bus()
-        subscription = await owner.respond(harness.exec, lambda request: request.reply(b"") and None)
+        subscription = await owner.respond(harness.exec, answer)
         await engine.request(harness.exec, b"1", timeout_s=5)
         await subscription.unsubscribe()
         await eventually_no_responders(engine, harness.exec)
 
 
-async def eventually_no_responders(engine: "object", subject: str) -> None:
-    """The server learns of it a moment later: nothing waits for that."""
-    from tradebus.bus.interface import Bus  # noqa: PLC0415
+def answer(request: Request) -> None:
+    request.reply(b"")
 
-    assert isinstance(engine, Bus)
+
+async def eventually_no_responders(engine: Bus, subject: str) -> None:
+    """The server learns of it a moment later: nothing waits for that."""
     for _ in range(1000):
         try:
             await engine.request(subject, b"", timeout_s=0.05)
