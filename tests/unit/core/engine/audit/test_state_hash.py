@@ -60,7 +60,7 @@ from tradebus.core.model.instrument import (
     QuantityUnit,
     QuoteKind,
 )
-from tradebus.core.model.order import CancelInFlight
+from tradebus.core.model.order import FULLY_FILLED, CancelInFlight, OrderState
 from tradebus.core.model.record import Record, field_names
 from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision
@@ -164,7 +164,8 @@ class Walk:
         kind = type(record)
         names = field_names(kind)
         if not names:
-            yield f"{path} absent", None
+            assert isinstance(record, OrderState), kind
+            yield f"{path} other", FULLY_FILLED
         for i, name in enumerate(names):
             self.fields.add((kind.__name__, name))
             values = [getattr(record, each) for each in names]

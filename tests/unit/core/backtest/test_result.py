@@ -1,0 +1,145 @@
+"""A backtest in one call: the same input gives the same result, in every respect."""
+
+from collections.abc import Iterator
+from decimal import Context, Decimal, getcontext, setcontext
+from typing import Any
+
+import pytest
+
+from tests.support.builders import (
+    ALPHA,
+    ASSET_BETA_BTC,
+    ASSET_BETA_USDT,
+    ASSET_BTC,
+    ASSET_ETH,
+    ASSET_USDT,
+    BETA,
+    engine_started,
+    setup_of,
+    simulated_account,
+)
+from tests.support.flow import MS, market_flow
+from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
+from tradebus.core.backtest.result import BacktestResult, RunCounts, run_backtest
+from tradebus.core.engine.audit.state_hash import RunDigest
+from tradebus.core.engine.engine import Engine
+from tradebus.core.engine.event import EngineStarted
+from tradebus.core.market.event import MarketEvent
+from tradebus.core.model.identifiers import StrategyId
+from tradebus.core.risk.interface import RiskManager
+from tradebus.strategies.loading import load_strategy
+
+EVENTS = list(market_flow(1500, seed=3))
+
+
+def setup(run: str = "a") -> EngineStarted:
+    fees: dict[str, Any] = {"fee_maker": "0.0002", "fee_taker": "0.0005"}
+    alpha = ((ASSET_BTC, 100), (ASSET_ETH, 100), (ASSET_USDT, 100_000))
+    beta = ((ASSET_BETA_BTC, 100), (ASSET_BETA_USDT, 100_000))
+    return engine_started(
+        [
+            setup_of(StrategyId("ema"), "tradebus.strategies.ema_cross:EmaCross", fast="5", slow="15"),
+            setup_of(StrategyId("quoter"), "tradebus.strategies.quoter:Quoter"),
+        ],
+        accounts=[
+            simulated_account(ALPHA, alpha, latency_ns=20 * MS, **fees),
+            simulated_account(BETA, beta, latency_ns=35 * MS, **fees),
+        ],
+        run=run,
+    )
+
+
+def backtest(events: list[MarketEvent] | Iterator[MarketEvent], run: str = "a") -> BacktestResult:
+    started = setup(run)
+    strategies = [load_strategy(each, started.index) for each in started.strategies]
+    return run_backtest(events, started, strategies, RiskManager())
+
+
+RESULT = backtest(EVENTS)
+
+
+def test_something_happened() -> None:
+    assert RESULT.events == len(EVENTS)
+    assert RESULT.fills > 50
+    assert RESULT.cancels > 50
+    assert RESULT.orders > RESULT.fills / 2
+    assert RESULT.ticks > RESULT.events + RESULT.fills
+    assert list(RESULT.pnl_realised) == ["usdt"]
+
+
+def test_two_runs_are_the_same() -> None:
+    again = backtest(iter(EVENTS), "another run")
+    for name in BacktestResult.FIELDS:
+        assert getattr(again, name) == getattr(RESULT, name), name
+
+
+def test_other_events_give_another_digest() -> None:
+    assert backtest(EVENTS[:-1]).digest != RESULT.digest
+    assert backtest(list(market_flow(1500, seed=4))).digest != RESULT.digest
+
+
+def test_how_events_are_handed_over_changes_nothing() -> None:
+    started = setup()
+    strategies = [load_strategy(each, started.index) for each in started.strategies]
+    engine = Engine(started, strategies, RiskManager())
+    digest, counts = RunDigest(), RunCounts()
+    loop = VirtualTimeLoop(engine, simulated_exchanges(started), digest.add)
+    batches = [EVENTS[0:1], EVENTS[1:7], [], EVENTS[7:1000], EVENTS[1000:]]
+    for batch in batches:
+        for event in batch:
+            loop.feed(event)
+        # Looking at the state or the digest between batches is no part of a run.
+        engine.hash()
+        digest.hexdigest()
+    loop.finish()
+    assert digest.hexdigest() == RESULT.digest
+    assert engine.hash() == RESULT.hash
+    assert counts.orders == 0
+
+
+def test_counts_are_those_of_the_ticks() -> None:
+    started = setup()
+    strategies = [load_strategy(each, started.index) for each in started.strategies]
+    counts = RunCounts()
+    loop = VirtualTimeLoop(Engine(started, strategies, RiskManager()), simulated_exchanges(started), counts.add)
+    for event in EVENTS:
+        loop.feed(event)
+    loop.finish()
+    assert (counts.orders, counts.cancels, counts.fills) == (RESULT.orders, RESULT.cancels, RESULT.fills)
+
+
+def test_the_callers_context_is_restored_even_when_the_run_fails() -> None:
+    mine = Context(prec=5)
+    before = getcontext()
+    setcontext(mine)
+    try:
+        assert backtest(EVENTS[:20]).events == 20
+        assert getcontext() is mine
+        with pytest.raises(ValueError, match="expected strategies"):
+            run_backtest([], setup(), [], RiskManager())
+        assert getcontext() is mine
+    finally:
+        setcontext(before)
+
+
+def test_profits_of_one_quote_are_added_over_exchanges() -> None:
+    totals = RESULT.state.pnl_realised()
+    assert set(totals) == {ASSET_USDT, ASSET_BETA_USDT}
+    assert sum(totals.values()) == RESULT.pnl_realised["usdt"]
+
+
+def test_balances_agree_with_positions() -> None:
+    """What the accounts hold is what they began with, plus what the fills moved."""
+    started = setup()
+    for account in started.accounts:
+        assert account.simulation is not None
+        begun = dict(account.simulation.balances)
+        for instrument in RESULT.state.instruments:
+            definition = instrument.instrument
+            if definition.exchange != account.exchange:
+                continue
+            balance = RESULT.state.assets[definition.base].balance
+            assert balance is not None
+            position = instrument.position
+            held = Decimal(0) if position is None else position.quantity_abs * (1 if position.side.value == 1 else -1)
+            assert balance.total == begun[definition.base] + held
