@@ -1,6 +1,5 @@
 """Build the audit service: the only place that makes its concrete parts."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -16,6 +15,7 @@ from services.audit.metrics import AuditMetrics
 from services.audit.service import AuditService
 from services.runtime import Runtime
 from services.runtime.dead_letters import DeadLetterBox
+from services.runtime.strategies import add_strategies_folder
 from tradebus.bus.interface import Bus
 from tradebus.config.sections.modes import Mode
 from tradebus.strategies.loading import load_data
@@ -58,10 +58,3 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
     )
     await service.serve(ApiServer(build_application(context, metrics, runtime.log), config.api))
     return service
-
-
-def add_strategies_folder(folder: Path) -> None:
-    """Put the folder of users' strategies at the end of the import path, where it exists."""
-    path = str(folder.resolve())
-    if folder.is_dir() and path not in sys.path:
-        sys.path.append(path)

@@ -1,5 +1,6 @@
 """The API in one process: a fold fed by hand, its journal on a memory bus, and a client that asks without sockets."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -8,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from structlog.stdlib import BoundLogger, get_logger
 
 from services.audit.api.app import build_api
+from services.audit.api.cache import AnswerCache
 from services.audit.api.context import ApiContext
 from services.audit.api.security import Guard
 from services.audit.config import LagLimits, Limits
@@ -59,6 +61,8 @@ class AuditApi:
             reading_without_key=True,
         )
         self.app = build_api(self.context, log)
+        # Seconds pass between any two looks at the clock: a test sees what is, not what was some milliseconds ago.
+        self.app.state.cache = AnswerCache(itertools.count().__next__)
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(Guard(self.app, self.metrics), raise_app_exceptions=False),
             base_url="http://audit",

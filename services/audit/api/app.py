@@ -7,6 +7,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from structlog.stdlib import BoundLogger
 
 from services.audit.api import documents, page, problems
+from services.audit.api.cache import AnswerCache
 from services.audit.api.context import ApiContext, NamesCache
 from services.audit.api.resources import (
     assets,
@@ -46,6 +47,7 @@ def build_api(context: ApiContext, log: BoundLogger) -> FastAPI:
     app = FastAPI(title=documents.TITLE, docs_url=None, redoc_url=None, openapi_url=OPENAPI_URL)
     app.state.context = context
     app.state.names = NamesCache()
+    app.state.cache = AnswerCache()
     for resource in RESOURCES:
         app.include_router(resource.router)
     problems.install(app, log)

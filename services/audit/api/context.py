@@ -6,7 +6,9 @@ from http import HTTPStatus
 from typing import Annotated, Final, TypeVar, final
 
 from fastapi import Depends, Request, Response
+from pydantic import BaseModel
 
+from services.audit.api.cache import AnswerCache
 from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope, Page, PageEnvelope, VerificationView
 from services.audit.api.problems import Problem
 from services.audit.api.views.base import View
@@ -63,7 +65,7 @@ class NamesCache:
 class Reading:
     """The replica at one sequence. Nothing may be awaited between making it and answering from it."""
 
-    def __init__(self, request: Request, context: ApiContext, names: NamesCache) -> None:
+    def __init__(self, request: Request, context: ApiContext, names: NamesCache, cache: AnswerCache) -> None:
         enter_engine_context()  # what is derived on read computes like the engine
         fold = context.fold
         self.context: Final = context
@@ -74,6 +76,7 @@ class Reading:
         self.time_ns: Final = fold.time_ns
         self._request: Final = request
         self._names: Final = names
+        self._cache: Final = cache
 
     def names_at(self, sequence: int) -> Names:
         """Return the names that a tick of the past uses."""
@@ -88,27 +91,38 @@ class Reading:
 
     def answer(self, kind: type[Envelope[V]], data: Callable[[], V]) -> Response:
         """Return the answer, or 304 if the reader has it; ``data`` is asked for only where it is needed."""
-        if self._is_known():
-            return self._not_modified()
+        if self._is_known(self.etag):
+            return self._not_modified(self.etag)
         return self._respond(kind.model_validate({**self._head(), "data": data()}))
+
+    def answer_often(self, kind: type[BaseModel], data: Callable[[], object]) -> Response:
+        """Return a long answer that many may ask for at once, or 304; see ``AnswerCache``."""
+
+        def build() -> str:
+            return kind.model_validate({**self._head(), "data": data()}).model_dump_json()
+
+        built = self._cache.get(self._request.url.path, self.etag, build)
+        if self._is_known(built.etag):
+            return self._not_modified(built.etag)
+        return Response(built.body, headers=_headers(built.etag), media_type="application/json")
 
     def answer_page(self, kind: type[PageEnvelope[V]], data: Callable[[], tuple[Sequence[V], Page]]) -> Response:
         """Return a page of a list, or 304."""
-        if self._is_known():
-            return self._not_modified()
+        if self._is_known(self.etag):
+            return self._not_modified(self.etag)
         rows, page = data()
         return self._respond(kind.model_validate({**self._head(), "data": list(rows), "page": page}))
 
     def answer_list(self, kind: type[Envelope[list[V]]], data: Callable[[], list[V]]) -> Response:
         """Return a whole list, or 304."""
-        if self._is_known():
-            return self._not_modified()
+        if self._is_known(self.etag):
+            return self._not_modified(self.etag)
         return self._respond(kind.model_validate({**self._head(), "data": data()}))
 
     def answer_audit(self, data: Callable[[], tuple[Sequence[AuditTickView], AuditPage]]) -> Response:
         """Return a range of ticks, or 304."""
-        if self._is_known():
-            return self._not_modified()
+        if self._is_known(self.etag):
+            return self._not_modified(self.etag)
         ticks, page = data()
         return self._respond(AuditEnvelope.model_validate({**self._head(), "data": list(ticks), "page": page}))
 
@@ -120,21 +134,22 @@ class Reading:
             "verification": VerificationView.of_fold(self.fold),
         }
 
-    def _is_known(self) -> bool:
+    def _is_known(self, etag: str) -> bool:
         asked = self._request.headers.get("if-none-match")
         if asked is None:
             return False
         tags = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
-        return "*" in tags or self.etag in tags
+        return "*" in tags or etag in tags
 
-    def _not_modified(self) -> Response:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=self._headers())
+    def _not_modified(self, etag: str) -> Response:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=_headers(etag))
 
-    def _respond(self, envelope: View) -> Response:
-        return Response(envelope.model_dump_json(), headers=self._headers(), media_type="application/json")
+    def _respond(self, envelope: BaseModel) -> Response:
+        return Response(envelope.model_dump_json(), headers=_headers(self.etag), media_type="application/json")
 
-    def _headers(self) -> dict[str, str]:
-        return {"ETag": self.etag, "Cache-Control": "no-cache"}
+
+def _headers(etag: str) -> dict[str, str]:
+    return {"ETag": etag, "Cache-Control": "no-cache"}
 
 
 def check_readable(context: ApiContext) -> None:
@@ -177,22 +192,24 @@ async def api_context(request: Request) -> ApiContext:
 class Reader:
     """Makes readings; a resource that must await something makes its reading afterwards."""
 
-    def __init__(self, request: Request, context: ApiContext, names: NamesCache) -> None:
+    def __init__(self, request: Request, context: ApiContext, names: NamesCache, cache: AnswerCache) -> None:
         self._request: Final = request
         self.context: Final = context
         self._names: Final = names
+        self._cache: Final = cache
 
     def now(self) -> Reading:
         """Return the replica as it is at this moment."""
-        return Reading(self._request, self.context, self._names)
+        return Reading(self._request, self.context, self._names, self._cache)
 
 
 async def reading(request: Request, context: Annotated[ApiContext, Depends(api_context)]) -> Reader:
     """Return what makes readings for this request; raises the problem if the replica cannot be read."""
     check_readable(context)
-    names = request.app.state.names
+    names, cache = request.app.state.names, request.app.state.cache
     assert isinstance(names, NamesCache)
-    return Reader(request, context, names)
+    assert isinstance(cache, AnswerCache)
+    return Reader(request, context, names, cache)
 
 
 Context = Annotated[ApiContext, Depends(api_context)]

@@ -1,6 +1,8 @@
 """`/v1/assets`: what we own."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
 
 from services.audit.api.context import Read
 from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
@@ -29,7 +31,11 @@ async def list_assets(read: Read) -> Response:
     response_model=One,
     responses=UNKNOWN_NAME,
 )
-async def get_asset(read: Read, exchange: str, asset: str) -> Response:
+async def get_asset(
+    read: Read,
+    exchange: Annotated[str, Path(description="The exchange's id.")],
+    asset: Annotated[str, Path(description="The asset's internal name.")],
+) -> Response:
     """Return the balance of one asset; `sim_alpha/usdt` for instance."""
     now = read.now()
     index = asset_index(now.names, exchange, asset)

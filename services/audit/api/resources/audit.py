@@ -45,7 +45,7 @@ async def list_audit(
     last = min(last, first + limit - 1)
     ticks = await _read(history, first, last) if first <= last else []
     now = read.now()
-    return now.answer_audit(lambda: _page(now, ticks, oldest, newest, to))
+    return now.answer_audit(lambda: _page(now, ticks, to))
 
 
 @router.get(
@@ -86,9 +86,8 @@ async def _read(history: History, first: int, last: int) -> list[AuditTick]:
         ) from error
 
 
-def _page(
-    now: Reading, ticks: list[AuditTick], oldest: int, newest: int, to: int | None
-) -> tuple[list[AuditTickView], AuditPage]:
+def _page(now: Reading, ticks: list[AuditTick], to: int | None) -> tuple[list[AuditTickView], AuditPage]:
+    oldest, newest = _bounds(now.context.history)  # as they are now, after the reading
     following = ticks[-1].sequence + 1 if ticks else None
     has_more = following is not None and following <= newest and (to is None or following <= to)
     page = AuditPage(next=following if has_more else None, oldest=oldest, newest=newest)

@@ -1,8 +1,8 @@
 """`/v1/connectivity`: the links of every exchange, as the engine sees them."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from services.audit.api.context import Read, Reading
 from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
@@ -49,7 +49,9 @@ async def get_connectivity(read: Read) -> Response:
     response_model=One,
     responses=UNKNOWN_NAME,
 )
-async def get_exchange_connectivity(read: Read, exchange: str) -> Response:
+async def get_exchange_connectivity(
+    read: Read, exchange: Annotated[str, Path(description="The exchange's id.")]
+) -> Response:
     """Return the feed and the account of one exchange."""
     now = read.now()
     index = exchange_index(now.names, exchange)

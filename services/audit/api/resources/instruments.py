@@ -1,6 +1,8 @@
 """`/v1/instruments`: everything about each instrument."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
 
 from services.audit.api.context import Read
 from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
@@ -19,7 +21,7 @@ One = Envelope[InstrumentStateView]
 async def list_instruments(read: Read) -> Response:
     """Return definition, market data, active orders, position and closed profit of every instrument."""
     now = read.now()
-    return now.answer_list(All, lambda: [InstrumentStateView.of(each, now.names) for each in now.state.instruments])
+    return now.answer_often(All, lambda: [InstrumentStateView.of(each, now.names) for each in now.state.instruments])
 
 
 @router.get(
@@ -29,7 +31,9 @@ async def list_instruments(read: Read) -> Response:
     response_model=One,
     responses=UNKNOWN_NAME,
 )
-async def get_instrument(read: Read, instrument: str) -> Response:
+async def get_instrument(
+    read: Read, instrument: Annotated[str, Path(description="The instrument's internal name.")]
+) -> Response:
     """Return definition, market data, active orders, position and closed profit; `sim_alpha-btc_usdt` for instance."""
     now = read.now()
     index = instrument_index(now.names, instrument)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from services.audit.api.context import Read, Reading
 from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
@@ -93,7 +93,7 @@ async def list_orders(
     response_model=One,
     responses=UNKNOWN_NAME,
 )
-async def get_order(read: Read, cid: str) -> Response:
+async def get_order(read: Read, cid: Annotated[str, Path(description="Our client order id.")]) -> Response:
     """Return an order by our client order id, with each step: request, answers, fills, end."""
     now = read.now()
     orders = now.fold.projections.orders

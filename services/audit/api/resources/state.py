@@ -21,4 +21,4 @@ async def get_state(read: Read) -> Response:
     each instrument.
     """
     now = read.now()
-    return now.answer(Answer, lambda: EngineStateView.of_state(now.state, now.names))
+    return now.answer_often(Answer, lambda: EngineStateView.of_state(now.state, now.names))
