@@ -1,6 +1,6 @@
 """Find exchanges, assets and instruments by the names that a request gives."""
 
-from services.audit.api.problems import ParameterProblem, near_matches, unknown_name, wrong_parameters
+from services.audit.api.problems import ParameterProblem, near_matches, shown, unknown_name, wrong_parameters
 from services.audit.api.views.values import Names
 
 
@@ -39,7 +39,10 @@ def filters(names: Names, *, exchange: str | None, instrument: str | None) -> tu
             found.append(None)
             near = near_matches(name, known)
             expected = f"an {what} of this journal"
-            wrong.append(ParameterProblem(where="query", name=what, expected=expected, found=name, near=near or None))
+            found_text = shown(name)
+            wrong.append(
+                ParameterProblem(where="query", name=what, expected=expected, found=found_text, near=near or None)
+            )
     if wrong:
         raise wrong_parameters(wrong)
     return found[0], found[1]

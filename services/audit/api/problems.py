@@ -12,6 +12,9 @@ from starlette.exceptions import HTTPException
 from structlog.stdlib import BoundLogger
 
 MEDIA_TYPE: Final = "application/problem+json"
+_SHOWN_CHARACTERS_MAX: Final = 200
+"""What was asked for is repeated in the answer, but not at any length."""
+
 _NEAR_MAX: Final = 5
 _NEAR_CUTOFF: Final = 0.5
 _TITLES: Final = {HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content"}
@@ -91,7 +94,7 @@ def unknown_name(what: str, name: str, known: Sequence[str]) -> Problem:
     """Return the 404 for a name in the path, with near matches."""
     near = near_matches(name, known)
     hint = f"; near: {', '.join(near)}" if near else ""
-    return Problem(HTTPStatus.NOT_FOUND, f"unknown_{what}", f"there is no {what} {name!r}{hint}", near=near)
+    return Problem(HTTPStatus.NOT_FOUND, f"unknown_{what}", f"there is no {what} {shown(name)!r}{hint}", near=near)
 
 
 def wrong_parameters(errors: Sequence[ParameterProblem]) -> Problem:
@@ -99,6 +102,11 @@ def wrong_parameters(errors: Sequence[ParameterProblem]) -> Problem:
     count = len(errors)
     detail = f"{count} {'parameter is' if count == 1 else 'parameters are'} wrong"
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_parameters", detail, errors=errors)
+
+
+def shown(text: str) -> str:
+    """Return what somebody sent as it can be repeated to them."""
+    return text if len(text) <= _SHOWN_CHARACTERS_MAX else f"{text[:_SHOWN_CHARACTERS_MAX]}…"
 
 
 def problem_response(request: Request, problem: Problem) -> Response:
@@ -109,7 +117,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
         status=problem.status,
         code=problem.code,
         detail=problem.detail,
-        instance=request.url.path,
+        instance=shown(request.url.path),
         **problem.members,
     )
     headers = {"Cache-Control": "no-store", **problem.headers}
@@ -151,9 +159,9 @@ def parameter_problems(error: RequestValidationError) -> list[ParameterProblem]:
         found.append(
             ParameterProblem(
                 where=where,
-                name=".".join(names),
+                name=shown(".".join(names)),
                 expected=each["msg"].removeprefix("Input should be ").removeprefix("Value error, "),
-                found=None if value is None else str(value)[:200],
+                found=None if value is None else shown(str(value)),
                 near=(each.get("ctx") or {}).get("near"),
             )
         )
@@ -163,8 +171,10 @@ def parameter_problems(error: RequestValidationError) -> list[ParameterProblem]:
 def _of_http(request: Request, error: HTTPException) -> Problem:
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.NOT_FOUND:
-        return Problem(status, "no_such_path", f"there is nothing at {request.url.path}; /docs lists what there is")
+        return Problem(
+            status, "no_such_path", f"there is nothing at {shown(request.url.path)}; /docs lists what there is"
+        )
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"{request.method} is not possible at {request.url.path}"
+        detail = f"{shown(request.method)} is not possible at {shown(request.url.path)}"
         return Problem(status, "method_not_allowed", detail, headers=error.headers)
     return Problem(status, status.name.lower(), str(error.detail), headers=error.headers)
