@@ -1,7 +1,7 @@
 """Run the real audit service with one decimal of its state changed: ``python -m tests.support.tampered_audit``.
 
-After the first hash that was equal, the realised profit of the first instrument's closed positions is changed by the
-smallest amount there is. Nothing corrects it later, so every hash from there on differs, and whoever compares the
+After the first hash that was equal, the realised profit of the first instrument's closed positions is changed by a
+very small amount. Nothing corrects it later, so every hash from there on differs, and whoever compares the
 replica with the engine must notice.
 """
 
@@ -17,7 +17,8 @@ from tradebus.bus.message import JournalMessage
 from tradebus.config.sections.modes import Mode
 from tradebus.strategies.loading import load_data
 
-SMALLEST = Decimal("1E-28")
+LIE = Decimal("1E-12")
+"""Small, but not so small that it would be lost in rounding when more is added to it."""
 
 
 @final
@@ -30,7 +31,7 @@ class TamperedFold(Fold):
         """Take the next message, then tamper if our state has just been proven equal."""
         taken = super().take(message)
         if not self.is_tampered and taken.check is not None and taken.check.is_equal:
-            self.state.instruments[0].exits.pnl_realised += SMALLEST
+            self.state.instruments[0].exits.pnl_realised += LIE
             self.is_tampered = True
         return taken
 
