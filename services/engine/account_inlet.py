@@ -1,24 +1,17 @@
 """Take what happened on an account out of its journal and into the engine, each entry once and in order."""
 
-from collections.abc import Callable
-from typing import Final, Protocol, final
+from typing import Final, final
 
+from services.engine.intake import Loop, Reject
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.check import InvalidEvent
-from tradebus.core.engine.event import AccountEvent, AccountSetup, OwnerChanged
+from tradebus.core.engine.event import AccountEvent, AccountReconnecting, AccountSetup, OwnerChanged
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.journal.verify import AccountVerifier
 from tradebus.wire import subjects
 from tradebus.wire.codec.account_journal import AccountEntry, Ownership
 from tradebus.wire.codec.bounds import UNBOUNDED
-
-
-class Loop(Protocol):
-    """What the inlet needs of the engine's loop."""
-
-    def step(self, event: EngineEvent, event_bytes: bytes | None = None) -> object:
-        """Process an event now."""
 
 
 @final
@@ -35,7 +28,7 @@ class AccountInlet:
         setup: AccountSetup,
         loop: Loop,
         first_tick: int,
-        reject: Callable[[str, bytes, str], None],
+        reject: Reject,
     ) -> None:
         self._bus: Final = bus
         self._setup: Final = setup
@@ -47,20 +40,16 @@ class AccountInlet:
         self._start_after = 0
         self._reader: JournalReader | None = None
         self.events = 0
-
-    @property
-    def account(self) -> str:
-        """Return the account's name."""
-        return self._setup.account
+        self.refused = 0
 
     async def note_end(self) -> None:
         """Remember where the journal ends before the engine begins."""
-        state = await self._bus.journal_state(subjects.acct_stream(self.account))
+        state = await self._bus.journal_state(subjects.acct_stream(self._setup.account))
         self._start_after = state.last_sequence
 
     async def start(self) -> None:
         """Begin to read."""
-        self._reader = await self._bus.consume(subjects.acct_stream(self.account), 1, self._on_message)
+        self._reader = await self._bus.consume(subjects.acct_stream(self._setup.account), 1, self._on_message)
 
     async def stop(self) -> None:
         """Stop reading."""
@@ -73,21 +62,28 @@ class AccountInlet:
         if message.sequence <= self._start_after:
             return
         for entry in batch.entries:
-            event = self._event(entry)
-            if event is None:
-                continue
             try:
-                self._loop.step(event)
+                event = self._event(entry)
+                if event is not None:
+                    self._loop.step(event)
+                    self.events += 1
             except InvalidEvent as error:
+                self.refused += 1
                 self._reject(message.subject, message.payload, str(error))
-            else:
-                self.events += 1
 
     def _event(self, entry: AccountEntry) -> EngineEvent | None:
         record = entry.record
         if isinstance(record, Ownership):
             return AccountEvent(self._setup.exchange, 0, 0, OwnerChanged(record.owner, record.owner_epoch))
         if isinstance(record, AccountEvent):
-            return None if record.cause < self._first_tick else record
+            return None if record.cause < self._first_tick else self._ours(record)
+        if isinstance(record, AccountReconnecting):
+            return self._ours(record)
         # Intents and results concern venue accounts; the engine learns of them by the events they lead to.
         return None
+
+    def _ours(self, event: AccountEvent | AccountReconnecting) -> EngineEvent:
+        if event.exchange != self._setup.exchange:
+            where = f"account {self._setup.account} is on exchange {self._setup.exchange}"
+            raise InvalidEvent(f"{where}, its journal holds an event of exchange {event.exchange}")
+        return event

@@ -1,30 +1,32 @@
 """Build the engine service: the only place that makes its concrete parts."""
 
 import secrets
-import sys
 import time
 from pathlib import Path
 from typing import Final
 
 from services.engine.account_inlet import AccountInlet
+from services.engine.awake import AwakeClock
 from services.engine.command_inlet import CommandInlet
 from services.engine.counts import EngineCounts
+from services.engine.ending import ending
 from services.engine.journal import HASH_EVERY_BATCH, NS_PER_S, AuditJournal, Cadence
+from services.engine.journaled import JournaledEngine
 from services.engine.live import LiveEngine
 from services.engine.market_inlet import MarketInlet
 from services.engine.owners import OwnerWatch
-from services.engine.position import JournalEnd, journal_end
+from services.engine.position import journal_end
 from services.engine.replay import ReplayEngine
 from services.engine.started import engine_started
 from services.engine.stepper import Stepper
 from services.runtime import Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
-from services.runtime.nats import connector, provision_streams
+from services.runtime.nats import provision_streams
+from services.runtime.strategies import add_strategies_folder
 from tradebus.bus.interface import Bus
 from tradebus.config import ConfigError, Settings
 from tradebus.config.problem import Problem
 from tradebus.config.sections.modes import Mode
-from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.risk.interface import RiskManager
@@ -42,9 +44,16 @@ async def bootstrap(runtime: Runtime) -> Service:
     run = settings.runtime.run or f"{time.time_ns() // 1_000_000}-{secrets.token_hex(3)}"
     started = engine_started(settings, run)
     strategies = make_strategies(settings, started)
-    bus = await runtime.connect(connector(settings, "engine", runtime.instance))
+    bus = await runtime.connect_nats()
     await provision_streams(settings)
-    end = await journal_end(bus, settings.journal_id)
+    return await build(runtime, bus, started, strategies)
+
+
+async def build(runtime: Runtime, bus: Bus, started: EngineStarted, strategies: list[Strategy]) -> Service:
+    """Return the engine service on a bus that has the streams. Raises ForeignJournal and JournalDamaged."""
+    settings = runtime.settings
+    is_replay = settings.mode is Mode.REPLAY
+    end = await journal_end(bus, settings.journal_id, started, is_replay=is_replay)
     if end.position:
         runtime.log.warning(
             "the journal holds an earlier run; this engine begins afresh behind it",
@@ -52,37 +61,35 @@ async def bootstrap(runtime: Runtime) -> Service:
             journal=settings.journal_id,
         )
     # In replay and backtest both epochs are 1, so that the same recording gives the same ids.
-    epoch = 1 if settings.mode is Mode.REPLAY else end.position + 1
+    epoch = 1 if is_replay else end.position + 1
     engine = Engine(started, strategies, RiskManager(), sequence=end.sequence + 1, epoch=epoch)
-    letters = DeadLetterBox("engine", bus, runtime.metrics.registry, runtime.log)
-    counts = EngineCounts(runtime.metrics.registry)
-    journal = make_journal(settings, bus, engine, end)
-    if settings.mode is Mode.REPLAY:
-        return ReplayEngine(runtime, bus, engine, journal, counts, letters)
-    return make_live(runtime, bus, engine, journal, counts, letters)
+    base = JournaledEngine(
+        runtime,
+        engine,
+        AuditJournal(bus, engine, settings.journal_id, hash_cadence(settings), end),
+        EngineCounts(runtime.metrics.registry),
+        DeadLetterBox("engine", bus, runtime.metrics.registry, runtime.log),
+    )
+    return ReplayEngine(base, bus, ending(runtime)) if is_replay else make_live(base, bus)
 
 
-def make_live(
-    runtime: Runtime, bus: Bus, engine: Engine, journal: AuditJournal, counts: EngineCounts, letters: DeadLetterBox
-) -> LiveEngine:
+def make_live(base: JournaledEngine, bus: Bus) -> LiveEngine:
     """Return the engine on live input."""
-    settings = runtime.settings
-    index = engine.started.index
-    stepper = Stepper(engine, _Recorder(journal, counts), QUIET_NS.get(settings.mode, NS_PER_S))
-    market = MarketInlet(index, stepper, journal, letters.put, SILENCE_NS)
-    owners = OwnerWatch(engine.started.accounts, SILENCE_NS)
-    accounts = [
-        AccountInlet(bus, account, stepper, engine.sequence, letters.put) for account in engine.started.accounts
-    ]
-    commands = CommandInlet(bus, settings.journal_id, index, stepper, letters.put, runtime.log)
-    return LiveEngine(runtime, bus, engine, journal, stepper, counts, market, owners, accounts, commands, letters)
+    runtime, engine, reject = base.runtime, base.engine, base.letters.put
+    settings, started = runtime.settings, engine.started
+    clock = AwakeClock()
+    stepper = Stepper(engine, base, QUIET_NS.get(settings.mode, NS_PER_S), ending(runtime))
+    market = MarketInlet(bus, started.index, stepper, base.journal, reject, SILENCE_NS, clock, runtime.log)
+    owners = OwnerWatch(started.accounts, SILENCE_NS, clock)
+    accounts = [AccountInlet(bus, account, stepper, engine.sequence, reject) for account in started.accounts]
+    commands = CommandInlet(bus, settings.journal_id, started.index, stepper, reject, runtime.log)
+    return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands)
 
 
-def make_journal(settings: Settings, bus: Bus, engine: Engine, end: JournalEnd) -> AuditJournal:
-    """Return the audit journal, going on where the stream ends."""
+def hash_cadence(settings: Settings) -> Cadence:
+    """Return how often the state is hashed."""
     every = settings.engine.hash_every
-    cadence = Cadence(HASH_EVERY_BATCH, 0) if every == "batch" else Cadence(every.ticks, every.seconds * NS_PER_S)
-    return AuditJournal(bus, engine, settings.journal_id, cadence, end)
+    return Cadence(HASH_EVERY_BATCH, 0) if every == "batch" else Cadence(every.ticks, every.seconds * NS_PER_S)
 
 
 def make_strategies(settings: Settings, started: EngineStarted) -> list[Strategy]:
@@ -94,26 +101,8 @@ def make_strategies(settings: Settings, started: EngineStarted) -> list[Strategy
             made.append(load_strategy(setup, started.index))
         except (StrategyNotFound, ValueError) as error:
             problems.append(settings.problem(("engine", "strategies", i), "a strategy that can be made", str(error)))
+        except Exception as error:  # noqa: BLE001 - user code may raise anything when it is loaded
+            problems.append(settings.problem(("engine", "strategies", i), "a strategy that can be made", repr(error)))
     if problems:
         raise ConfigError(problems)
     return made
-
-
-def add_strategies_folder(folder: Path) -> None:
-    """Put the folder of users' strategies on the import path, where it exists."""
-    path = str(folder.resolve())
-    if folder.is_dir() and path not in sys.path:
-        sys.path.append(path)
-
-
-class _Recorder:
-    """Counts a tick and puts it into the journal."""
-
-    def __init__(self, journal: AuditJournal, counts: EngineCounts) -> None:
-        self._journal: Final = journal
-        self._counts: Final = counts
-
-    def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:
-        """Take the next tick."""
-        self._counts.add(tick)
-        self._journal.record(tick, event_bytes)

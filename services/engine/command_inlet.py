@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable
-from typing import Final, Protocol, final
+from typing import Final, final
 
 from structlog.stdlib import BoundLogger
 
+from services.engine.intake import Loop, Reject
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.check import InvalidEvent
-from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.wire import subjects
 from tradebus.wire.codec.bounds import bounds_of
@@ -17,17 +17,21 @@ from tradebus.wire.codec.command import CommandMessage, command_message_from_byt
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import IntegrityError, verify_checksum
 
+KEYS_MAX: Final = 10_000
+"""So many ids of commands are remembered, the last ones."""
 
-class Loop(Protocol):
-    """What the inlet needs of the engine's loop."""
 
-    def step(self, event: EngineEvent, event_bytes: bytes | None = None) -> object:
-        """Process an event now."""
+class CommandRefused(ValueError):
+    """A command that can be read but must not be carried out."""
 
 
 @final
 class CommandInlet:
-    """Reads ``CMD_<engine>`` from where it ends when the engine begins: older commands were for another run."""
+    """Reads ``CMD_<engine>`` from where it ends when the engine begins: older commands were for another run.
+
+    A command is applied once: its id is its key, and one that was not sure to have arrived may be there twice.
+    ``clock`` gives nanoseconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -35,8 +39,9 @@ class CommandInlet:
         engine: str,
         index: IndexedInstruments,
         loop: Loop,
-        reject: Callable[[str, bytes, str], None],
+        reject: Reject,
         log: BoundLogger,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._bus: Final = bus
         self._stream: Final = subjects.cmd_stream(engine)
@@ -44,8 +49,10 @@ class CommandInlet:
         self._loop: Final = loop
         self._reject: Final = reject
         self._log: Final = log
+        self._clock: Final = clock
         self._start_after = 0
         self._reader: JournalReader | None = None
+        self._keys: Final[dict[str, None]] = {}
         self.commands = 0
         self.refused = 0
 
@@ -66,17 +73,23 @@ class CommandInlet:
         try:
             verify_checksum(message.payload, message.headers)
             command = command_message_from_bytes(message.payload, self._bounds)
-            _refuse_expired(command)
-            self._loop.step(command.event)
-        except (IntegrityError, DecodeError, InvalidEvent) as error:
+            if command.id in self._keys:
+                self._log.info("command repeated, ignored", id=command.id, origin=command.origin)
+                return
+            self._apply(command)
+        except (IntegrityError, DecodeError, InvalidEvent, CommandRefused) as error:
             self.refused += 1
             self._log.warning("command refused", reason=str(error), stream_sequence=message.sequence)
             self._reject(message.subject, message.payload, str(error))
-            return
+
+    def _apply(self, command: CommandMessage) -> None:
+        if command.expiry_ns and command.expiry_ns < self._clock():
+            raise CommandRefused(f"command {command.id} expired before it was read")
+        name = type(command.event).__name__
+        if self._loop.step(command.event) is None:
+            raise CommandRefused(f"command {command.id} came when the engine had ended")
+        self._keys[command.id] = None
+        if len(self._keys) > KEYS_MAX:
+            del self._keys[next(iter(self._keys))]
         self.commands += 1
-        self._log.info("command applied", id=command.id, origin=command.origin, command=type(command.event).__name__)
-
-
-def _refuse_expired(command: CommandMessage) -> None:
-    if command.expiry_ns and command.expiry_ns < time.time_ns():
-        raise InvalidEvent(f"command {command.id} expired before it was read")
+        self._log.info("command applied", id=command.id, origin=command.origin, command=name)

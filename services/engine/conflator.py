@@ -1,24 +1,34 @@
-"""Hold market events while the journal is behind: every trade, of books only the newest for each instrument."""
+"""Hold market events that cannot be processed yet: every trade, of books only the newest for each instrument."""
 
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
+from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.market.event import BookL1, MarketEvent
 from tradebus.core.model.identifiers import InstrumentIndex
 
-Item = tuple[MarketEvent, bytes | None]
+
+class Waiting(NamedTuple):
+    """An event, the bytes it came in if it came encoded, and the subject it came on."""
+
+    event: EngineEvent
+    encoded: bytes | None
+    subject: str
 
 
 @final
 class Conflator:
     """Waiting events, in order of arrival; a newer book takes the place in line of the one it replaces.
 
-    ``trades_max`` bounds the memory: beyond it ``is_full`` asks the caller to stop taking from the bus, whose own bound
-    then drops the newest, which shows as a gap.
+    A book never passes a trade of its instrument, and nothing passes a gap or a lost feed. ``items_max`` bounds the
+    memory: ``is_full`` asks the caller to take no more off the bus, whose own bound then drops the newest, which shows
+    as a gap.
     """
 
-    def __init__(self, trades_max: int) -> None:
-        self._trades_max: Final = trades_max
-        self._items: list[Item] = []
+    def __init__(self, items_max: int) -> None:
+        self._items_max: Final = items_max
+        self._items: list[Waiting] = []
+        self._taken = 0
+        # Where the newest book of an instrument stands, counted from the first item ever.
         self._books: Final[dict[InstrumentIndex, int]] = {}
         self.conflated = 0
 
@@ -29,25 +39,27 @@ class Conflator:
     @property
     def is_full(self) -> bool:
         """Tell whether no more should be taken in."""
-        return len(self._items) >= self._trades_max
+        return len(self._items) >= self._items_max
 
-    def add(self, event: MarketEvent, encoded: bytes | None) -> None:
+    def add(self, event: EngineEvent, encoded: bytes | None, subject: str) -> None:
         """Let an event wait."""
-        if isinstance(event.data, BookL1):
-            place = self._books.get(event.instrument)
-            if place is not None:
-                self._items[place] = (event, encoded)
+        item = Waiting(event, encoded, subject)
+        if not isinstance(event, MarketEvent):
+            self._books.clear()
+        elif isinstance(event.data, BookL1):
+            place = self._books.get(event.instrument, -1)
+            if place >= self._taken:
+                self._items[place - self._taken] = item
                 self.conflated += 1
                 return
-            self._books[event.instrument] = len(self._items)
+            self._books[event.instrument] = self._taken + len(self._items)
         else:
-            # A book that came before this trade must not be replaced by one that came after it.
             self._books.pop(event.instrument, None)
-        self._items.append((event, encoded))
+        self._items.append(item)
 
-    def take(self) -> list[Item]:
-        """Return what waits, in order, and forget it."""
-        items = self._items
-        self._items = []
-        self._books.clear()
-        return items
+    def take(self, count: int) -> list[Waiting]:
+        """Return the first ``count`` of what waits, in order, and forget them."""
+        taken = self._items[:count]
+        del self._items[:count]
+        self._taken += len(taken)
+        return taken

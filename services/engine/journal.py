@@ -1,6 +1,5 @@
 """Put every tick into the audit journal: collected into batches, hashed when due, appended as the only writer."""
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from services.engine.position import JournalEnd
+from services.runtime.pressure import Pressure
 from tradebus.bus.interface import Bus
 from tradebus.core.engine.audit.state_hash import StateHash
 from tradebus.core.engine.audit.tick import AuditTick
@@ -19,6 +19,9 @@ from tradebus.wire.codec.audit import AuditBatchHead, audit_batch_join, tick_fra
 
 BEHIND_TICKS: Final = 8 * TICKS_MAX
 HASH_EVERY_BATCH: Final = 0
+SEAL_BYTES: Final = BATCH_BYTES_MAX // 2
+"""Where every batch is hashed it ends here, while the state is still the one after its last tick."""
+
 NS_PER_S: Final = 1_000_000_000
 
 
@@ -26,7 +29,8 @@ NS_PER_S: Final = 1_000_000_000
 class Cadence:
     """How often the state is hashed: after so many ticks or so many nanoseconds, whichever is first.
 
-    ``ticks`` 0 means with every batch.
+    ``ticks`` 0 means with every batch, but for one that ends because a tick of more than ``SEAL_BYTES`` follows: how
+    large that would be nobody knew before the state had moved on.
     """
 
     ticks: int
@@ -43,9 +47,9 @@ class Mark:
 
 @final
 class AuditJournal(BatchSource):
-    """The journal of one engine on a fresh or known stream.
+    """The journal of one engine on a fresh or known stream. ``pressure`` holds up who feeds the engine.
 
-    ``on_durable`` is called with the last sequence of each batch once it is on disk.
+    ``record`` must be called with each tick before the engine makes the next one: the state hashes are taken there.
     """
 
     def __init__(
@@ -55,25 +59,23 @@ class AuditJournal(BatchSource):
         stream_engine: str,
         cadence: Cadence,
         end: JournalEnd,
-        on_durable: Callable[[int], None] | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._engine: Final = engine
         self._cadence: Final = cadence
         self._clock: Final = clock
-        self._on_durable: Final = on_durable
         self._fingerprint: Final = engine.started.index.fingerprint()
         self._frames: Final[deque[bytes]] = deque()
         self._first = engine.sequence
+        # What has come since the last place where a batch ends for certain.
         self._open_ticks = 0
         self._open_bytes = 0
         self._marks: Final[deque[Mark]] = deque()
         self._ticks_since_hash = 0
         self._hashed_ns = clock()
-        self._ready: Final = asyncio.Event()
-        self._ready.set()
+        self._is_state_known = True
+        self.pressure: Final = Pressure(lambda: self.is_behind)
         self.durable_sequence = engine.sequence - 1
-        self.last_hash: Mark | None = None
         self.writer: Final = JournalWriter(
             bus,
             subjects.audit(stream_engine),
@@ -93,32 +95,27 @@ class AuditJournal(BatchSource):
         """Tell whether so many ticks wait that no more market data should be taken in."""
         return len(self._frames) >= BEHIND_TICKS
 
-    async def wait_ready(self) -> None:
-        """Return when the journal is not behind."""
-        while self.is_behind:
-            self._ready.clear()
-            await self._ready.wait()
-
     def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:
-        """Take the next tick. Raises ItemTooLarge for one that no batch can hold."""
+        """Take the next tick. Raises ItemTooLarge for one that no batch can hold, and EncodeError."""
         encoded = tick_frame(tick_to_bytes(tick, event_bytes))
         if len(encoded) > ITEM_BYTES_MAX:
             raise ItemTooLarge(f"tick {tick.sequence}", len(encoded))
         if self._open_ticks and self._open_bytes + len(encoded) > BATCH_BYTES_MAX:
-            self._open_ticks = 0
-            self._open_bytes = 0
+            self._begin_batch()
         self._frames.append(encoded)
         self._open_ticks += 1
         self._open_bytes += len(encoded)
         self._ticks_since_hash += 1
         if tick.is_terminal or self._is_hash_due():
-            self._mark(tick.sequence)
+            self._marks.append(Mark(tick.sequence, self._hash()))
+            self._begin_batch()
         elif self._open_ticks >= TICKS_MAX:
-            if self._cadence.ticks == HASH_EVERY_BATCH:
-                self._mark(tick.sequence)
-            self._open_ticks = 0
-            self._open_bytes = 0
+            self._begin_batch()
         self.writer.wake()
+
+    def lose_state(self) -> None:
+        """Take note that the engine failed: its state is not the one after the last tick, and is hashed no more."""
+        self._is_state_known = False
 
     def next_batch(self, previous_chain: str) -> SealedBatch | None:
         """Return the next batch: as many waiting ticks as fit, up to the next hash."""
@@ -137,12 +134,11 @@ class AuditJournal(BatchSource):
             if self._marks and self._marks[0].sequence == sequence:
                 state_hash = self._marks.popleft().hash
                 break
-        if state_hash is None and not self._frames and self._cadence.ticks == HASH_EVERY_BATCH:
-            # Everything that was processed is in this batch, so the state is the one after its last tick.
-            state_hash = self._hash(sequence)
         if not self._frames:
-            self._open_ticks = 0
-            self._open_bytes = 0
+            self._begin_batch()
+            if state_hash is None and self._cadence.ticks == HASH_EVERY_BATCH and self._is_state_known:
+                # Everything that was processed is in this batch, so the state is the one after its last tick.
+                state_hash = self._hash()
         payload = audit_batch_join(
             AuditBatchHead(
                 self._engine.started.engine_id,
@@ -159,19 +155,16 @@ class AuditJournal(BatchSource):
         )
         batch = sealed(payload, self._first, sequence)
         self._first = sequence + 1
-        if not self.is_behind:
-            self._ready.set()
+        self.pressure.eased()
         return batch
 
     def durable(self, batch: SealedBatch, sequence: int) -> None:  # noqa: ARG002 - the stream's number is the writer's
         """Take note that a batch is on disk."""
         self.durable_sequence = batch.last
-        if self._on_durable is not None:
-            self._on_durable(batch.last)
 
     def _is_hash_due(self) -> bool:
         if self._cadence.ticks == HASH_EVERY_BATCH:
-            return False
+            return self._open_ticks >= TICKS_MAX or self._open_bytes >= SEAL_BYTES
         if self._ticks_since_hash >= self._cadence.ticks:
             return True
         # The clock is asked now and then only: it costs as much as a good part of a tick.
@@ -179,14 +172,11 @@ class AuditJournal(BatchSource):
             return False
         return self._clock() - self._hashed_ns >= self._cadence.time_ns
 
-    def _mark(self, sequence: int) -> None:
-        self._marks.append(Mark(sequence, self._hash(sequence)))
+    def _begin_batch(self) -> None:
         self._open_ticks = 0
         self._open_bytes = 0
 
-    def _hash(self, sequence: int) -> StateHash:
-        state_hash = self._engine.hash()
+    def _hash(self) -> StateHash:
         self._ticks_since_hash = 0
         self._hashed_ns = self._clock()
-        self.last_hash = Mark(sequence, state_hash)
-        return state_hash
+        return self._engine.hash()

@@ -1,11 +1,16 @@
 """Take market data off the bus and into the engine: checked, in order, gaps and silence told before later data."""
 
-import time
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, final
 
+from structlog.stdlib import BoundLogger
+
 from services.engine.conflator import Conflator
+from services.engine.intake import Loop, Reject
 from services.engine.shards import Shards, StalePublisher
+from services.runtime.pressure import Pressure
+from tradebus.bus.interface import PENDING_MESSAGES_MAX, Bus, Subscription
 from tradebus.bus.message import Message
 from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.event_base import EngineEvent
@@ -15,135 +20,205 @@ from tradebus.core.model.index import IndexedInstruments
 from tradebus.wire import subjects
 from tradebus.wire.codec.bounds import bounds_of
 from tradebus.wire.codec.error import DecodeError
-from tradebus.wire.codec.heartbeat import Heartbeat
+from tradebus.wire.codec.heartbeat import heartbeat_from_bytes
 from tradebus.wire.codec.market import MarketBatch, market_batch_from_bytes
 
 WAITING_MAX: Final = 50_000
+"""Events that wait here; beyond it messages wait on the bus, and beyond its bound the newest are dropped."""
+
+LATE_MESSAGES: Final = PENDING_MESSAGES_MAX // 8
+"""So many messages on the bus, and books are conflated: the engine itself is too slow, not its journal."""
+
+EVENTS_PER_TURN: Final = 256
+"""So many events, and everything else in the loop gets a turn: the journal takes at most a batch a turn, which must be
+more than we put into it, or the busier we are the slower it would be."""
 
 
-class Engine(Protocol):
-    """What the inlet needs of the engine's loop."""
-
-    def step(self, event: EngineEvent, event_bytes: bytes | None = None) -> object:
-        """Process an event now."""
-
-
-class Pressure(Protocol):
+class Journal(Protocol):
     """What the inlet needs of the journal."""
 
     @property
     def is_behind(self) -> bool:
         """Tell whether ticks wait that the journal has not taken."""
 
-    async def wait_ready(self) -> None:
-        """Return when it is not behind any more."""
-
-
-Reject = Callable[[str, bytes, str], None]
-"""Keeps what cannot be used: subject, payload, reason."""
+    @property
+    def pressure(self) -> Pressure:
+        """Return what holds us up while it is behind."""
 
 
 @final
 class MarketInlet:
-    """Handles messages of ``md.>``. While the journal is behind, events wait and books are conflated."""
+    """Handles ``md.>`` and the heartbeats of market services. ``run`` is the task that processes what had to wait.
+
+    While the journal is behind, or the bus delivers more than we can process, events wait and books are conflated.
+    ``clock`` measures silence.
+    """
 
     def __init__(
         self,
+        bus: Bus,
         index: IndexedInstruments,
-        engine: Engine,
-        journal: Pressure,
+        loop: Loop,
+        journal: Journal,
         reject: Reject,
         silence_ns: int,
-        clock: Callable[[], int] = time.monotonic_ns,
+        clock: Callable[[], int],
+        log: BoundLogger,
     ) -> None:
+        self._bus: Final = bus
         self._index: Final = index
         self._bounds: Final = bounds_of(index)
-        self._engine: Final = engine
+        self._loop: Final = loop
         self._journal: Final = journal
         self._reject: Final = reject
         self._clock: Final = clock
-        self.shards: Final = Shards(silence_ns)
-        self.waiting: Final = Conflator(WAITING_MAX)
+        self._log: Final = log
+        self._shards: Final = Shards(silence_ns)
+        self._waiting: Final = Conflator(WAITING_MAX)
+        self._room: Final = Pressure(lambda: self._waiting.is_full)
+        self._arrived: Final = asyncio.Event()
+        self._batches_in: Subscription | None = None
+        self._beats_in: Subscription | None = None
+        self._is_late = False
+        self._in_turn = 0
+        self._stale_publishers: Final[set[str]] = set()
         self.batches = 0
         self.refused = 0
 
-    def on_message(self, message: Message) -> Awaitable[None] | None:
+    @property
+    def gaps(self) -> int:
+        """Return how often something was found missing."""
+        return self._shards.gaps
+
+    @property
+    def lost(self) -> int:
+        """Return how many items of market data never came."""
+        return self._shards.lost
+
+    @property
+    def conflated(self) -> int:
+        """Return how many books were replaced by newer ones before they were processed."""
+        return self._waiting.conflated
+
+    @property
+    def waiting(self) -> int:
+        """Return how many events wait."""
+        return len(self._waiting)
+
+    async def start(self) -> None:
+        """Listen."""
+        self._batches_in = await self._bus.subscribe(subjects.md_all(), self._on_batch)
+        self._beats_in = await self._bus.subscribe(subjects.hb_service("market"), self._on_heartbeat)
+
+    async def stop(self) -> None:
+        """Listen no more; what waits is left: market data that nobody acts on any more are worth nothing."""
+        self._room.release()
+        for subscription in (self._batches_in, self._beats_in):
+            if subscription is not None:
+                await subscription.unsubscribe()
+
+    async def run(self) -> None:
+        """Process what had to wait as soon as the journal takes it, for ever."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                await self._journal.pressure.wait()
+                for waiting in self._waiting.take(EVENTS_PER_TURN):
+                    self._step(waiting.event, waiting.encoded, waiting.subject)
+                self._room.eased()
+                await asyncio.sleep(0)
+
+    def idle(self) -> None:
+        """Tell of what is missing and of feeds that fell silent; to be called regularly."""
+        now_ns = self._clock()
+        inbox = self._inbox()
+        self._is_late = inbox >= LATE_MESSAGES
+        for event in self._shards.overdue(now_ns, is_inbox_empty=not inbox):
+            self._take(event)
+        for event in self._shards.silent(now_ns):
+            self._take(event)
+
+    # ------------------------------------------------------------------------------ what comes in
+
+    def _on_batch(self, message: Message) -> Awaitable[None] | None:
         """Take in a batch; returns something to wait for when no more should be handed over for now."""
+        subject = message.subject
+        self._is_late = self._inbox() >= LATE_MESSAGES
         try:
             batch = market_batch_from_bytes(message.payload, self._bounds)
-            before, seen = self._note(message.subject, batch)
-        except (DecodeError, StalePublisher, ValueError, LookupError) as error:
+            before = self._note(subject, batch)
+        except StalePublisher as error:
+            self._refuse_stale(error)
+            return None
+        except (DecodeError, ValueError, LookupError) as error:
             self.refused += 1
-            self._reject(message.subject, message.payload, str(error))
+            self._reject(subject, message.payload, str(error))
             return None
         self.batches += 1
         for event in before:
-            self._flush_waiting()
-            self._step(event)
-        encoded = batch.encoded or (None,) * len(batch.items)
-        for item, event_bytes in zip(batch.items[seen:], encoded[seen:], strict=True):
+            self._take(event, None, subject)
+        for item, encoded in zip(batch.items, batch.encoded, strict=True):
             if isinstance(item, MarketEvent):
-                gap = self.shards.gap_before(message.subject, item)
+                gap = self._shards.gap_before(subject, item)
                 if gap is not None:
-                    self._flush_waiting()
-                    self._step(gap)
-                self._take(item, event_bytes)
-            else:
-                self._flush_waiting()
-                self._step(item, event_bytes)
-        if self.waiting:
-            if not self._journal.is_behind:
-                self._flush_waiting()
-            elif self.waiting.is_full:
-                return self._wait()
-        return None
+                    self._take(gap, None, subject)
+            self._take(item, encoded, subject)
+        return self._pause(len(batch.items))
 
-    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Take in a market service's heartbeat: what it says was sent must have come."""
-        for position in heartbeat.positions:
-            event = self.shards.heard(
-                position.subject, heartbeat.instance, position.epoch, position.sequence, self._clock()
-            )
-            if event is not None:
-                self._flush_waiting()
-                self._step(event)
-
-    def idle(self) -> None:
-        """Tell of feeds that fell silent, and process what waited for the journal."""
-        if self.waiting and not self._journal.is_behind:
-            self._flush_waiting()
-        for event in self.shards.silent(self._clock()):
-            self._flush_waiting()
-            self._step(event)
-
-    def _note(self, subject: str, batch: MarketBatch) -> tuple[list[EngineEvent], int]:
+    def _note(self, subject: str, batch: MarketBatch) -> list[EngineEvent]:
         head = batch.head
         named = subjects.md(head.exchange, head.shard)
         if subject != named:
             raise ValueError(f"expected a batch of {subject}, found one of {named}")
         exchange = self._index.find_exchange_index(parse_exchange_id(head.exchange))
-        return self.shards.begin_batch(
+        return self._shards.begin_batch(
             subject, exchange, head.publisher, head.publisher_epoch, head.sequence, len(batch.items), self._clock()
         )
 
-    def _take(self, event: MarketEvent, event_bytes: bytes | None) -> None:
-        if self.waiting or self._journal.is_behind:
-            self.waiting.add(event, event_bytes)
+    def _refuse_stale(self, error: StalePublisher) -> None:
+        """Count what a replaced publisher still sends; it is well-formed, only late, and not worth keeping."""
+        self.refused += 1
+        if error.publisher not in self._stale_publishers:
+            self._stale_publishers.add(error.publisher)
+            self._log.warning("batches of a replaced publisher are refused", reason=str(error))
+
+    def _pause(self, events: int) -> Awaitable[None] | None:
+        if self._waiting.is_full:
+            return self._room.wait()
+        self._in_turn += events
+        if self._in_turn >= EVENTS_PER_TURN:
+            self._in_turn = 0
+            return asyncio.sleep(0)
+        return None
+
+    def _on_heartbeat(self, message: Message) -> None:
+        try:
+            heartbeat = heartbeat_from_bytes(message.payload)
+        except DecodeError as error:
+            self.refused += 1
+            self._reject(message.subject, message.payload, str(error))
+            return
+        for position in heartbeat.positions:
+            self._shards.heard(position.subject, heartbeat.instance, position.epoch, position.sequence, self._clock())
+
+    # ------------------------------------------------------------------------------ what goes on
+
+    def _take(self, event: EngineEvent, encoded: bytes | None = None, subject: str = "") -> None:
+        """Process an event now, or let it wait behind those that do."""
+        if self._waiting or self._journal.is_behind or self._is_late:
+            self._waiting.add(event, encoded, subject)
+            self._arrived.set()
         else:
-            self._step(event, event_bytes)
+            self._step(event, encoded, subject)
 
-    def _flush_waiting(self) -> None:
-        for event, event_bytes in self.waiting.take():
-            self._step(event, event_bytes)
+    def _inbox(self) -> int:
+        return 0 if self._batches_in is None else self._batches_in.pending
 
-    async def _wait(self) -> None:
-        await self._journal.wait_ready()
-        self._flush_waiting()
-
-    def _step(self, event: EngineEvent, event_bytes: bytes | None = None) -> None:
+    def _step(self, event: EngineEvent, encoded: bytes | None, subject: str) -> None:
         """Process an event; one that does not fit the index is kept as a dead letter and disturbs nothing else."""
         try:
-            self._engine.step(event, event_bytes)
+            self._loop.step(event, encoded)
         except InvalidEvent as error:
             self.refused += 1
-            self._reject("market event", event_bytes or b"", str(error))
+            self._reject(subject, encoded or b"", str(error))

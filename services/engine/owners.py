@@ -1,6 +1,5 @@
 """Watch who owns the accounts: an owner that falls silent is a lost link, told once, until one is heard again."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
@@ -15,39 +14,38 @@ from tradebus.wire.codec.heartbeat import Heartbeat
 @dataclass(slots=True)
 class _Owner:
     exchange: ExchangeIndex
-    instance: str
-    heard_ns: int
-    is_silent: bool
+    instance: str = ""
+    epoch: int = 0
+    heard_ns: int = 0
+    is_silent: bool = True
 
 
 @final
 class OwnerWatch:
-    """The owners by the subject of their account's journal. Times are the shell's monotonic clock in nanoseconds."""
+    """The owners by the subject of their account's journal. ``clock`` measures silence, in nanoseconds.
 
-    def __init__(
-        self,
-        accounts: tuple[AccountSetup, ...],
-        silence_ns: int,
-        clock: Callable[[], int] = time.monotonic_ns,
-    ) -> None:
+    An owner is who says so under the highest epoch: the journal's number of the record by which it took the account.
+    Who was replaced may still believe to be the owner, until its next entry is refused; it keeps no link alive. While
+    nobody is heard a lower epoch is believed too, so that one wrong number does not deafen us.
+    """
+
+    def __init__(self, accounts: tuple[AccountSetup, ...], silence_ns: int, clock: Callable[[], int]) -> None:
         self._silence_ns: Final = silence_ns
         self._clock: Final = clock
-        now_ns = clock()
-        self._owners: Final = {
-            subjects.acct(account.account): _Owner(account.exchange, "", now_ns, is_silent=True) for account in accounts
-        }
+        self._owners: Final = {subjects.acct(account.account): _Owner(account.exchange) for account in accounts}
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> list[EngineEvent]:
-        """Take in an execution service's heartbeat; return an event for each account whose owner is heard again."""
+        """Take in an execution service's heartbeat; return an event for each account with a new owner, or one again."""
         events: list[EngineEvent] = []
         for position in heartbeat.positions:
             owner = self._owners.get(position.subject)
-            if owner is None:
+            if owner is None or (position.epoch < owner.epoch and not owner.is_silent):
                 continue
-            owner.heard_ns = self._clock()
-            if owner.is_silent:
+            if owner.is_silent or (heartbeat.instance, position.epoch) != (owner.instance, owner.epoch):
                 events.append(AccountEvent(owner.exchange, 0, 0, OwnerChanged(heartbeat.instance, position.epoch)))
             owner.instance = heartbeat.instance
+            owner.epoch = position.epoch
+            owner.heard_ns = self._clock()
             owner.is_silent = False
         return events
 

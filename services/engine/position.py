@@ -1,11 +1,13 @@
-"""Find where an engine's journal ends: what the next batch must follow."""
+"""Find where an engine's journal ends, and whose it is: what the next batch must follow."""
 
 from dataclasses import dataclass
 
 from tradebus.bus.interface import Bus
+from tradebus.bus.message import JournalMessage
+from tradebus.core.engine.event import EngineStarted
 from tradebus.journal.verify import JournalDamaged
 from tradebus.wire import subjects
-from tradebus.wire.codec.audit import audit_frames_from_bytes
+from tradebus.wire.codec.audit import AuditFrames, audit_frames_from_bytes, tick_from_bytes
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import CHAIN_START, IntegrityError, verify_chain_hash, verify_checksum
 
@@ -22,16 +24,52 @@ class JournalEnd:
 EMPTY_JOURNAL = JournalEnd(0, CHAIN_START, -1)
 
 
-async def journal_end(bus: Bus, stream_engine: str) -> JournalEnd:
-    """Return the end of an engine's journal; raises JournalDamaged for a last message that is not what was written."""
+class ForeignJournal(Exception):
+    """A journal that this engine must not go on with: of another engine or mode, or of a replay that has begun."""
+
+
+async def journal_end(bus: Bus, stream_engine: str, started: EngineStarted, *, is_replay: bool) -> JournalEnd:
+    """Return where the journal ends that an engine with this start record is to go on in.
+
+    Raises ForeignJournal where it must not, and JournalDamaged when the last message, or the record that began the last
+    run, is not what was written.
+    """
     stream = subjects.audit_stream(stream_engine)
     last = await bus.last_message(stream)
     if last is None:
         return EMPTY_JOURNAL
-    try:
-        verify_checksum(last.payload, last.headers)
-        chain = verify_chain_hash(last.payload, last.headers)
-        frames = audit_frames_from_bytes(last.payload)
-    except (IntegrityError, DecodeError) as error:
-        raise JournalDamaged(stream, last.sequence, str(error)) from error
+    if is_replay:
+        raise ForeignJournal(f"{stream}: a replay needs an empty journal, found {last.sequence} messages in it")
+    frames, chain = _checked(last)
+    earlier = await _started(bus, stream, frames.head.engine_epoch)
+    expected, found = (started.engine_id, started.mode), (earlier.engine_id, earlier.mode)
+    if expected != found:
+        raise ForeignJournal(
+            f"{stream}: expected the journal of engine {expected[0]!r} in mode {expected[1]}, "
+            f"found that of {found[0]!r} in mode {found[1]}; give this engine an `engine.id` of its own"
+        )
     return JournalEnd(last.sequence, chain, frames.head.last_sequence)
+
+
+async def _started(bus: Bus, stream: str, epoch: int) -> EngineStarted:
+    """Return the record that began a run: its epoch is the number of that message."""
+    message = await bus.message(stream, epoch)
+    if message is None:
+        raise JournalDamaged(stream, epoch, "expected the record that began the last run, found nothing")
+    try:
+        event = tick_from_bytes(_checked(message)[0].ticks[0]).event
+    except DecodeError as error:
+        raise JournalDamaged(stream, epoch, str(error)) from error
+    if not isinstance(event, EngineStarted):
+        found = type(event).__name__
+        raise JournalDamaged(stream, epoch, f"expected the record that began the last run, found {found}")
+    return event
+
+
+def _checked(message: JournalMessage) -> tuple[AuditFrames, str]:
+    """Return a message's ticks, still encoded, and its chain hash. Raises JournalDamaged."""
+    try:
+        verify_checksum(message.payload, message.headers)
+        return audit_frames_from_bytes(message.payload), verify_chain_hash(message.payload, message.headers)
+    except (IntegrityError, DecodeError) as error:
+        raise JournalDamaged(message.stream, message.sequence, str(error)) from error

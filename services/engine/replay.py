@@ -1,21 +1,17 @@
 """Run the engine on recordings: a lossless feed by credit, simulated exchanges beside the engine, virtual time."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, final
 
-from services.engine.counts import EngineCounts
-from services.engine.journal import AuditJournal
-from services.engine.status import engine_status
-from services.runtime import Json, Position, Runtime, Service
-from services.runtime.dead_letters import DeadLetterBox
+from services.engine.journaled import JournaledEngine
+from services.runtime import Json, Position, Service
 from tradebus.bus.interface import Bus, Subscription
 from tradebus.bus.message import Message
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.engine.audit.state_hash import RunDigest
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.check import InvalidEvent
-from tradebus.core.engine.engine import Engine
 from tradebus.core.market.event import MarketEvent
 from tradebus.wire import subjects
 from tradebus.wire.codec.bounds import bounds_of
@@ -28,90 +24,89 @@ GRANT_STEP: Final = 1_024
 CREDIT_PERIOD_S: Final = 0.2
 STALLED_PERIODS: Final = 5
 
+INBOX_MESSAGES: Final = 2 * WINDOW
+"""A message may hold one event only, and what is sent again comes beside what was under way."""
+
 
 @final
 class ReplayEngine(Service):
-    """The engine in virtual time. It grants the feed credit and asks again for what did not arrive."""
+    """The engine in virtual time. It grants the feed credit and asks again for what did not arrive.
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        bus: Bus,
-        engine: Engine,
-        journal: AuditJournal,
-        counts: EngineCounts,
-        letters: DeadLetterBox,
-    ) -> None:
-        self._runtime: Final = runtime
+    ``on_end`` is called with what made the engine fail; then nothing more is taken in.
+    """
+
+    def __init__(self, base: JournaledEngine, bus: Bus, on_end: Callable[[AuditTick | Exception], None]) -> None:
+        self._base: Final = base
         self._bus: Final = bus
-        self._engine: Final = engine
-        self._journal: Final = journal
-        self._counts: Final = counts
-        self._letters: Final = letters
-        self._bounds: Final = bounds_of(engine.started.index)
-        self._loop: Final = VirtualTimeLoop(engine, simulated_exchanges(engine.started), self._sink)
+        self._on_end: Final = on_end
+        started = base.engine.started
+        self._bounds: Final = bounds_of(started.index)
+        self._loop: Final = VirtualTimeLoop(base.engine, simulated_exchanges(started), self._sink)
         self._digest: Final = RunDigest()
-        self._stream_engine: Final = runtime.settings.journal_id
-        self._run: Final = engine.started.run
+        self._flow: Final = subjects.flow(base.runtime.settings.journal_id)
+        self._run: Final = started.run
         self._event_bytes: bytes | None = None
         self._received = 0
-        self._granted = 0
-        self._resend_from = 0
+        self._granted = WINDOW
+        self._asked_from = 0
         self._feed_total: int | None = None
         self._is_finished = False
+        self._is_failed = False
         self._refused = 0
         self._subscription: Subscription | None = None
-        self._writing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen for the feed and grant it its first credit; the journal begins with the first event."""
-        self._runtime.spawn(self._letters.run(), "dead letters")
-        self._writing = self._runtime.spawn(self._journal.writer.run(), "audit journal")
-        self._subscription = await self._bus.subscribe(subjects.md_replay(), self._on_message)
-        self._runtime.spawn(self._run_credit(), "credit")
+        self._base.start()
+        self._subscription = await self._bus.subscribe(
+            subjects.md_replay(), self._on_message, pending_messages_max=INBOX_MESSAGES
+        )
+        self._base.runtime.spawn(self._run_credit(), "credit")
 
     async def stop(self) -> None:
         """Take nothing new and wait until the journal holds every tick."""
+        self._base.journal.pressure.release()
         if self._subscription is not None:
             await self._subscription.unsubscribe()
-        if self._writing is not None and not self._writing.done():
-            self._journal.writer.close()
-            await self._writing
-        await self._letters.drain(1.0)
+        await self._base.finish()
 
     def status(self) -> Mapping[str, Json]:
         """Return where the replay stands; ``is_finished`` only when every tick is on disk."""
-        is_durable = self._journal.durable_sequence == self._engine.sequence - 1
-        data = engine_status(self._engine, self._journal, self._counts, self._stream_engine)
+        is_durable = self._base.journal.durable_sequence == self._base.engine.sequence - 1
+        data = self._base.status()
         data["digest"] = self._digest.hexdigest()
         data["events_received"] = self._received
         data["feed_total"] = self._feed_total
         data["is_finished"] = self._is_finished and is_durable
         data["refused"] = self._refused
-        data["dead_letters"] = self._letters.taken
         return data
 
     def positions(self) -> Sequence[Position]:
         """Return how far the audit journal is on disk."""
-        return [
-            Position(subjects.audit(self._stream_engine), self._engine.epoch, max(self._journal.durable_sequence, 0))
-        ]
+        return self._base.positions()
 
     def _sink(self, tick: AuditTick) -> None:
         self._digest.add(tick)
-        self._counts.add(tick)
         is_feed = isinstance(tick.event, MarketEvent)
-        self._journal.record(tick, self._event_bytes if is_feed else None)
+        self._base.record(tick, self._event_bytes if is_feed else None)
 
     def _on_message(self, message: Message) -> Awaitable[None] | None:
+        if self._is_failed:
+            return None
         try:
             batch = market_batch_from_bytes(message.payload, self._bounds)
         except DecodeError as error:
             self._refused += 1
-            self._letters.put(message.subject, message.payload, str(error))
+            self._base.letters.put(message.subject, message.payload, str(error))
             return None
-        self._take(batch)
-        if self._journal.is_behind:
+        try:
+            self._take(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine ends with it
+            self._is_failed = True
+            self._base.lose_state()
+            self._on_end(error)
+            return None
+        if self._base.journal.is_behind:
             return self._wait()
         self._grant()
         return None
@@ -119,10 +114,9 @@ class ReplayEngine(Service):
     def _take(self, batch: MarketBatch) -> None:
         head = batch.head
         if head.sequence > self._received + 1:
-            # A batch was lost on the way: ask for it once, and for nothing while it is on its way.
-            if self._resend_from != self._received + 1:
-                self._resend_from = self._received + 1
-                self._send_credit()
+            # A batch was lost on the way: ask for it once, what follows is on its way already.
+            if self._asked_from != self._received + 1:
+                self._ask_again()
             return
         seen = self._received + 1 - head.sequence
         for item, event_bytes in zip(batch.items[seen:], batch.encoded[seen:], strict=True):
@@ -134,20 +128,21 @@ class ReplayEngine(Service):
                 self._loop.feed(item)
             except InvalidEvent as error:
                 self._refused += 1
-                self._letters.put(subjects.md_replay(), event_bytes, str(error))
-        self._resend_from = 0
+                self._base.letters.put(subjects.md_replay(), event_bytes, str(error))
         if head.is_last:
             self._feed_total = head.feed_total
         if self._feed_total is not None and self._received >= self._feed_total and not self._is_finished:
-            self._is_finished = True
-            self._loop.finish()
-            self._send_credit()
-            self._runtime.log.info(
-                "replay finished", events=self._loop.events, ticks=self._counts.ticks, fills=self._counts.fills
-            )
+            self._finish()
+
+    def _finish(self) -> None:
+        self._loop.finish()
+        self._is_finished = True
+        self._send_credit()
+        counts = self._base.counts
+        self._base.runtime.log.info("replay finished", events=self._loop.events, ticks=counts.ticks, fills=counts.fills)
 
     async def _wait(self) -> None:
-        await self._journal.wait_ready()
+        await self._base.journal.pressure.wait()
         self._grant()
 
     def _grant(self) -> None:
@@ -156,21 +151,26 @@ class ReplayEngine(Service):
             self._granted = granted
             self._send_credit()
 
-    def _send_credit(self) -> None:
-        credit = Credit(self._run, self._granted, self._received, self._resend_from)
-        self._bus.publish(subjects.flow(self._stream_engine), credit_to_bytes(credit))
+    def _ask_again(self) -> None:
+        self._asked_from = self._received + 1
+        self._send_credit(self._asked_from)
+
+    def _send_credit(self, resend_from: int = 0) -> None:
+        credit = Credit(self._run, self._granted, self._received, resend_from)
+        self._bus.publish(self._flow, credit_to_bytes(credit))
 
     async def _run_credit(self) -> None:
         """Repeat the credit now and then, because a message may be lost; ask again when nothing comes any more."""
         last = -1
         still = 0
-        self._granted = WINDOW
         while not self._is_finished:
             still = still + 1 if self._received == last else 0
             last = self._received
-            if still >= STALLED_PERIODS:
+            if still >= STALLED_PERIODS and not self._base.journal.is_behind:
                 still = 0
-                self._resend_from = self._received + 1
-            self._send_credit()
-            self._counts.publish(self._engine.sequence - 1, self._journal.durable_sequence, self._journal.pending)
+                self._ask_again()
+            else:
+                self._send_credit()
+            self._base.publish_metrics()
             await asyncio.sleep(CREDIT_PERIOD_S)
+        self._base.publish_metrics()

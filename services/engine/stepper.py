@@ -12,6 +12,9 @@ from tradebus.core.engine.event_base import EngineEvent
 
 Clock = Callable[[], int]
 
+OnEnd = Callable[[AuditTick | Exception], None]
+"""Called once when the engine has ended: with its last tick, or with what made it fail."""
+
 
 class TickSink(Protocol):
     """Takes ticks in order; ``event_bytes`` are the event's own bytes as they came, if it came encoded."""
@@ -19,19 +22,27 @@ class TickSink(Protocol):
     def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:
         """Take the next tick."""
 
+    def lose_state(self) -> None:
+        """Take note that the engine's state is not the one after the last tick any more."""
+
 
 @final
 class Stepper:
-    """The live engine loop, driven by whoever has an event. ``clock`` gives nanoseconds since the epoch."""
+    """The live engine loop, driven by whoever has an event. ``clock`` gives nanoseconds since the epoch.
 
-    def __init__(self, engine: Engine, sink: TickSink, quiet_ns: int, clock: Clock = time.time_ns) -> None:
+    A tick that ends the engine ends it here too. So does anything that goes wrong in the engine or while its tick is
+    recorded: nobody could say any more which state belongs to which tick. Afterwards nothing is processed.
+    """
+
+    def __init__(
+        self, engine: Engine, sink: TickSink, quiet_ns: int, on_end: OnEnd, clock: Clock = time.time_ns
+    ) -> None:
         self.engine: Final = engine
         self._sink: Final = sink
         self._quiet_ns: Final = quiet_ns
+        self._on_end: Final = on_end
         self._clock: Final = clock
         self._last_ns = 0
-        self.events = 0
-        self.refused = 0
         self.is_ended = False
 
     def start(self) -> None:
@@ -41,47 +52,49 @@ class Stepper:
         self._sink.record(self.engine.start(now_ns))
 
     def step(self, event: EngineEvent, event_bytes: bytes | None = None) -> AuditTick | None:
-        """Process an event now, due timers before it; none if it was refused or the engine has ended.
+        """Process an event now, due timers before it; none if the engine has ended.
 
-        An event that does not fit the index changes nothing; it is counted and left to the caller to report.
+        Raises InvalidEvent for an event that does not fit the index; it changes nothing and is left to the caller to
+        count and report.
         """
+        now_ns = self._clock()
+        if self.engine.state.timers:
+            self._fire(now_ns)
         if self.is_ended:
             return None
-        now_ns = self._clock()
-        engine = self.engine
-        if engine.state.timers:
-            self._fire(now_ns)
-        try:
-            tick = engine.process(event, now_ns)
-        except InvalidEvent:
-            self.refused += 1
-            raise
-        self._last_ns = now_ns
-        self.events += 1
-        self._sink.record(tick, event_bytes)
-        if tick.is_terminal:
-            self.is_ended = True
-        return tick
+        return self._process(event, now_ns, event_bytes)
 
     def idle(self) -> None:
         """Fire due timers, and let time pass in the journal when nothing came for a while."""
-        if self.is_ended:
-            return
         now_ns = self._clock()
         self._fire(now_ns)
-        if now_ns - self._last_ns >= self._quiet_ns:
-            self._last_ns = now_ns
-            self._sink.record(self.engine.process(ClockAdvanced(), now_ns))
+        # A clock that was set back would hold time up until it has caught up again.
+        if not self.is_ended and not 0 <= now_ns - self._last_ns < self._quiet_ns:
+            self._process(ClockAdvanced(), now_ns)
 
     def _fire(self, now_ns: int) -> None:
         engine = self.engine
-        due = engine.next_timer_due_ns()
-        while due is not None and due <= now_ns:
-            timer = engine.state.timers[0]
-            self._last_ns = now_ns
-            self._sink.record(engine.process(TimerFired(timer.strategy, timer.id, timer.due_ns), now_ns))
-            following = engine.next_timer_due_ns()
-            # A strategy that sets the same timer for the past again would keep us here: the rest waits for later.
-            if following is not None and following <= due:
+        # As many as are set now: a strategy that sets one for the past again would keep us here.
+        for _ in range(len(engine.state.timers)):
+            due_ns = engine.next_timer_due_ns()
+            if due_ns is None or due_ns > now_ns or self.is_ended:
                 return
-            due = following
+            timer = engine.state.timers[0]
+            self._process(TimerFired(timer.strategy, timer.id, timer.due_ns), now_ns)
+
+    def _process(self, event: EngineEvent, now_ns: int, event_bytes: bytes | None = None) -> AuditTick | None:
+        try:
+            tick = self.engine.process(event, now_ns)
+            self._sink.record(tick, event_bytes)
+        except InvalidEvent:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine ends with it
+            self.is_ended = True
+            self._sink.lose_state()
+            self._on_end(error)
+            return None
+        self._last_ns = now_ns
+        if tick.is_terminal:
+            self.is_ended = True
+            self._on_end(tick)
+        return tick

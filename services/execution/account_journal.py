@@ -1,14 +1,13 @@
 """Put what happens on one account into its journal, as its only writer."""
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import Final, final
 
+from services.runtime.pressure import Pressure
 from tradebus.bus.interface import Bus
-from tradebus.core.engine.event import AccountEvent
-from tradebus.journal.sealed import BATCH_BYTES_MAX, TICKS_MAX, SealedBatch, sealed
-from tradebus.journal.verify import AccountVerifier
+from tradebus.journal.sealed import BATCH_BYTES_MAX, ITEM_BYTES_MAX, TICKS_MAX, ItemTooLarge, SealedBatch, sealed
+from tradebus.journal.verify import JournalDamaged
 from tradebus.journal.writer import BatchSource, JournalWriter
 from tradebus.wire import subjects
 from tradebus.wire.codec.account_journal import (
@@ -16,11 +15,13 @@ from tradebus.wire.codec.account_journal import (
     AccountEntry,
     AccountRecord,
     Ownership,
+    account_batch_from_bytes,
     account_batch_join,
     account_entry_frame,
     account_entry_to_bytes,
 )
-from tradebus.wire.codec.bounds import UNBOUNDED
+from tradebus.wire.codec.error import DecodeError
+from tradebus.wire.integrity import CHAIN_START, IntegrityError, verify_chain_hash, verify_checksum
 
 WAITING_MAX: Final = 8 * TICKS_MAX
 
@@ -29,56 +30,55 @@ WAITING_MAX: Final = 8 * TICKS_MAX
 class _Waiting:
     encoded: bytes
     audit_sequence: int
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
-class JournalContent:
-    """What an account's journal holds: where it ends, and the events in it, in order."""
+class AccountEnd:
+    """The stream's last sequence (0: empty), that message's chain hash, and the last entry in it (-1: none)."""
 
     position: int
     chain: str
     entry: int
-    events: tuple[AccountEvent, ...]
 
 
-async def read_account_journal(bus: Bus, account: str) -> JournalContent:
-    """Return everything in an account's journal, verified; raises JournalDamaged or what the bus raises."""
-    verifier = AccountVerifier(UNBOUNDED)
-    events: list[AccountEvent] = []
-    stream = subjects.acct_stream(account)
-    reader = await bus.consume(stream, 1, lambda message: _collect(verifier.accept(message).entries, events))
+async def account_end(bus: Bus, account: str) -> AccountEnd:
+    """Return where an account's journal ends; raises JournalDamaged for a last message that is not what was written."""
+    last = await bus.last_message(subjects.acct_stream(account))
+    if last is None:
+        return AccountEnd(0, CHAIN_START, -1)
     try:
-        await reader.wait_caught_up()
-    finally:
-        await reader.stop()
-    return JournalContent(verifier.position, verifier.chain, verifier.entry, tuple(events))
-
-
-def _collect(entries: tuple[AccountEntry, ...], events: list[AccountEvent]) -> None:
-    events.extend(entry.record for entry in entries if isinstance(entry.record, AccountEvent))
+        verify_checksum(last.payload, last.headers)
+        chain = verify_chain_hash(last.payload, last.headers)
+        batch = account_batch_from_bytes(last.payload)
+    except (IntegrityError, DecodeError) as error:
+        raise JournalDamaged(last.stream, last.sequence, str(error)) from error
+    return AccountEnd(last.sequence, chain, batch.head.last_entry)
 
 
 @final
 class AccountJournal(BatchSource):
-    """The journal of one account from where it ends. The first record takes the ownership."""
+    """The journal of one account from where it ends. The first record takes the ownership.
 
-    def __init__(self, bus: Bus, account: str, owner: str, fingerprint: str, content: JournalContent) -> None:
+    ``pressure`` holds up who adds records.
+    """
+
+    def __init__(self, bus: Bus, account: str, owner: str, fingerprint: str, end: AccountEnd) -> None:
         self.account: Final = account
         self._owner: Final = owner
-        self.owner_epoch: Final = content.position + 1
-        self._next_entry = content.entry + 1
+        self.owner_epoch: Final = end.position + 1
+        self._next_entry = end.entry + 1
         self._waiting: Final[deque[_Waiting]] = deque()
         self._fingerprint = fingerprint
-        self._ready: Final = asyncio.Event()
-        self._ready.set()
-        self.durable_entries = content.entry + 1
+        self.pressure: Final = Pressure(lambda: self.is_behind)
+        self.durable_entries = end.entry + 1
         self.writer: Final = JournalWriter(
             bus,
             subjects.acct(account),
             subjects.acct_stream(account),
             self,
-            position=content.position,
-            chain=content.chain,
+            position=end.position,
+            chain=end.chain,
         )
 
     def use_index(self, fingerprint: str) -> None:
@@ -89,38 +89,47 @@ class AccountJournal(BatchSource):
         """Record that this process owns the account now."""
         self.add(Ownership(self._owner, self.owner_epoch), time_ns, 0)
 
+    @property
+    def is_owned(self) -> bool:
+        """Tell whether the record that takes the ownership is on disk."""
+        return self.writer.position >= self.owner_epoch
+
     def add(self, record: AccountRecord, time_ns: int, audit_sequence: int) -> None:
-        """Add a record; every tick before ``audit_sequence`` has been folded."""
+        """Add a record; with it and those before, everything from ticks before ``audit_sequence`` is there.
+
+        Raises ItemTooLarge for a record that no batch can hold, and EncodeError.
+        """
         encoded = account_entry_frame(account_entry_to_bytes(AccountEntry(time_ns, record)))
-        self._waiting.append(_Waiting(encoded, audit_sequence))
+        if len(encoded) > ITEM_BYTES_MAX:
+            raise ItemTooLarge(f"a {type(record).__name__} of account {self.account}", len(encoded))
+        self._waiting.append(_Waiting(encoded, audit_sequence, self._fingerprint))
         self.writer.wake()
+
+    @property
+    def pending(self) -> int:
+        """Return how many records are not in a batch yet."""
+        return len(self._waiting)
 
     @property
     def is_behind(self) -> bool:
         """Tell whether so many records wait that no more ticks should be folded."""
         return len(self._waiting) >= WAITING_MAX
 
-    async def wait_ready(self) -> None:
-        """Return when it is not behind."""
-        while self.is_behind:
-            self._ready.clear()
-            await self._ready.wait()
-
     def next_batch(self, previous_chain: str) -> SealedBatch | None:
-        """Return the next batch: as many waiting records as fit."""
+        """Return the next batch: as many waiting records of one numbering as fit."""
+        if not self._waiting:
+            return None
         frames: list[bytes] = []
         size = 0
-        audit_sequence = 0
+        taken = self._waiting[0]
+        fingerprint = taken.fingerprint
         while self._waiting and len(frames) < TICKS_MAX:
             waiting = self._waiting[0]
-            if frames and size + len(waiting.encoded) > BATCH_BYTES_MAX:
+            if waiting.fingerprint != fingerprint or (frames and size + len(waiting.encoded) > BATCH_BYTES_MAX):
                 break
-            self._waiting.popleft()
-            frames.append(waiting.encoded)
-            size += len(waiting.encoded)
-            audit_sequence = waiting.audit_sequence
-        if not frames:
-            return None
+            taken = self._waiting.popleft()
+            frames.append(taken.encoded)
+            size += len(taken.encoded)
         first = self._next_entry
         last = first + len(frames) - 1
         self._next_entry = last + 1
@@ -131,11 +140,10 @@ class AccountJournal(BatchSource):
             first,
             last,
             bytes.fromhex(previous_chain),
-            audit_sequence,
-            self._fingerprint,
+            taken.audit_sequence,
+            fingerprint,
         )
-        if not self.is_behind:
-            self._ready.set()
+        self.pressure.eased()
         return sealed(account_batch_join(head, frames), first, last)
 
     def durable(self, batch: SealedBatch, sequence: int) -> None:  # noqa: ARG002 - the stream's number is the writer's

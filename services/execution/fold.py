@@ -1,7 +1,7 @@
 """Fold the audit journal into a simulated account: the same ticks always give the same account events.
 
-Paper: what falls due is new and goes into the account journal; what the journal already holds is recognised by its key
-and checked, not written again. Replay: the events stand in the ticks themselves, and the fold only compares.
+Paper: what falls due goes into the account journal, unless it stands there already. Replay: the events stand in the
+ticks themselves, and the fold only compares.
 """
 
 from collections import deque
@@ -13,46 +13,23 @@ from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.simulation.exchange import SimulatedExchange
 
 
-class FoldDiffers(ValueError):
-    """The fold gives another event than the journal holds: one of them was made by other code or other ticks."""
-
-
 @final
 class PaperFold:
-    """One simulated account fed with ticks; ``take_new`` gives the events that nobody has journaled yet."""
+    """One simulated account fed with ticks."""
 
     def __init__(self, account: str) -> None:
         self.account: Final = account
         self.exchange: SimulatedExchange | None = None
-        self._journaled: Final[deque[AccountEvent]] = deque()
-        self._new: list[AccountEvent] = []
-        self.recognised = 0
 
-    def expect(self, event: AccountEvent) -> None:
-        """Take note of an event that the account journal holds already, in the journal's order."""
-        self._journaled.append(event)
-
-    @property
-    def is_catching_up(self) -> bool:
-        """Tell whether the journal still holds events that the fold has not come to."""
-        return bool(self._journaled)
-
-    def fold(self, tick: AuditTick) -> None:
-        """Take in the next tick; raises FoldDiffers when what falls due is not what the journal holds."""
+    def fold(self, tick: AuditTick) -> list[AccountEvent]:
+        """Take in the next tick; return what falls due by then, in order."""
         if isinstance(tick.event, EngineStarted):
             self._begin(tick.event)
         exchange = self.exchange
         if exchange is None:
-            return
+            return []
         exchange.fold(tick)
-        for event in exchange.pop_due(tick.time_ns):
-            if not self._journaled:
-                self._new.append(event)
-                continue
-            held = self._journaled.popleft()
-            if held != event:
-                raise FoldDiffers(f"account {self.account}: the journal holds {held}, the fold gives {event}")
-            self.recognised += 1
+        return exchange.pop_due(tick.time_ns)
 
     def _begin(self, started: EngineStarted) -> None:
         """Begin anew with the account's setup in a start record; an engine without the account leaves it idle."""
@@ -60,12 +37,6 @@ class PaperFold:
         for setup in started.accounts:
             if setup.account == self.account and setup.simulation is not None:
                 self.exchange = SimulatedExchange(started.index, setup)
-
-    def take_new(self) -> list[AccountEvent]:
-        """Return what fell due and is not journaled, in order, and forget it."""
-        new = self._new
-        self._new = []
-        return new
 
 
 @final

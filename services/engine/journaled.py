@@ -1,0 +1,77 @@
+"""Hold what a live and a replaying engine have in common: the engine, its journal, its counts, its dead letters."""
+
+from typing import Final, final
+
+from services.engine.counts import EngineCounts
+from services.engine.journal import AuditJournal
+from services.engine.status import engine_status
+from services.runtime import Json, Position, Runtime
+from services.runtime.dead_letters import DeadLetterBox
+from services.runtime.journal_writing import JournalWriting
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.engine import Engine
+from tradebus.wire import subjects
+
+LETTERS_TIMEOUT_S: Final = 1.0
+
+
+@final
+class JournaledEngine:
+    """An engine whose every tick is counted and put into its journal, written beside it."""
+
+    def __init__(
+        self, runtime: Runtime, engine: Engine, journal: AuditJournal, counts: EngineCounts, letters: DeadLetterBox
+    ) -> None:
+        self.runtime: Final = runtime
+        self.engine: Final = engine
+        self.journal: Final = journal
+        self.counts: Final = counts
+        self.letters: Final = letters
+        self.writing: Final = JournalWriting(
+            runtime, "audit journal", journal.writer, lambda: journal.pending, journal.pressure
+        )
+
+    def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:
+        """Take the next tick; raises what the journal does."""
+        self.counts.add(tick)
+        self.journal.record(tick, event_bytes)
+
+    def lose_state(self) -> None:
+        """Take note that the engine's state is not the one after the last tick any more."""
+        self.journal.lose_state()
+
+    def start(self) -> None:
+        """Begin to write the journal and to keep dead letters."""
+        self.runtime.spawn(self.letters.run(), "dead letters")
+        self.writing.start()
+
+    async def finish(self) -> None:
+        """Wait until the journal holds every tick, or until there is no more time to wait."""
+        await self.writing.finish()
+        await self.letters.drain(LETTERS_TIMEOUT_S)
+        self.runtime.log.info(
+            "engine stopped",
+            sequence=self.engine.sequence - 1,
+            durable_sequence=self.journal.durable_sequence,
+            market_events=self.counts.market_events,
+            orders=self.counts.orders,
+            fills=self.counts.fills,
+        )
+
+    def publish_metrics(self) -> None:
+        """Bring the metrics up to date."""
+        self.counts.publish(self.engine.sequence - 1, self.journal.durable_sequence, self.journal.pending)
+
+    def status(self) -> dict[str, Json]:
+        """Return where the engine stands."""
+        self.publish_metrics()
+        data = engine_status(self.engine, self.journal, self.counts, self.runtime.settings.journal_id)
+        data["dead_letters"] = self.letters.taken
+        return data
+
+    def positions(self) -> list[Position]:
+        """Return how far the journal is on disk; nothing while nothing is."""
+        durable = self.journal.durable_sequence
+        if not self.journal.writer.batches:
+            return []
+        return [Position(subjects.audit(self.runtime.settings.journal_id), self.engine.epoch, durable)]
