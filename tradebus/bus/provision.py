@@ -76,13 +76,15 @@ class ServerFindings:
         return f"nats-server {self.version}: {sync}"
 
 
-async def provision(options: NatsOptions, wanted: Topology) -> dict[str, Outcome]:
+async def provision(
+    options: NatsOptions, wanted: Topology, *, timeout_s: float = CONNECT_TIMEOUT_S
+) -> dict[str, Outcome]:
     """Make or update every stream and bucket of ``wanted`` and return what was done with each, by stream name.
 
     Raises ProvisioningConflict, ConnectFailed, BusUnavailable.
     """
     link = NatsLink("provision", options, EventHub())
-    await link.open(CONNECT_TIMEOUT_S)
+    await link.open(timeout_s)
     try:
         api = JetStreamApi(link)
         configurations = [

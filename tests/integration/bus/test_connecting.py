@@ -8,7 +8,7 @@ import pytest
 from tests.support.bus_events import EventLog
 from tests.support.nats_server import NatsServer, ServerFactory
 from tradebus.bus.errors import ConnectFailed
-from tradebus.bus.events import Closed, Connected
+from tradebus.bus.events import Closed, Connected, ConnectionTrouble
 from tradebus.bus.nats_bus import NatsBus
 from tradebus.bus.nats_options import NatsOptions
 
@@ -80,6 +80,19 @@ async def test_a_bus_uses_three_connections_named_after_service_and_role(nats_se
         "engine engine-1 control",
         "engine engine-1 journal",
     }
+    await bus.close()
+
+
+async def test_a_ping_that_nobody_waits_for_any_more_does_not_end_the_read_loop(nats_server: NatsServer) -> None:
+    log = EventLog()
+    bus = await NatsBus.connect(nats_server.options("engine"), listener=log)
+    for link in bus._links:
+        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        link._client.ping(pong)
+        pong.cancel()
+        await link.flush(5)
+        await link.flush(5)
+    assert not log.of(ConnectionTrouble)
     await bus.close()
 
 
