@@ -108,6 +108,7 @@ class IndexedInstruments(Record):
             by_exchange_name.setdefault((definition.exchange, definition.name_exchange), InstrumentIndex(i))
         self._instrument_index: Final = by_name
         self._name_exchange_index: Final = by_exchange_name
+        self._fingerprint = ""
 
     def find_exchange_index(self, exchange: ExchangeId) -> ExchangeIndex:
         """Return the index of an exchange; raises ExchangeIndexError."""
@@ -164,7 +165,12 @@ class IndexedInstruments(Record):
         return [instrument for instrument in self.instruments if instrument.exchange == exchange]
 
     def fingerprint(self) -> str:
-        """Return a short text that differs between any two numberings (BLAKE2b-64, hex)."""
+        """Return a short text that differs between any two numberings (BLAKE2b-64, hex); computed once."""
+        if not self._fingerprint:
+            self._fingerprint = self._digest()
+        return self._fingerprint
+
+    def _digest(self) -> str:
         digest = blake2b(digest_size=8)
         for exchange in self.exchanges:
             digest.update(exchange.value.encode())
