@@ -320,7 +320,7 @@ def public_trade(
     time_ns: int = 1,
     received_ns: int | None = None,
     sequence: int = 0,
-    trade_id: str = "",
+    trade_id: str = "1",
 ) -> MarketEvent:
     """Return a public trade; it was received when it happened unless told otherwise."""
     return MarketEvent(

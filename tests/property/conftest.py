@@ -1,0 +1,8 @@
+"""Profiles of the property tests: small by default, ``--hypothesis-profile=deep`` before a release or after a doubt.
+
+A test says how many examples it deserves by default with ``examples``; the profile scales that.
+"""
+
+from hypothesis import settings
+
+settings.register_profile("deep", max_examples=2_000, deadline=None)
