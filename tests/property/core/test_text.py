@@ -1,0 +1,121 @@
+"""Numbers and canonical texts hold for any value."""
+
+from decimal import Decimal, localcontext
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.property.core.examples import examples
+from tests.property.core.histories import plain_values
+from tests.support.values import audit_ticks
+from tradebus.core.engine.audit.canonical import canonical_text
+from tradebus.core.engine.audit.plain import check_plain, copy_plain
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.model.number import (
+    ENGINE_CONTEXT,
+    NumberError,
+    check_computed,
+    check_decimal,
+    decimal_text,
+    parse_decimal,
+)
+from tradebus.core.model.record import Record, field_values
+
+numbers = st.builds(
+    lambda sign, digits, exponent: Decimal((sign, tuple(int(digit) for digit in str(digits)), exponent)),
+    st.integers(0, 1),
+    st.integers(0, 10**29 - 1),
+    st.integers(-28, 0),
+)
+
+
+@examples(300)
+@given(numbers)
+def test_text_of_a_number_is_read_back_and_is_one_for_all_its_forms(number: Decimal) -> None:
+    text = decimal_text(number)
+    assert parse_decimal(text) == number
+    assert decimal_text(parse_decimal(text)) == text
+    for other in (number.normalize(ENGINE_CONTEXT), number.scaleb(3, ENGINE_CONTEXT).scaleb(-3, ENGINE_CONTEXT)):
+        assert decimal_text(other) == text
+
+
+@examples(300)
+@given(numbers, numbers)
+def test_texts_of_numbers_are_equal_exactly_when_the_numbers_are(one: Decimal, other: Decimal) -> None:
+    assert (decimal_text(one) == decimal_text(other)) is (one == other)
+
+
+@examples(500)
+@given(st.text(alphabet=st.sampled_from("0123456789.eE+-_ NaIinfty٣"), max_size=12))
+def test_whatever_the_parser_takes_is_a_number_that_may_be_used(text: str) -> None:
+    try:
+        number = parse_decimal(text)
+    except NumberError:
+        return
+    assert check_decimal(number) == Decimal(text)
+    assert text.isascii()
+    assert "_" not in text
+    assert text == text.strip()
+
+
+@examples(300)
+@given(numbers, numbers, st.sampled_from("+-*/"))
+def test_what_arithmetic_gives_can_be_written_down(one: Decimal, other: Decimal, operation: str) -> None:
+    with localcontext(ENGINE_CONTEXT):
+        if operation == "/" and not other:
+            return
+        result = {
+            "+": lambda: one + other,
+            "-": lambda: one - other,
+            "*": lambda: one * other,
+            "/": lambda: one / other,
+        }[operation]()
+    assert check_computed(result) is result
+    assert Decimal(decimal_text(result)) == result
+
+
+def same(one: object, other: object) -> bool:
+    """Tell whether two plain values are the same to a hash: lists are tuples, and a bool is no number."""
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    return type(one) is type(other) and one == other
+
+
+@examples(300)
+@given(plain_values, plain_values)
+def test_texts_of_values_are_equal_exactly_when_the_values_are(one: object, other: object) -> None:
+    assert (canonical_text(one) == canonical_text(other)) is same(one, other)
+
+
+@examples(100)
+@given(st.lists(plain_values, max_size=4), st.lists(plain_values, max_size=4))
+def test_values_written_one_after_the_other_stay_apart(some: list[object], others: list[object]) -> None:
+    texts = ["".join(canonical_text(value) for value in values) for values in (some, others)]
+    assert (texts[0] == texts[1]) is same(some, others)
+
+
+@examples(200)
+@given(plain_values)
+def test_plain_values_are_accepted_and_copies_are_equal(value: object) -> None:
+    check_plain(value, "value")
+    assert same(copy_plain(value), value)
+
+
+@examples(60)
+@given(audit_ticks, audit_ticks)
+def test_every_tick_has_a_text_and_equal_ones_the_same(one: AuditTick, other: AuditTick) -> None:
+    assert (canonical_text(one) == canonical_text(other)) is (one == other)
+    rebuilt = _rebuilt(one)
+    assert rebuilt == one
+    assert canonical_text(rebuilt) == canonical_text(one)
+
+
+def _rebuilt(value: object) -> object:
+    """Return an equal record made anew, part by part."""
+    if isinstance(value, Record) and type(value).__name__ != "IndexedInstruments":
+        return type(value)(*[_rebuilt(part) for part in field_values(value)])
+    if isinstance(value, tuple):
+        return tuple(_rebuilt(part) for part in value)
+    return value
