@@ -28,7 +28,7 @@ class JournaledEngine:
         self.counts: Final = counts
         self.letters: Final = letters
         self.writing: Final = JournalWriting(
-            runtime, "audit journal", journal.writer, lambda: journal.pending, journal.pressure
+            runtime, "journal", journal.writer, lambda: journal.pending, journal.pressure
         )
 
     def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:

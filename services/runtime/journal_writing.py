@@ -19,7 +19,7 @@ STOP_SHARE: Final = 0.75
 
 @final
 class JournalWriting:
-    """The writer of one journal within a service. ``name`` says which in health and log: ``audit journal``.
+    """The writer of one journal within a service. ``name`` says which in health and log: ``journal of kraken``.
 
     ``waiting`` tells how many records are not in a batch yet. ``pressure`` is released when the writer has ended.
     """
