@@ -70,12 +70,13 @@ def _codec_table(results: dict[str, Any]) -> Table:
 
 def _pipeline_table(results: list[dict[str, Any]]) -> Table:
     table = Table(title="market -> engine -> journal -> replica over NATS, all processes")
-    for name in ("events/s", "processed/s", "sustained", "lag p50 us", "lag p99 us", "CPU us/event"):
+    for name in ("events/s", "published/s", "processed/s", "sustained", "lag p50 us", "lag p99 us", "CPU us/event"):
         table.add_column(name, justify="right")
     for one in results:
         cpu = ", ".join(f"{name} {used:g}" for name, used in one["cpu_us_per_event"].items())
         table.add_row(
             f"{one['target_per_s']:,}",
+            f"{one['published_per_s']:,}",
             f"{one['processed_per_s']:,}",
             "yes" if one["sustained"] else "NO",
             str(one["lag_us_p50"]),

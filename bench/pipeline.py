@@ -22,6 +22,7 @@ WARM_UP_S: Final = 3.0
 MEASURE_S: Final = 8.0
 DRAIN_S: Final = 10.0
 SUSTAINED_SHARE: Final = 0.98
+PUBLISHED_SHARE: Final = 0.75
 PROCESSES: Final = ("market", "engine", "execution", "audit", "nats")
 
 
@@ -118,11 +119,14 @@ def _result(
     processed = end["engine"]["market_events"] - begin["engine"]["market_events"]
     lost = end["engine"]["gaps"] - begin["engine"]["gaps"]
     conflated = end["engine"]["conflated"] - begin["engine"]["conflated"]
-    per_s = processed / seconds
+    published = _published(end) - _published(begin)
+    is_kept_up = processed >= SUSTAINED_SHARE * published and not lost and not conflated and caught_up
     return {
         "target_per_s": rate,
-        "processed_per_s": round(per_s),
-        "sustained": per_s >= SUSTAINED_SHARE * rate and not lost and not conflated and caught_up,
+        "published_per_s": round(published / seconds),
+        "processed_per_s": round(processed / seconds),
+        # A slow flow comes in storms and is only on average as fast as asked; a fast one is even.
+        "sustained": is_kept_up and published >= PUBLISHED_SHARE * rate * seconds,
         "gaps": lost,
         "conflated": conflated,
         "lag_us_p50": _percentile(lags, 50),
@@ -132,6 +136,10 @@ def _result(
             for name, used in end["cpu"].items()
         },
     }
+
+
+def _published(said: Mapping[str, Any]) -> int:
+    return sum(feed["items"] for feed in said["market"]["feeds"].values())
 
 
 def _percentile(ordered: list[int], percent: int) -> float | None:
