@@ -1,8 +1,9 @@
 """Build the audit service: the only place that makes its concrete parts."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from services.audit.api.app import build_application
 from services.audit.api.context import ApiContext
@@ -20,6 +21,9 @@ from tradebus.bus.interface import Bus
 from tradebus.config.sections.modes import Mode
 from tradebus.strategies.loading import load_data
 
+COLLECT_AFTER: Final = 50_000
+"""Objects made and not yet freed, before Python looks for garbage among them."""
+
 FoldFactory: TypeAlias = Callable[[AuditConfig], Fold]
 
 
@@ -30,12 +34,22 @@ def make_fold(config: AuditConfig) -> Fold:
 
 async def bootstrap(runtime: Runtime, fold_factory: FoldFactory = make_fold) -> AuditService:
     """Return the audit service over the configured NATS server. Raises CannotListen when the API's port is taken."""
+    collect_less_often()
     settings = runtime.settings
     # Users' strategies are needed here too: what they remember is part of the state.
     add_strategies_folder(Path(settings.engine.strategies_dir))
     config = AuditConfig.of(settings)
     bus = await runtime.connect_nats()
     return await build(runtime, config, bus, fold_factory)
+
+
+def collect_less_often() -> None:
+    """Let Python look for garbage less often: what a tick makes is freed by counting references.
+
+    With the usual thresholds a third of the time of following a journal goes into looking through objects that live on.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: FoldFactory = make_fold) -> AuditService:

@@ -12,13 +12,13 @@ from tradebus.wire import subjects
 class Limits:
     """How much is kept in memory of what grows for ever, in rows; the newest stay.
 
-    A fill takes about 0.8 KB, a finished order 1.7 KB, a closed position 0.7 KB: 33 MB in all, beside the 100 MB of the
-    process itself within the 152 MB that it gets in Compose. Older rows are in the journal, and an answer says how many
+    A fill takes about 0.8 KB, a finished order 1.7 KB, a closed position 0.7 KB: 60 MB in all, beside the 100 MB of the
+    process itself within the 200 MB that it gets in Compose. Older rows are in the journal, and an answer says how many
     there were.
     """
 
-    fills: int = 20_000
-    orders: int = 8_000
+    fills: int = 40_000
+    orders: int = 15_000
     exits: int = 5_000
 
 

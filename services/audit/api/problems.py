@@ -87,6 +87,8 @@ class Problem(Exception):
 
 def near_matches(name: str, known: Sequence[str]) -> list[str]:
     """Return the known names that look most like one that is not known, best first."""
+    if len(name) > _SHOWN_CHARACTERS_MAX:
+        return []
     return get_close_matches(name.lower(), known, n=_NEAR_MAX, cutoff=_NEAR_CUTOFF)
 
 

@@ -1,8 +1,8 @@
 """Show instruments as they are defined, and with everything that is known of them now."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import AliasPath, BeforeValidator, Field, ValidationInfo
 
 from services.audit.api.views.accounts import AssetNamesView
 from services.audit.api.views.base import View
@@ -23,6 +23,7 @@ from services.audit.api.views.values import (
     QuantityUnitName,
     QuoteKindName,
     TimeOrNone,
+    names_of,
 )
 from tradebus.core.engine.state.instrument import InstrumentState
 from tradebus.core.model import instrument as core
@@ -75,6 +76,17 @@ class InstrumentDefinitionView(View):
     spec: InstrumentSpecView | None
 
 
+def _definition(value: object, info: ValidationInfo) -> object:
+    """Return the view of a definition, made once: it is a good part of an instrument, and never changes."""
+    if not isinstance(value, core.InstrumentDefinition):
+        return value
+    names = names_of(info)
+    return names.once(value, lambda: InstrumentDefinitionView.of(value, names))
+
+
+Definition: TypeAlias = Annotated[InstrumentDefinitionView, BeforeValidator(_definition)]
+
+
 class InstrumentView(View):
     """An instrument in the numbering of this journal."""
 
@@ -85,7 +97,7 @@ class InstrumentView(View):
     base: AssetName
     quote: AssetName
     settlement: AssetNameOrNone
-    definition: InstrumentDefinitionView
+    definition: Definition
 
 
 def _values(orders: object) -> object:
@@ -102,7 +114,7 @@ class InstrumentStateView(View):
     base: AssetName = Field(validation_alias=AliasPath("instrument", "base"))
     quote: AssetName = Field(validation_alias=AliasPath("instrument", "quote"))
     settlement: AssetNameOrNone = Field(validation_alias=AliasPath("instrument", "settlement"))
-    definition: InstrumentDefinitionView = Field(validation_alias=AliasPath("instrument", "definition"))
+    definition: Definition = Field(validation_alias=AliasPath("instrument", "definition"))
     market: InstrumentMarketDataView = Field(validation_alias="data")
     price_mark: DecimalOrNone
     """What positions are valued at: the market's price, else that of the last fill."""

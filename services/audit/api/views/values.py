@@ -4,10 +4,11 @@ Each type reads the core's value, and also the text it makes of it, so that an a
 model. Names need the numbering, which comes in as the validation context (``names_in``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated, Any, Final, TypeAlias, final
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo, WithJsonSchema
@@ -44,6 +45,18 @@ class Names:
         self.assets: Final = [item.asset.name_internal for item in index.assets]
         self.instruments: Final = [instrument.name for instrument in index.instruments]
         self.fingerprint: Final = index.fingerprint()
+        self._made: Final[dict[int, tuple[object, object]]] = {}
+
+    def once(self, value: object, make: Callable[[], object]) -> object:
+        """Return the view of a part of the numbering, which never changes, made at its first use.
+
+        The part is kept with its view, so that its identity stays its own.
+        """
+        made = self._made.get(id(value))
+        if made is None:
+            made = (value, make())
+            self._made[id(value)] = made
+        return made[1]
 
 
 def names_in(names: Names) -> dict[str, Names]:
@@ -63,8 +76,13 @@ def names_of(info: ValidationInfo) -> Names:
 def time_text(time_ns: int) -> str:
     """Return a time, nanoseconds since the epoch, as RFC 3339 in UTC with nine decimals."""
     seconds, ns = divmod(time_ns, _NS_PER_S)
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
+    return f"{_second_text(seconds)}.{ns:09d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second_text(seconds: int) -> str:
+    """Return the whole part of a time; the times of one answer share few of them."""
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}"
 
 
 def enum_text(value: Enum) -> str:
