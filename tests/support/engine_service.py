@@ -40,11 +40,13 @@ ALPHA, BETA = ExchangeId.SIM_ALPHA, ExchangeId.SIM_BETA
 Connect = Callable[[Listener], Awaitable[Bus]]
 
 
-def engine_settings(engine: str = "demo", *, mode: str = "demo", **sections: Any) -> Settings:
+def engine_settings(
+    name: str = "demo", *, mode: str = "demo", exchanges: Sequence[ExchangeId] = (ALPHA, BETA), **sections: Any
+) -> Settings:
     """Return settings of two simulated exchanges with btc and eth; every batch of the journal is hashed."""
-    configured = {"id": engine, "trading_at_start": True, "hash_every": "batch", **sections.pop("engine", {})}
+    engine = {"id": name, "trading_at_start": True, "hash_every": "batch", **sections.pop("engine", {})}
     runtime = {"http": {"engine": "127.0.0.1:0"}, **sections.pop("runtime", {})}
-    return market_settings(mode, (ALPHA, BETA), engine=configured, runtime=runtime, **sections)
+    return market_settings(mode, exchanges, engine=engine, runtime=runtime, **sections)
 
 
 def memory_broker(settings: Settings) -> MemoryBroker:
