@@ -21,6 +21,7 @@ class Connect(Protocol):
         *,
         user: str | None = None,
         password: str | None = None,
+        ping_interval_s: float = 1.0,
     ) -> NatsBus: ...
 
 
@@ -35,8 +36,9 @@ async def connect() -> AsyncIterator[Connect]:
         *,
         user: str | None = None,
         password: str | None = None,
+        ping_interval_s: float = 1.0,
     ) -> NatsBus:
-        options = server.options(service, user=user, password=password)
+        options = server.options(service, user=user, password=password, ping_interval_s=ping_interval_s)
         buses.append(await NatsBus.connect(options, listener=listener))
         return buses[-1]
 

@@ -50,15 +50,22 @@ class NatsServer:
         return url
 
     def options(
-        self, service: str = "test", *, user: str | None = None, password: str | None = None, ping_interval_s: int = 1
+        self,
+        service: str = "test",
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        ping_interval_s: float = 1.0,
     ) -> NatsOptions:
         """Return how a service connects to this server."""
         return NatsOptions((self.url,), service, user=user, password=password, ping_interval_s=ping_interval_s)
 
-    async def provision(self, engines: tuple[str, ...] = (), accounts: tuple[str, ...] = ()) -> Topology:
+    async def provision(
+        self, engines: tuple[str, ...] = (), accounts: tuple[str, ...] = (), *, options: NatsOptions | None = None
+    ) -> Topology:
         """Make the streams of these engines and accounts, small ones, and the shared buckets."""
         wanted = topology(engines, accounts, TEST_SIZES)
-        await provision(self.options("provision"), wanted)
+        await provision(options or self.options("provision"), wanted)
         return wanted
 
     def kill(self) -> None:

@@ -114,10 +114,14 @@ class PermissionViolation(BusEvent):
 
 @dataclass(frozen=True, slots=True)
 class HandlerFailed(BusEvent):
-    """A handler raised on one message; the subscription goes on with the next."""
+    """A handler raised on a message; the subscription goes on with the next.
+
+    Reported at once and then once a period: ``repeated`` counts since the last report, ``error`` is the newest.
+    """
 
     subject: str
     error: Exception
+    repeated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +201,27 @@ class DropCounter:
             self._timer = loop.call_later(self._period_s, self._flush, loop)
             unreported, self._unreported = self._unreported, 0
             self._report(unreported, self.total)
+
+
+@final
+class FailureCounter:
+    """Reports what a handler raises as HandlerFailed events, at once and then once a period."""
+
+    def __init__(self, events: EventHub, subject: str) -> None:
+        self._events: Final = events
+        self._subject: Final = subject
+        self._newest: Exception | None = None
+        self._counter: Final = DropCounter(self._report)
+
+    def count(self, error: Exception) -> None:
+        """Count one more."""
+        self._newest = error
+        self._counter.count()
+
+    def close(self) -> None:
+        """Report what is left and stop the timer."""
+        self._counter.close()
+
+    def _report(self, failed: int, _failed_total: int) -> None:
+        if self._newest is not None:
+            self._events.emit(HandlerFailed(self._subject, self._newest, failed))

@@ -32,5 +32,5 @@ def parse_header_block(block: bytes) -> dict[str, str]:
     for line in block.split(b"\r\n")[1:]:
         name, separator, value = line.partition(b":")
         if separator:
-            headers[name.decode()] = value.strip().decode()
+            headers[name.decode("utf-8", "replace")] = value.strip().decode("utf-8", "replace")
     return headers

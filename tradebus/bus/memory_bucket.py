@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from tradebus.bus.delivery import HandlerQueue
-from tradebus.bus.events import EventHub, HandlerFailed
+from tradebus.bus.events import EventHub, FailureCounter
 from tradebus.bus.interface import Bucket, Subscription
 from tradebus.bus.matching import checked_key, checked_pattern, subject_matches
 from tradebus.bus.memory_broker import MemoryBroker
@@ -19,7 +19,7 @@ class MemoryWatch(Subscription):
     def __init__(self, kept: StoredBucket, keys: str, handler: EntryHandler, events: EventHub) -> None:
         self._kept: Final = kept
         self._keys: Final = keys
-        self._events: Final = events
+        self._failures: Final = FailureCounter(events, f"{kept.spec.name}/{keys}")
         self._queue: Final[HandlerQueue[Entry]] = HandlerQueue(handler, self._report_failure)
         kept.attach(self.offer)
 
@@ -51,9 +51,10 @@ class MemoryWatch(Subscription):
         """Stop; what waits is discarded."""
         self._kept.detach(self.offer)
         await self._queue.stop()
+        self._failures.close()
 
-    def _report_failure(self, entry: Entry, error: Exception) -> None:
-        self._events.emit(HandlerFailed(f"{entry.bucket}/{entry.key}", error))
+    def _report_failure(self, _entry: Entry, error: Exception) -> None:
+        self._failures.count(error)
 
 
 @final

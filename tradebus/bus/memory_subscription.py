@@ -6,7 +6,7 @@ from typing import Final, final
 
 from tradebus.bus.delivery import HandlerQueue
 from tradebus.bus.errors import PayloadTooLarge, UnknownOutcome
-from tradebus.bus.events import DropCounter, EventHub, HandlerFailed, SlowConsumer
+from tradebus.bus.events import DropCounter, EventHub, FailureCounter, SlowConsumer
 from tradebus.bus.header_block import header_bytes
 from tradebus.bus.interface import PENDING_MESSAGES_MAX, Subscription
 from tradebus.bus.memory_broker import Receiver
@@ -71,6 +71,7 @@ class MemorySubscription(Subscription, Receiver):
         self._events: Final = events
         self._forget: Final = forget
         self._drops: Final = DropCounter(self._report_drops)
+        self._failures: Final = FailureCounter(events, pattern)
         self._messages: HandlerQueue[Message] | None = None
         self._requests: HandlerQueue[Request] | None = None
         self._bytes_max = 0
@@ -134,6 +135,7 @@ class MemorySubscription(Subscription, Receiver):
         """Stop; what waits is discarded."""
         self._forget(self)
         self._drops.close()
+        self._failures.close()
         for queue in (self._messages, self._requests):
             if queue is not None:
                 await queue.stop()
@@ -152,8 +154,8 @@ class MemorySubscription(Subscription, Receiver):
             if queue is not None:
                 queue.cancel()
 
-    def _report_failure(self, item: Message | Request, error: Exception) -> None:
-        self._events.emit(HandlerFailed(item.subject, error))
+    def _report_failure(self, _item: Message | Request, error: Exception) -> None:
+        self._failures.count(error)
 
     def _report_drops(self, dropped: int, dropped_total: int) -> None:
         self._events.emit(SlowConsumer(self.pattern, dropped, dropped_total))

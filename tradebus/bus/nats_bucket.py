@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from tradebus.bus.delivery import HandlerQueue
 from tradebus.bus.errors import BusError, NoBucket, NoJournal, WrongLastSequence, WrongRevision
-from tradebus.bus.events import EventHub, HandlerFailed, ReaderFailed
+from tradebus.bus.events import EventHub, FailureCounter, ReaderFailed
 from tradebus.bus.interface import APPEND_TIMEOUT_S, Bucket, Subscription
 from tradebus.bus.matching import checked_key, checked_pattern
 from tradebus.bus.message import Entry, EntryHandler, Headers
@@ -116,6 +116,7 @@ class NatsWatch(Subscription):
         self._bucket: Final = bucket
         self._keys: Final = keys
         self._events: Final = events
+        self._failures: Final = FailureCounter(events, f"{bucket}/{keys}")
         self._queue: Final[HandlerQueue[Entry]] = HandlerQueue(handler, self._report_failure)
         self._last_revision = 0
         self._present_taken: Final = asyncio.Event()
@@ -163,6 +164,7 @@ class NatsWatch(Subscription):
         self._present_taken.set()
         await self._feed.stop()
         await self._queue.stop()
+        self._failures.close()
 
     async def _position(self) -> dict[str, Any]:
         state = await self._api.stream_state(bucket_stream(self._bucket))
@@ -187,8 +189,8 @@ class NatsWatch(Subscription):
         self._present_taken.set()
         self._events.emit(ReaderFailed(bucket_stream(self._bucket), error))
 
-    def _report_failure(self, entry: Entry, error: Exception) -> None:
-        self._events.emit(HandlerFailed(f"{entry.bucket}/{entry.key}", error))
+    def _report_failure(self, _entry: Entry, error: Exception) -> None:
+        self._failures.count(error)
 
 
 def _entry(bucket: str, subject: str, payload: bytes, headers: Headers | None, revision: int) -> Entry:

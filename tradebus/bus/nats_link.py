@@ -26,12 +26,15 @@ from tradebus.bus.events import (
 )
 from tradebus.bus.message import Headers
 from tradebus.bus.nats_client import LinkClient, cancel_for_good
-from tradebus.bus.nats_options import MESSAGE_FILL, NatsOptions
+from tradebus.bus.nats_options import MESSAGE_FILL, MIB, NatsOptions
 from tradebus.bus.nats_replies import ReplyInbox
 from tradebus.bus.nats_wire import parse_permission_violation, publish_command
 
 WATCH_PERIOD_S: Final = 1.0
 TROUBLES_MAX: Final = 32
+PENDING_BYTES_MAX: Final = 64 * MIB
+"""What a subscription keeps for a handler that is behind, beside the limit on messages."""
+
 
 _CONNECTION_LOST: Final = "the connection was lost while waiting"
 _log: Final = logging.getLogger("tradebus.bus")
@@ -189,7 +192,9 @@ class NatsLink:
         pending_max: int,
         drops: DropCounter | None = None,
     ) -> NatsSubscription:
-        """Subscribe; on return the server knows of it, or will at the reconnection. ``pending_max`` 0 means no limit.
+        """Subscribe; on return the server knows of it, or will at the reconnection.
+
+        ``pending_max`` messages, and 64 MiB, are kept for a handler that is behind; 0 means no limit on either.
 
         Raises PermissionDenied, BusClosed.
         """
@@ -197,7 +202,10 @@ class NatsLink:
             raise BusClosed(pattern)
         self._denied_subscriptions.discard(pattern.lower())
         subscription = await self._client.subscribe(
-            pattern, cb=callback, pending_msgs_limit=pending_max, pending_bytes_limit=0
+            pattern,
+            cb=callback,
+            pending_msgs_limit=pending_max,
+            pending_bytes_limit=PENDING_BYTES_MAX if pending_max else 0,
         )
         if drops is not None:
             self._inbound_drops[subscription._id] = drops  # noqa: SLF001 - how the library names it in its reports

@@ -36,7 +36,7 @@ class NatsOptions:
     reconnect_wait_s_max: float = 0.25
     """Each connection draws its own wait between attempts from this range, so that services do not return in step."""
 
-    ping_interval_s: int = 1
+    ping_interval_s: float = 1.0
     pings_unanswered_max: int = 2
     """A frozen server or a half-open link shows after about 3 s instead of the library's 6 minutes."""
 

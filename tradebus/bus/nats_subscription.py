@@ -8,7 +8,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as LibrarySubscription
 
 from tradebus.bus.delivery import SLICE_ITEMS
-from tradebus.bus.events import DropCounter, EventHub, HandlerFailed, SlowConsumer
+from tradebus.bus.events import DropCounter, EventHub, FailureCounter, SlowConsumer
 from tradebus.bus.interface import Subscription
 from tradebus.bus.message import Headers, Message, MessageHandler, Request, RequestHandler
 from tradebus.bus.nats_link import NatsLink
@@ -51,6 +51,7 @@ class NatsSubscription(Subscription):
         self._events: Final = events
         self._forget: Final = forget
         self._drops: Final = DropCounter(self._report_drops)
+        self._failures: Final = FailureCounter(events, pattern)
         self._handled = 0
         self._library: LibrarySubscription | None = None
 
@@ -86,6 +87,7 @@ class NatsSubscription(Subscription):
             library, self._library = self._library, None
             self._forget(self)
             await self._link.unsubscribe(library, drain=drain)
+            self._failures.close()
 
     async def _on_message(self, message: Msg) -> None:
         try:
@@ -93,7 +95,7 @@ class NatsSubscription(Subscription):
             if outcome is not None:
                 await outcome
         except Exception as error:  # noqa: BLE001 - reported; one bad message must not end the rest
-            self._events.emit(HandlerFailed(message.subject, error))
+            self._failures.count(error)
         # The library works its queue off without letting anything else run: not its pings, nor any acknowledgement.
         self._handled += 1
         if self._handled % SLICE_ITEMS == 0:

@@ -98,6 +98,25 @@ class MessagesContract:
         assert isinstance(failed.error, ValueError)
         assert bus.is_connected
 
+    async def test_a_handler_that_always_raises_does_not_flood_the_listener(self, harness: Harness) -> None:
+        log = EventLog()
+        bus = await harness.bus(log)
+        got: list[bytes] = []
+
+        def handle(message: Message) -> None:
+            got.append(message.payload)
+            raise ValueError(f"message {message.payload!r}")
+
+        subscription = await bus.subscribe(harness.md, handle)
+        for number in range(500):
+            bus.publish(harness.md, b"%d" % number)
+        await eventually(lambda: len(got) == 500)
+        await subscription.unsubscribe()
+        reports = log.of(HandlerFailed)
+        assert sum(report.repeated for report in reports) == 500
+        assert len(reports) <= 3
+        assert str(reports[-1].error) == "message b'499'"
+
     async def test_a_slow_handler_loses_the_newest_and_is_reported_once_a_period(self, harness: Harness) -> None:
         log = EventLog()
         sender, receiver = await harness.bus(), await harness.bus(log)

@@ -13,6 +13,7 @@ from tradebus.bus.events import Disconnected
 from tradebus.bus.message import Message, Request
 from tradebus.bus.nats_bus import NatsBus
 
+QUICK_S = 0.2
 REQUEST_BYTES = 500_000
 
 
@@ -34,8 +35,8 @@ async def test_what_waits_for_a_frozen_server_is_given_up_and_never_delivered(
     """The client library would keep it, and not even begin to reconnect before the server has taken it."""
     server = await asyncio.to_thread(new_nats_server)
     log = EventLog()
-    engine = await connect(server, "engine", log)
-    owner = await connect(server, "owner")
+    engine = await connect(server, "engine", log, ping_interval_s=QUICK_S)
+    owner = await connect(server, "owner", ping_interval_s=QUICK_S)
     seen: list[bytes] = []
     await owner.respond("exec.a", lambda request: seen.append(request.payload[:8]))
     server.freeze()
@@ -79,7 +80,7 @@ async def test_an_append_to_a_frozen_server_is_uncertain_and_may_land_later(
     server = await asyncio.to_thread(new_nats_server)
     await server.provision(("e",))
     log = EventLog()
-    bus = await connect(server, listener=log)
+    bus = await connect(server, listener=log, ping_interval_s=QUICK_S)
     server.freeze()
     with pytest.raises(UnknownOutcome):
         await bus.request("exec.a", b"", timeout_s=0.1)
@@ -101,7 +102,7 @@ async def test_closing_with_a_frozen_server_leaves_no_task_behind(
     server = await asyncio.to_thread(new_nats_server)
     tasks_before = asyncio.all_tasks()
     log = EventLog()
-    bus = await connect(server, listener=log)
+    bus = await connect(server, listener=log, ping_interval_s=QUICK_S)
     server.freeze()
     await log.first(Disconnected)
     # In the same turn in which the reconnection begins.
