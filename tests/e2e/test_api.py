@@ -1,0 +1,173 @@
+"""The API of the running demo tells one consistent story, and it is the engine's."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from services.supervisor import Supervisor
+from tests.support.system import until
+from tradebus.config import Flags, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+FILLS_MIN = 12
+
+Json = dict[str, Any]
+
+
+class Api:
+    """The API as a user sees it."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def ask(self, path: str, **headers: str) -> tuple[int, Json, str]:
+        """Return status, body and tag."""
+        async with self._session.get(self._url + path, headers=headers) as answer:
+            body = await answer.json(content_type=None) if answer.status != 304 else {}
+            return answer.status, body, answer.headers.get("ETag", "")
+
+    async def get(self, path: str) -> Json:
+        status, body, _ = await self.ask(path)
+        assert status == 200, body
+        return body
+
+    async def fills_until(self, sequence: int) -> list[Json]:
+        """Return all fills up to a tick, the oldest first."""
+        found: list[Json] = []
+        cursor = ""
+        while True:
+            body = await self.get(f"/v1/trades?order=oldest&limit=50{cursor}")
+            found += [row for row in body["data"] if row["sequence"] <= sequence]
+            if body["page"]["next"] is None:
+                return found
+            cursor = f"&cursor={body['page']['next']}"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """The demo, trading."""
+    settings = load_settings(Flags(config=ROOT / "config" / "tradebus.toml"))
+    folder = tmp_path_factory.mktemp("demo")
+    async with (
+        Supervisor(settings, data_dir=folder, any_ports=True) as supervisor,
+        aiohttp.ClientSession() as session,
+    ):
+        made = Api(session, supervisor.settings.api.listen.url)
+
+        async def is_trading() -> bool:
+            status, body, _ = await made.ask(f"/v1/trades?limit={FILLS_MIN}")
+            return status == 200 and len(body["data"]) >= FILLS_MIN
+
+        await until(is_trading, f"{FILLS_MIN} fills", 60)
+        yield made
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_replica_is_ready_and_equal(api: Api) -> None:
+    ready = await api.get("/health/ready")
+    assert ready["ready"] is True
+    assert ready["replica"]["is_exact"] is True
+    verification = (await api.get("/v1/state"))["verification"]
+    assert (verification["equal"], verification["core"], verification["user"]) == (True, "equal", "equal")
+
+
+async def test_sum_of_the_fills_is_the_position(api: Api) -> None:
+    """Fills are a projection, positions are state: both come from the journal, by different ways."""
+    state = await api.get("/v1/state")
+    fills = await api.fills_until(state["sequence"])
+    assert len(fills) >= FILLS_MIN
+    net: dict[str, Decimal] = defaultdict(Decimal)
+    for fill in fills:
+        net[fill["instrument"]] += Decimal(fill["quantity"]) * (1 if fill["side"] == "buy" else -1)
+    for instrument in state["data"]["instruments"]:
+        position = instrument["position"]
+        held = Decimal(0)
+        if position is not None:
+            held = Decimal(position["quantity_abs"]) * (1 if position["side"] == "buy" else -1)
+        assert net[instrument["name"]] == held, instrument["name"]
+
+
+async def test_balances_moved_by_what_the_fills_say(api: Api) -> None:
+    """What an account has more or less than at its start is price, quantity and fees of its fills."""
+    started = (await api.get("/v1/audit/0"))["data"]["event"]
+    begun = {
+        (account["exchange"], asset): Decimal(amount)
+        for account in started["accounts"]
+        for asset, amount in account["simulation"]["balances"].items()
+    }
+
+    async def agree() -> bool:
+        state = await api.get("/v1/state")
+        expected = dict(begun)
+        quotes = {each["name"]: (each["base"], each["quote"]) for each in state["data"]["instruments"]}
+        for fill in await api.fills_until(state["sequence"]):
+            base, quote = quotes[fill["instrument"]]
+            sign = 1 if fill["side"] == "buy" else -1
+            expected[fill["exchange"], base] += sign * Decimal(fill["quantity"])
+            expected[fill["exchange"], quote] -= sign * Decimal(fill["value_quote"]) + Decimal(fill["fees"])
+        found = {
+            (asset["exchange"], asset["name"]): Decimal(asset["balance"]["total"]) for asset in state["data"]["assets"]
+        }
+        assert sum(found[asset] != begun[asset] for asset in begun) >= 2
+        return found == expected
+
+    # A fill and the balances after it are events of their own: between them the sum is ahead.
+    await until(agree, "balances and fills agree")
+
+
+async def test_every_fill_stands_in_the_journal_at_its_sequence(api: Api) -> None:
+    body = await api.get("/v1/trades?limit=5")
+    for fill in body["data"]:
+        tick = (await api.get(f"/v1/audit/{fill['sequence']}"))["data"]
+        trade = tick["event"]["data"]["trade"]
+        assert (trade["id"], trade["cid"], trade["price"]) == (fill["id"], fill["cid"], fill["price"])
+        life = (await api.get(f"/v1/orders/{fill['cid']}"))["data"]
+        assert fill["sequence"] in [step["sequence"] for step in life["steps"] if step["kind"] == "filled"]
+        decided = (await api.get(f"/v1/audit/{life['sequence_first']}"))["data"]
+        sent = [request["cid"] for output in decided["outputs"] for request in output.get("opens_sent", ())]
+        assert fill["cid"] in sent
+
+
+async def test_sequences_never_go_back_and_tags_change_with_them(api: Api) -> None:
+    last = -1
+    for _ in range(20):
+        status, body, tag = await api.ask("/v1/trading")
+        assert status == 200
+        assert body["sequence"] >= last
+        last = body["sequence"]
+        again, _, _ = await api.ask("/v1/trading", **{"If-None-Match": tag})
+        assert again in {200, 304}
+
+    async def moved_on() -> bool:
+        return bool((await api.get("/v1/trading"))["sequence"] > last)
+
+    await until(moved_on, "the next tick")
+
+
+async def test_many_readers_at_once_get_whole_answers(api: Api) -> None:
+    paths = ["/v1/state", "/v1/orders?limit=100", "/v1/trades", "/v1/audit?limit=200", "/v1/connectivity"] * 8
+    answers = await asyncio.gather(*(api.ask(path) for path in paths))
+    assert {status for status, _, _ in answers} == {200}
+    for path, (_, body, _) in zip(paths, answers, strict=True):
+        if path.startswith("/v1/audit"):
+            sequences = [tick["sequence"] for tick in body["data"]]
+            assert sequences == list(range(sequences[0], sequences[0] + 200))
+
+
+async def test_links_are_healthy_and_young(api: Api) -> None:
+    data = (await api.get("/v1/connectivity"))["data"]
+    assert data["health"] == "healthy"
+    for exchange in data["exchanges"]:
+        assert exchange["market_data"]["age_ms"] < 2_000
+        assert exchange["account"]["link"] == "healthy"
+        assert exchange["account"]["owner"]
