@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.event import EngineStarted
+from tradebus.journal.ending import check_last_link
 from tradebus.journal.verify import JournalDamaged
 from tradebus.wire import subjects
 from tradebus.wire.codec.audit import AuditFrames, audit_frames_from_bytes, tick_from_bytes
@@ -32,7 +33,7 @@ async def journal_end(bus: Bus, stream_engine: str, started: EngineStarted, *, i
     """Return where the journal ends that an engine with this start record is to go on in.
 
     Raises ForeignJournal where it must not, and JournalDamaged when the last message, or the record that began the last
-    run, is not what was written.
+    run, is not what was written, or the last message does not follow the one before it.
     """
     stream = subjects.audit_stream(stream_engine)
     last = await bus.last_message(stream)
@@ -41,6 +42,7 @@ async def journal_end(bus: Bus, stream_engine: str, started: EngineStarted, *, i
     if is_replay:
         raise ForeignJournal(f"{stream}: a replay needs an empty journal, found {last.sequence} messages in it")
     frames, chain = _checked(last)
+    await check_last_link(bus, last, frames.head.previous_chain)
     earlier = await _started(bus, stream, frames.head.engine_epoch)
     expected, found = (started.engine_id, started.mode), (earlier.engine_id, earlier.mode)
     if expected != found:

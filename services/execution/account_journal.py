@@ -6,6 +6,7 @@ from typing import Final, final
 
 from services.runtime.pressure import Pressure
 from tradebus.bus.interface import Bus
+from tradebus.journal.ending import check_last_link
 from tradebus.journal.sealed import BATCH_BYTES_MAX, ITEM_BYTES_MAX, TICKS_MAX, ItemTooLarge, SealedBatch, sealed
 from tradebus.journal.verify import JournalDamaged
 from tradebus.journal.writer import BatchSource, JournalWriter
@@ -43,7 +44,10 @@ class AccountEnd:
 
 
 async def account_end(bus: Bus, account: str) -> AccountEnd:
-    """Return where an account's journal ends; raises JournalDamaged for a last message that is not what was written."""
+    """Return where an account's journal ends.
+
+    Raises JournalDamaged for a last message that is not what was written, or does not follow the one before it.
+    """
     last = await bus.last_message(subjects.acct_stream(account))
     if last is None:
         return AccountEnd(0, CHAIN_START, -1)
@@ -53,6 +57,7 @@ async def account_end(bus: Bus, account: str) -> AccountEnd:
         batch = account_batch_from_bytes(last.payload)
     except (IntegrityError, DecodeError) as error:
         raise JournalDamaged(last.stream, last.sequence, str(error)) from error
+    await check_last_link(bus, last, batch.head.previous_chain)
     return AccountEnd(last.sequence, chain, batch.head.last_entry)
 
 
