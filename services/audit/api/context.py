@@ -75,12 +75,7 @@ class Reading:
         self.sequence: Final = fold.sequence
         self.time_ns: Final = fold.time_ns
         self._request: Final = request
-        self._names: Final = names
         self._cache: Final = cache
-
-    def names_at(self, sequence: int) -> Names:
-        """Return the names that a tick of the past uses."""
-        return self._names.of(self.fold.numbering_at(sequence))
 
     @property
     def etag(self) -> str:
@@ -119,11 +114,10 @@ class Reading:
             return self._not_modified(self.etag)
         return self._respond(kind.model_validate({**self._head(), "data": data()}))
 
-    def answer_audit(self, data: Callable[[], tuple[Sequence[AuditTickView], AuditPage]]) -> Response:
+    def answer_audit(self, ticks: Sequence[AuditTickView], page: AuditPage) -> Response:
         """Return a range of ticks, or 304."""
         if self._is_known(self.etag):
             return self._not_modified(self.etag)
-        ticks, page = data()
         return self._respond(AuditEnvelope.model_validate({**self._head(), "data": list(ticks), "page": page}))
 
     def _head(self) -> dict[str, object]:
@@ -197,6 +191,10 @@ class Reader:
         self.context: Final = context
         self._names: Final = names
         self._cache: Final = cache
+
+    def names_at(self, sequence: int) -> Names:
+        """Return the names that a tick of the past uses."""
+        return self._names.of(self.context.fold.numbering_at(sequence))
 
     def now(self) -> Reading:
         """Return the replica as it is at this moment."""

@@ -43,6 +43,7 @@ async def test_audit_killed_in_the_middle_is_exact_again_after_its_restart(
             "is_exact": True,
             "lag_events": 0,
             "lag_ms": 0,
+            "time_stored": ready["replica"]["time_stored"],
         }
         status = await audit.status()
         assert status["hash"] == hash_of(run)

@@ -431,6 +431,7 @@ async def test_health_says_why_not_ready_and_how_far_behind(api: AuditApi) -> No
     assert ready.status_code == HTTPStatus.OK
     assert ready.json()["ready"] is True
     assert ready.json()["replica"]["sequence"] == api.fold.sequence
+    assert ready.json()["replica"]["time_stored"].startswith("2026-")
     api.report = HealthReport(State.DEGRADED, {"bus": "NATS is away"})
     api.lag = type(api.lag)(5, 2, 300)
     degraded = await api.get("/health/ready")
@@ -445,6 +446,7 @@ async def test_health_says_why_not_ready_and_how_far_behind(api: AuditApi) -> No
             "is_exact": True,
             "lag_events": 5,
             "lag_ms": 300,
+            "time_stored": ready.json()["replica"]["time_stored"],
         },
     }
     assert (await api.get("/health/live")).status_code == HTTPStatus.OK

@@ -1,11 +1,12 @@
 """`/v1/audit`: the engine's journal, tick by tick."""
 
+import asyncio
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.audit.api.context import Read, Reading
+from services.audit.api.context import Read, Reader
 from services.audit.api.documents import NO_TICK, PRUNED, READ_PROBLEMS
 from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope
 from services.audit.api.paging import LIMIT_DEFAULT, LIMIT_MAX, NUMBER_MAX
@@ -14,10 +15,13 @@ from services.audit.api.strict import StrictRoute
 from services.audit.api.views.ticks import AuditTickView
 from services.audit.history import History, Pruned, Unreadable
 from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.model.number import enter_engine_context
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=StrictRoute, responses=READ_PROBLEMS)
 
 One = Envelope[AuditTickView]
+
+TICKS_PER_TURN: Final = 64
 
 
 @router.get(
@@ -43,9 +47,8 @@ async def list_audit(
     last = newest if to is None else min(to, newest)
     first = max(oldest, last - limit + 1) if from_ is None else from_
     last = min(last, first + limit - 1)
-    ticks = await _read(history, first, last) if first <= last else []
-    now = read.now()
-    return now.answer_audit(lambda: _page(now, ticks, to))
+    views = await _views(read, await _read(history, first, last)) if first <= last else []
+    return read.now().answer_audit(views, _page(history, views, to))
 
 
 @router.get(
@@ -64,9 +67,8 @@ async def get_audit_tick(
     if sequence > newest:
         detail = f"there is no tick {sequence} yet; the newest is {newest}"
         raise Problem(HTTPStatus.NOT_FOUND, "no_such_tick", detail, sequence=newest)
-    (tick,) = await _read(history, sequence, sequence)
-    now = read.now()
-    return now.answer(One, lambda: AuditTickView.of(tick, now.names_at(tick.sequence)))
+    (view,) = await _views(read, await _read(history, sequence, sequence))
+    return read.now().answer(One, lambda: view)
 
 
 def _bounds(history: History) -> tuple[int, int]:
@@ -86,9 +88,21 @@ async def _read(history: History, first: int, last: int) -> list[AuditTick]:
         ) from error
 
 
-def _page(now: Reading, ticks: list[AuditTick], to: int | None) -> tuple[list[AuditTickView], AuditPage]:
-    oldest, newest = _bounds(now.context.history)  # as they are now, after the reading
-    following = ticks[-1].sequence + 1 if ticks else None
+async def _views(read: Reader, ticks: list[AuditTick]) -> list[AuditTickView]:
+    """Return the views of ticks; the past does not change, so everything else in the loop may have its turn between."""
+    views: list[AuditTickView] = []
+    for start in range(0, len(ticks), TICKS_PER_TURN):
+        await asyncio.sleep(0)
+        enter_engine_context()  # what is derived on read computes like the engine
+        views += [
+            AuditTickView.of(tick, read.names_at(tick.sequence)) for tick in ticks[start : start + TICKS_PER_TURN]
+        ]
+    return views
+
+
+def _page(history: History, views: list[AuditTickView], to: int | None) -> AuditPage:
+    """Return where a range stands in the journal as it is now."""
+    oldest, newest = _bounds(history)
+    following = views[-1].sequence + 1 if views else None
     has_more = following is not None and following <= newest and (to is None or following <= to)
-    page = AuditPage(next=following if has_more else None, oldest=oldest, newest=newest)
-    return [AuditTickView.of(tick, now.names_at(tick.sequence)) for tick in ticks], page
+    return AuditPage(next=following if has_more else None, oldest=oldest, newest=newest)

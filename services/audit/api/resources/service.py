@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.audit.api.context import ApiContext, Context
 from services.audit.api.strict import StrictRoute
+from services.audit.api.views.values import TimeOrNever, time_text
 from services.runtime.lifecycle import State
 from services.runtime.metrics import CONTENT_TYPE
 from tradebus import __version__
@@ -37,6 +38,8 @@ class ReplicaView(BaseModel):
     """Whether nothing speaks against it being the engine's state at that sequence."""
     lag_events: int
     lag_ms: int
+    time_stored: TimeOrNever
+    """When the last batch that it has was stored, by the server's clock: an engine that stands still shows here."""
 
 
 class ReadyView(BaseModel):
@@ -122,6 +125,7 @@ def _replica(context: ApiContext) -> ReplicaView:
         is_exact=fold.is_exact,
         lag_events=lag.events,
         lag_ms=lag.ms,
+        time_stored=time_text(fold.stored_ns) if fold.stored_ns else None,
     )
 
 
