@@ -22,7 +22,7 @@ CADENCES = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(steps=STEPS, cadence=CADENCES, is_ended=st.booleans())
 def test_every_hash_is_of_the_state_after_its_batch(
     steps: list[tuple[str, int, int]], cadence: Cadence, *, is_ended: bool
