@@ -230,7 +230,7 @@ async def test_a_malformed_batch_is_kept_and_asked_for_again(engine: RunningEngi
 
 async def test_an_event_that_does_not_fit_is_kept_and_the_next_one_processed() -> None:
     # Recordings of two exchanges cannot be replayed yet; the engine would not mind.
-    two = engine_settings("replay", runtime={"run": "two"}).model_copy(update={"mode": Mode.REPLAY})
+    two = engine_settings("replay").model_copy(update={"mode": Mode.REPLAY})
     broker = memory_broker(two)
     bus = MemoryBus(broker)
     async with running_engine(two, on_memory(broker)) as engine:
