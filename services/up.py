@@ -15,6 +15,7 @@ from pathlib import Path
 from services.runtime.run import print_problems
 from services.supervisor import Supervisor, Terminal, background, foreground
 from tradebus.config import ConfigError, ExitCode, Flags, RuntimeSettings, Settings, load_settings
+from tradebus.config.strategies import make_strategies
 
 _YES = frozenset({"1", "yes", "true"})
 
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return background.stop(_data_dir(flags), sys.stdout)
     try:
         settings = load_settings(flags)
+        make_strategies(settings)
     except ConfigError as error:
         print_problems(error, sys.stderr)
         return ExitCode.CONFIG_INVALID

@@ -16,9 +16,9 @@ from services.audit.metrics import AuditMetrics
 from services.audit.service import AuditService
 from services.runtime import Runtime
 from services.runtime.dead_letters import DeadLetterBox
-from services.runtime.strategies import add_strategies_folder
 from tradebus.bus.interface import Bus
 from tradebus.config.sections.modes import Mode
+from tradebus.config.strategies import add_strategies_folder
 from tradebus.strategies.loading import load_data
 
 COLLECT_AFTER: Final = 50_000

@@ -2,7 +2,6 @@
 
 import secrets
 import time
-from pathlib import Path
 from typing import Final
 
 from services.engine.account_inlet import AccountInlet
@@ -22,16 +21,14 @@ from services.engine.stepper import Stepper
 from services.runtime import Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.nats import provision_streams
-from services.runtime.strategies import add_strategies_folder
 from tradebus.bus.interface import Bus
-from tradebus.config import ConfigError, Settings
-from tradebus.config.problem import Problem
+from tradebus.config import Settings
 from tradebus.config.sections.modes import Mode
+from tradebus.config.strategies import make_strategies
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.strategy.interface import Strategy
-from tradebus.strategies.loading import StrategyNotFound, load_strategy
 
 SILENCE_NS: Final = 3 * NS_PER_S
 QUIET_NS: Final = {Mode.DEMO: NS_PER_S // 10, Mode.PAPER: NS_PER_S // 10, Mode.LIVE: NS_PER_S}
@@ -40,10 +37,9 @@ QUIET_NS: Final = {Mode.DEMO: NS_PER_S // 10, Mode.PAPER: NS_PER_S // 10, Mode.L
 async def bootstrap(runtime: Runtime) -> Service:
     """Return the engine service for the configured mode; raises ConfigError for strategies that cannot be made."""
     settings = runtime.settings
-    add_strategies_folder(Path(settings.engine.strategies_dir))
     run = settings.runtime.run or f"{time.time_ns() // 1_000_000}-{secrets.token_hex(3)}"
     started = engine_started(settings, run)
-    strategies = make_strategies(settings, started)
+    strategies = make_strategies(settings)
     bus = await runtime.connect_nats()
     await provision_streams(settings)
     return await build(runtime, bus, started, strategies)
@@ -90,19 +86,3 @@ def hash_cadence(settings: Settings) -> Cadence:
     """Return how often the state is hashed."""
     every = settings.engine.hash_every
     return Cadence(HASH_EVERY_BATCH, 0) if every == "batch" else Cadence(every.ticks, every.seconds * NS_PER_S)
-
-
-def make_strategies(settings: Settings, started: EngineStarted) -> list[Strategy]:
-    """Return the configured strategies; raises ConfigError with every one that cannot be made."""
-    made: list[Strategy] = []
-    problems: list[Problem] = []
-    for i, setup in enumerate(started.strategies):
-        try:
-            made.append(load_strategy(setup, started.index))
-        except (StrategyNotFound, ValueError) as error:
-            problems.append(settings.problem(("engine", "strategies", i), "a strategy that can be made", str(error)))
-        except Exception as error:  # noqa: BLE001 - user code may raise anything when it is loaded
-            problems.append(settings.problem(("engine", "strategies", i), "a strategy that can be made", repr(error)))
-    if problems:
-        raise ConfigError(problems)
-    return made

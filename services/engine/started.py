@@ -3,9 +3,10 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from tradebus.config import Settings
-from tradebus.core.engine.event import AccountSetup, EngineStarted, SimulationSetup, StrategySetup
+from tradebus.config.strategies import strategy_setups
+from tradebus.core.engine.event import AccountSetup, EngineStarted, SimulationSetup
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.model.identifiers import ExchangeId, StrategyId
+from tradebus.core.model.identifiers import ExchangeId
 from tradebus.core.model.index import IndexedInstruments
 
 NS_PER_MS = 1_000_000
@@ -43,17 +44,6 @@ def account_setup(settings: Settings, index: IndexedInstruments, exchange: Excha
             tuple(amounts),
         )
     return AccountSetup(index.find_exchange_index(exchange), settings.account(exchange), simulation)
-
-
-def strategy_setups(settings: Settings) -> list[StrategySetup]:
-    """Return the setups of the configured strategies, in the order of the file; parameters become text."""
-    setups: list[StrategySetup] = []
-    for strategy in settings.engine.strategies:
-        params = {name: str(value) for name, value in strategy.params.items()}
-        if strategy.instruments is not None:
-            params["instruments"] = ",".join(strategy.instruments)
-        setups.append(StrategySetup(StrategyId(strategy.id), strategy.class_path, tuple(sorted(params.items()))))
-    return setups
 
 
 def code_version() -> str:

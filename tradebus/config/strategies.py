@@ -1,0 +1,47 @@
+"""Make the configured strategies, or say which of them cannot be made: before anything is started, where possible."""
+
+import sys
+from pathlib import Path
+
+from tradebus.config.problem import ConfigError, Problem
+from tradebus.config.settings import Settings
+from tradebus.core.engine.event import StrategySetup
+from tradebus.core.model.identifiers import StrategyId
+from tradebus.core.strategy.interface import Strategy
+from tradebus.strategies.loading import StrategyNotFound, load_strategy
+
+
+def add_strategies_folder(folder: Path) -> None:
+    """Put the folder of users' strategies at the end of the import path, where it exists; safe to repeat."""
+    path = str(folder.resolve())
+    if folder.is_dir() and path not in sys.path:
+        sys.path.append(path)
+
+
+def strategy_setups(settings: Settings) -> list[StrategySetup]:
+    """Return the setups of the configured strategies, in the order of the file; parameters become text."""
+    setups: list[StrategySetup] = []
+    for strategy in settings.engine.strategies:
+        params = {name: str(value) for name, value in strategy.params.items()}
+        if strategy.instruments is not None:
+            params["instruments"] = ",".join(strategy.instruments)
+        setups.append(StrategySetup(StrategyId(strategy.id), strategy.class_path, tuple(sorted(params.items()))))
+    return setups
+
+
+def make_strategies(settings: Settings) -> list[Strategy]:
+    """Return the configured strategies; raises ConfigError with every one that cannot be made."""
+    add_strategies_folder(Path(settings.engine.strategies_dir))
+    index = settings.indexed_instruments()
+    made: list[Strategy] = []
+    problems: list[Problem] = []
+    for i, setup in enumerate(strategy_setups(settings)):
+        try:
+            made.append(load_strategy(setup, index))
+        except (StrategyNotFound, ValueError) as error:
+            problems.append(settings.problem(("engine", "strategies", i), "a strategy that can be made", str(error)))
+        except Exception as error:  # noqa: BLE001 - user code may raise anything when it is loaded
+            problems.append(settings.problem(("engine", "strategies", i), "a strategy that can be made", repr(error)))
+    if problems:
+        raise ConfigError(problems)
+    return made
