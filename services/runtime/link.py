@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from typing import Final, final
 
 from structlog.stdlib import BoundLogger
@@ -103,5 +104,5 @@ def _words(event: events.BusEvent) -> str:
 
 
 def _fields(event: events.BusEvent) -> dict[str, str | int | float]:
-    fields = {name: getattr(event, name) for name in event.__dataclass_fields__}
-    return {name: value if isinstance(value, str | int | float) else repr(value) for name, value in fields.items()}
+    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    return {name: value if isinstance(value, str | int | float) else repr(value) for name, value in values.items()}

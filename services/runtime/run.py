@@ -114,7 +114,7 @@ async def _outcome(runtime: Runtime, starting: asyncio.Task[None]) -> ExitCode:
         runtime.log.info("stopped while starting")
     except ConfigError as error:
         print_problems(error, sys.stderr)
-        runtime.fail(f"configuration: {len(error.problems)} problems")
+        runtime.fail("the configuration is wrong")
         return ExitCode.CONFIG_INVALID
     except CannotListen as error:
         runtime.fail(str(error))

@@ -47,11 +47,16 @@ class Summary:
     @property
     def words(self) -> str:
         """One line for a person."""
+        if self.sequence is None:
+            return f"no counts, as the audit service did not say, in {self.seconds:g} s{self._remarks}"
         counts = [
             f"{'?' if value is None else f'{value:,}'} {name}"
             for name, value in (("events", self.events), ("orders", self.orders), ("fills", self.fills))
         ]
-        sequence = "?" if self.sequence is None else f"{self.sequence:,}"
+        return f"{', '.join(counts)}, sequence {self.sequence:,} in {self.seconds:g} s{self._remarks}"
+
+    @property
+    def _remarks(self) -> str:
         restarts = f", {self.restarts} restarts" if self.restarts else ""
         forced = "" if self.clean else ", not everything stopped in order"
-        return f"{', '.join(counts)}, sequence {sequence} in {self.seconds:g} s{restarts}{forced}"
+        return f"{restarts}{forced}"

@@ -101,7 +101,7 @@ def test_every_kind_of_event_is_counted_and_logged_without_raising() -> None:
         events.SlowConsumer("md.sim_alpha.0", 1, 2),
         events.OutboundDropped("data", 1, 2),
         events.PermissionViolation("data", "publish", "md.x"),
-        events.HandlerFailed("md.x", ValueError("bad")),
+        events.HandlerFailed("md.x", ValueError("bad"), 0),
         events.ReaderResumed("AUDIT_demo", 3, "reconnected"),
     ]
     kinds = {kind.__name__ for kind in events.BusEvent.__subclasses__()}

@@ -14,4 +14,4 @@ def test_what_is_not_known_is_not_made_up() -> None:
     for status in (None, {}, {"data": None}, {"data": {"events": "many"}}):
         summary = Summary.of("demo", 1.0, status, restarts=0, clean=False)
         assert summary.events is None
-        assert summary.words == "? events, ? orders, ? fills, sequence ? in 1 s, not everything stopped in order"
+        assert summary.words == "no counts, as the audit service did not say, in 1 s, not everything stopped in order"
