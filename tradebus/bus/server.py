@@ -26,6 +26,9 @@ BINARY_NAME: Final = "nats-server"
 HOST: Final = "127.0.0.1"
 MIB: Final = 1024 * 1024
 
+_LIFELINE: Final = 'cat > /dev/null; kill -CONT "$0" 2> /dev/null; kill -TERM "$0" 2> /dev/null'
+"""Run by a shell whose input ends when we do, however that happens; ``$0`` is the server's process id."""
+
 _PORT_TAKEN: Final = re.compile(r":(\d+): bind: address already in use")
 _POLL_S: Final = 0.01
 _LOG_LINES_SHOWN: Final = 8
@@ -96,13 +99,17 @@ class ServerSettings:
 
 @final
 class EmbeddedServer:
-    """One server process. ``start`` and ``stop`` may be repeated; who supervises it looks at ``poll``."""
+    """One server process. ``start`` and ``stop`` may be repeated; who supervises it looks at ``poll``.
+
+    It does not outlive the process that started it, unless a ``command_prefix`` is there to see to that.
+    """
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings: Final = settings
         self._port = settings.port
         self._monitoring_port = settings.monitoring_port
         self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -167,9 +174,12 @@ class EmbeddedServer:
                 stderr=log,
                 start_new_session=True,
             )
+        if not settings.command_prefix:
+            self._tie_lifeline(self._process.pid)
         deadline = time.monotonic() + timeout_s
         while not self._accepts_connections():
             if self._process.poll() is not None:
+                self._cut_lifeline()
                 raise self._explain(f"ended with status {self._process.returncode}", log_begins)
             if time.monotonic() >= deadline:
                 self.kill()
@@ -180,6 +190,7 @@ class EmbeddedServer:
         """Ask the server to stop, wait, and kill it when it does not."""
         if self._process is None:
             return
+        self._cut_lifeline()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
@@ -192,10 +203,30 @@ class EmbeddedServer:
     def kill(self) -> None:
         """Kill the server without warning, as a crash would, and wait until it is gone."""
         if self._process is not None:
+            self._cut_lifeline()
             self._process.kill()
             self._process.wait()
 
     # ------------------------------------------------------------------------------ inside
+
+    def _tie_lifeline(self, pid: int) -> None:
+        """See to it that the server ends when this process does, also when it is killed.
+
+        (The kernel's own signal at a parent's death is sent when the *thread* ends that started the child.)
+        """
+        self._cut_lifeline()
+        self._lifeline = subprocess.Popen(  # noqa: S603 - our own script and a number
+            ["/bin/sh", "-c", _LIFELINE, str(pid)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def _cut_lifeline(self) -> None:
+        """End the watching before the server's process id may belong to another."""
+        if self._lifeline is not None:
+            lifeline, self._lifeline = self._lifeline, None
+            os.killpg(lifeline.pid, signal.SIGKILL)
+            lifeline.communicate()
 
     def _write_configuration(self) -> Path:
         settings = self._settings

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,47 @@ def test_its_folder_is_for_its_owner_only(server: EmbeddedServer, folder: Path) 
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "nats-server.conf").stat().st_mode & 0o077 == 0
     assert "sync_interval: always" in (folder / "nats-server.conf").read_text()
+
+
+def test_it_does_not_outlive_the_process_that_started_it(folder: Path) -> None:
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from tradebus.bus.server import EmbeddedServer, ServerSettings\n"
+        "server = EmbeddedServer(ServerSettings(Path(sys.argv[1])))\n"
+        "server.start()\n"
+        "print(server.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        pid = int(child.stdout.readline())
+        os.kill(pid, signal.SIGSTOP)
+        child.kill()
+    deadline = time.monotonic() + LIMIT_S
+    while is_running(pid):
+        assert time.monotonic() < deadline, f"the server {pid} still runs"
+        time.sleep(0.005)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that ended but was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_no_watcher_is_left_behind(server: EmbeddedServer) -> None:
+    server.start()
+    assert server._lifeline is not None
+    watcher = server._lifeline.pid
+    server.kill()
+    server.start()
+    assert not is_running(watcher)
+    watcher = server._lifeline.pid
+    server.stop()
+    assert not is_running(watcher)
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_it(folder: Path) -> None:
