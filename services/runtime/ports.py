@@ -10,11 +10,12 @@ from tradebus.config import Address
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """An address, what listens there, and the setting that moves it."""
+    """An address, what listens there, and the setting that moves it; `scheme` is what stands before it there."""
 
     address: Address
     purpose: str
     key: str
+    scheme: str = ""
 
     @property
     def variable(self) -> str:
@@ -31,7 +32,7 @@ class Listening:
             what = f"cannot listen on {self.address} ({error.strerror or error})"
         return (
             f"{what}; it is for {self.purpose}. Stop the program that has it, "
-            f"or choose another with `{self.key}` ({self.variable}={self.address.host}:PORT)."
+            f"or choose another with `{self.key}` ({self.variable}={self.scheme}{self.address.host}:PORT)."
         )
 
 

@@ -70,7 +70,7 @@ def listening(settings: Settings) -> list[Listening]:
     """Return every address that must be free before anything starts."""
     wanted = [Listening(settings.api.listen, "the REST API and the web page", "api.listen")]
     if settings.nats.embedded:
-        wanted.append(Listening(settings.nats.address, "the NATS server", "nats.url"))
+        wanted.append(Listening(settings.nats.address, "the NATS server", "nats.url", "nats://"))
     for name in HttpSettings.model_fields:
         address = getattr(settings.runtime.http, name)
         wanted.append(Listening(address, f"health and metrics of {name}", f"runtime.http.{name}"))
