@@ -106,7 +106,7 @@ class AccountJournal(BatchSource):
         """
         encoded = account_entry_frame(account_entry_to_bytes(AccountEntry(time_ns, record)))
         if len(encoded) > ITEM_BYTES_MAX:
-            raise ItemTooLarge(f"a {type(record).__name__} of account {self.account}", len(encoded))
+            raise ItemTooLarge(f"{type(record).__name__} of account {self.account}", len(encoded))
         self._waiting.append(_Waiting(encoded, audit_sequence, self._fingerprint))
         self.writer.wake()
 

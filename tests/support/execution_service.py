@@ -1,0 +1,112 @@
+"""The execution service within a test: on any bus, following the journal of ``tests.support.audit_run``."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from services.execution.paper import PaperExecution
+from services.runtime import Runtime
+from tests.support.audit_run import EngineRun
+from tests.support.builders import ALPHA, BETA
+from tests.support.engine_service import Connect, engine_settings
+from tradebus.bus.interface import Bus
+from tradebus.config import Settings
+from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.event import AccountEvent
+from tradebus.core.model.identifiers import ExchangeIndex
+from tradebus.journal.verify import AccountVerifier
+from tradebus.wire import subjects
+from tradebus.wire.codec.account_journal import AccountBatch, AccountEntry, Ownership
+from tradebus.wire.codec.bounds import UNBOUNDED
+
+EXCHANGES: dict[str, ExchangeIndex] = {"alpha-paper": ALPHA, "beta-paper": BETA}
+ACCOUNTS = tuple(EXCHANGES)
+
+
+class RunningExecution:
+    """The execution service, started."""
+
+    def __init__(self, runtime: Runtime, service: PaperExecution, bus: Bus) -> None:
+        self.runtime = runtime
+        self.service = service
+        self.bus = bus
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        return self.runtime.health.report().reasons
+
+    @property
+    def is_ready(self) -> bool:
+        return self.runtime.health.report().ready
+
+    @property
+    def sequence(self) -> int:
+        """The last tick folded."""
+        return int(self.service._verifier.sequence)
+
+    def account(self, name: str) -> dict[str, Any]:
+        """Return what the service says of an account."""
+        accounts: Any = self.service.status()["accounts"]
+        return dict(accounts[name])
+
+
+@asynccontextmanager
+async def running_execution(
+    connect: Connect,
+    *,
+    accounts: Sequence[str] = ACCOUNTS,
+    instance: str = "execution-1",
+    settings: Settings | None = None,
+    is_stopped: bool = True,
+) -> AsyncIterator[RunningExecution]:
+    """Run the service; with ``is_stopped`` false it is left as if it were killed."""
+    runtime = Runtime("execution", instance, settings or engine_settings())
+    try:
+        bus = await runtime.connect(connect)
+        service = PaperExecution(runtime, bus, accounts)
+        try:
+            await service.start()
+            runtime.health.started()
+            yield RunningExecution(runtime, service, bus)
+        finally:
+            if is_stopped:
+                await service.stop()
+    finally:
+        await runtime.close()
+
+
+def told_by(ticks: Iterable[AuditTick], account: str) -> list[AccountEvent]:
+    """Return the account events that the ticks of a run in virtual time hold themselves: what a fold must give."""
+    exchange = EXCHANGES[account]
+    return [tick.event for tick in ticks if isinstance(tick.event, AccountEvent) and tick.event.exchange == exchange]
+
+
+def events_of(run: EngineRun, account: str) -> list[AccountEvent]:
+    return told_by(run.ticks, account)
+
+
+async def read_account(bus: Bus, account: str) -> list[AccountBatch]:
+    """Return every batch of an account's journal, verified."""
+    verifier = AccountVerifier(UNBOUNDED)
+    stream = subjects.acct_stream(account)
+    batches: list[AccountBatch] = []
+    for sequence in range(1, (await bus.journal_state(stream)).last_sequence + 1):
+        message = await bus.message(stream, sequence)
+        assert message is not None, f"{stream}: message {sequence} is missing"
+        batches.append(verifier.accept(message))
+    return batches
+
+
+async def journaled(bus: Bus, account: str) -> list[AccountEvent]:
+    """Return the account events in an account's journal, in order."""
+    return [entry.record for entry in await entries(bus, account) if isinstance(entry.record, AccountEvent)]
+
+
+async def owners(bus: Bus, account: str) -> list[tuple[str, int]]:
+    """Return who took an account, in order, with their epochs."""
+    records = [entry.record for entry in await entries(bus, account)]
+    return [(record.owner, record.owner_epoch) for record in records if isinstance(record, Ownership)]
+
+
+async def entries(bus: Bus, account: str) -> list[AccountEntry]:
+    return [entry for batch in await read_account(bus, account) for entry in batch.entries]
