@@ -71,9 +71,11 @@ def _settings(files: Sequence[Path], config: Path | None, run: str, hash_every_b
     if config is None:
         return replay_settings(resolved, run, hash_every_batch)
     settings = load_settings(Flags(config=config, mode="replay"))
+    engine = settings.engine.model_copy(update={"hash_every": "batch"}) if hash_every_batch else settings.engine
     return settings.model_copy(
         update={
             "recording": resolved,
+            "engine": engine,
             "runtime": settings.runtime.model_copy(update={"run": run}),
         }
     )

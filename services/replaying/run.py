@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.replaying.outcome import Outcome, outcome_of
@@ -44,10 +45,9 @@ async def run_replay(
 
 
 def progress_bar() -> Progress:
-    """Return the bar that long replays show."""
-    return Progress(
-        TextColumn("[bold]replay"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeElapsedColumn()
-    )
+    """Return the bar that long replays show, on stderr: what goes to stdout is the summary."""
+    columns = (TextColumn("[bold]replay"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True))
 
 
 async def _until_finished(
@@ -68,6 +68,7 @@ async def _until_finished(
             engine.get("is_finished")
             and execution.get("is_finished")
             and audit.get("sequence", -1) >= engine["sequence"]
+            and said["market"]
         ):
             return said
         if now != last:
