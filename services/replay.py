@@ -88,14 +88,15 @@ def _tell(outcome: Outcome, talk: Console, folder: Path, *, keep: bool) -> int:
     table.add_column(overflow="fold")
     skipped = ", ".join(f"{kind} {count:,}" for kind, count in sorted(outcome.skipped.items())[:SKIPPED_SHOWN])
     pnl = ", ".join(f"{amount} {asset}" for asset, amount in outcome.pnl_realised.items())
-    replica = "replica equal" if outcome.is_equal else f"REPLICA {outcome.replica_hash}"
+    replica = "equal" if outcome.is_equal else f"NOT EQUAL: {outcome.replica_hash}"
     rows = {
         "events": f"{outcome.events:,} ({data['events_per_s']:,} a second)",
         "skipped": skipped or "nothing",
         "orders": f"{outcome.orders:,}, cancels {outcome.cancels:,}, fills {outcome.fills:,}",
         "realised PnL": pnl or "nothing",
         "ticks": f"{outcome.engine_sequence + 1:,}",
-        "state hash": f"{outcome.engine_hash}, {replica}",
+        "state hash": outcome.engine_hash,
+        "replica": replica,
         "digest": outcome.digest,
         "fold": "equal" if outcome.fold_equal else "NOT EQUAL",
     }
