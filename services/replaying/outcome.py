@@ -21,6 +21,8 @@ class Outcome:
     engine_hash: str
     replica_hash: str
     digest: str
+    digest_read: str
+    """Of the ticks as the audit service read them from the journal."""
     fold_equal: bool
     events_sent: int
     bad_lines: int
@@ -45,6 +47,8 @@ class Outcome:
                 f"replica and engine differ: engine {self.engine_hash} at {self.engine_sequence}, "
                 f"replica {self.replica_hash} at {self.replica_sequence}"
             )
+        if self.digest != self.digest_read:
+            found.append(f"the engine made ticks of digest {self.digest}, the audit service read {self.digest_read}")
         if not self.fold_equal:
             found.append("the execution service's fold gives other account events than the journal holds")
         if self.events_sent != self.events:
@@ -103,6 +107,7 @@ def outcome_of(
         hash_text(engine["hash"]),
         hash_text(audit["hash"]),
         engine["digest"],
+        audit.get("digest", ""),
         bool(execution["fold_equal"]) and bool(execution["is_finished"]),
         feed["events_sent"],
         report["bad_lines"],

@@ -17,7 +17,7 @@ ENGINE: dict[str, Any] = {
     "hash": HASH,
     "digest": "dd",
 }
-AUDIT: dict[str, Any] = {"sequence": 140, "hash": HASH}
+AUDIT: dict[str, Any] = {"sequence": 140, "hash": HASH, "digest": "dd"}
 EXECUTION: dict[str, Any] = {"fold_equal": True, "is_finished": True}
 FEED: dict[str, Any] = {"events_sent": 100, "report": {"skipped": {"depth": 3}, "bad_lines": 0, "is_clean": True}}
 
@@ -77,6 +77,7 @@ def test_the_summary_has_every_figure() -> None:
             outcome(engine={"hash": HASH | {"user": ""}}, audit={"hash": HASH | {"user": ""}}),
             "replica and engine differ",
         ),
+        (outcome(audit={"digest": "de"}), "the audit service read de"),
         (outcome(execution={"fold_equal": False}), "the execution service's fold gives other account events"),
         (outcome(execution={"is_finished": False}), "the execution service's fold gives other account events"),
         (outcome(feed={"events_sent": 101}), "the feed sent 101 events, the engine processed 100"),
