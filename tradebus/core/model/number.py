@@ -31,7 +31,7 @@ DECIMAL_MIN: Final = Decimal(-79228162514264337593543950335)
 EXPONENT_MAX: Final = 28
 TEXT_LENGTH_MAX: Final = 64
 PLAIN_LENGTH_MAX: Final = 28
-COMPUTED_DIGITS_MAX: Final = 96
+COMPUTED_LENGTH_MAX: Final = 100
 COMPUTED_EXPONENT_MAX: Final = 500
 
 ENGINE_CONTEXT: Final = Context(
@@ -131,12 +131,13 @@ def check_decimal(value: Decimal) -> Decimal:
         raise NumberError(f"expected a Decimal, found {type(value).__name__} {value!r:.80}")
     if not value.is_finite():
         raise NumberError(f"expected a finite number, found {value}")
-    exponent = value.as_tuple().exponent
+    parts = value.as_tuple()
+    exponent = parts.exponent
     if value.adjusted() > EXPONENT_MAX or (
         isinstance(exponent, int) and (exponent < -EXPONENT_MAX or exponent > EXPONENT_MAX)
     ):
         raise NumberError(f"expected at most 29 digits and 28 decimals, found {value}")
-    if len(value.as_tuple().digits) > PRECISION:
+    if len(parts.digits) > PRECISION:
         raise NumberError(f"expected at most {PRECISION} significant digits, found {value}")
     return value
 
@@ -151,9 +152,9 @@ def check_computed(value: object) -> Decimal:
         raise NumberError(f"expected a Decimal, found {type(value).__name__} {value!r:.80}")
     if not value.is_finite():
         raise NumberError(f"expected a finite number, found {value}")
-    if len(value.as_tuple().digits) > COMPUTED_DIGITS_MAX or abs(value.adjusted()) > COMPUTED_EXPONENT_MAX:
+    if len(str(value)) > COMPUTED_LENGTH_MAX or abs(value.adjusted()) > COMPUTED_EXPONENT_MAX:
         raise NumberError(
-            f"expected at most {COMPUTED_DIGITS_MAX} digits and an exponent of at most {COMPUTED_EXPONENT_MAX}, "
+            f"expected at most {COMPUTED_LENGTH_MAX} characters and an exponent of at most {COMPUTED_EXPONENT_MAX}, "
             f"found {value!s:.80}"
         )
     return value
