@@ -84,8 +84,8 @@ class StrategyState(Record):
         The replica runs the same code and so fails at the same event.
         """
         data = self.data
-        if data is None or self.failure:
-            return
+        if data is None or self.failure or type(data) is StrategyData:
+            return  # the base takes nothing in
         try:
             data.process(state, event)
         except Exception as error:  # noqa: BLE001 - user code may raise anything; it becomes state, seen in the tick
