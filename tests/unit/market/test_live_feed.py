@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
@@ -21,7 +22,7 @@ from tests.support.market_bus import BatchListener, KeptLog, Tasks, identity_of,
 from tests.support.market_feed import FakeLink, FakeNetwork
 from tests.support.market_instruments import spot_index
 from tests.support.recordings import ticker, trade
-from tests.support.waiting import eventually
+from tests.support.waiting import LIMIT_S, POLL_S, eventually
 from tradebus.bus.memory import MemoryBus
 from tradebus.bus.memory_broker import MemoryBroker
 from tradebus.bus.topology import topology
@@ -142,7 +143,8 @@ async def test_bad_frames_are_kept_and_logged_once_and_unknown_kinds_too(
         kept = [await bus.message(DLQ_STREAM, sequence) for sequence in range(1, state.last_sequence + 1)]
         return [dead_letter_from_bytes(message.payload).payload for message in kept if message is not None]
 
-    while len(await letters()) < 3:
-        await eventually(lambda: True)
+    async with asyncio.timeout(LIMIT_S):
+        while len(await letters()) < 3:
+            await asyncio.sleep(POLL_S)
     assert await letters() == [b"{broken", b"{broken too", trade("DOGEUSDT", 1)]
     await feed.stop()
