@@ -1,10 +1,29 @@
-"""Make market events from a seed, the same on every machine and Python."""
+"""Make market events from a seed, the same on every machine and Python, and the record of an engine to run on them."""
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
-from tests.support.builders import BETA_BTC, BTC, ETH, book, public_trade
+from tests.support.builders import (
+    ALPHA,
+    ASSET_BETA_BTC,
+    ASSET_BETA_USDT,
+    ASSET_BTC,
+    ASSET_ETH,
+    ASSET_USDT,
+    BETA,
+    BETA_BTC,
+    BTC,
+    ETH,
+    book,
+    engine_started,
+    public_trade,
+    setup_of,
+    simulated_account,
+)
+from tradebus.core.engine.event import EngineStarted
 from tradebus.core.market.event import MarketEvent
+from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.model.side import Side
 
 MS = 1_000_000
@@ -49,3 +68,21 @@ def market_flow(count: int, seed: int = 1, start_ns: int = 1_000 * MS) -> Iterat
                 received_ns=now,
                 sequence=i,
             )
+
+
+def ready_made(run: str = "a") -> EngineStarted:
+    """Return the start record of a backtest with the ready-made strategies on both exchanges."""
+    fees: dict[str, Any] = {"fee_maker": "0.0002", "fee_taker": "0.0005"}
+    alpha = ((ASSET_BTC, 100), (ASSET_ETH, 100), (ASSET_USDT, 100_000))
+    beta = ((ASSET_BETA_BTC, 100), (ASSET_BETA_USDT, 100_000))
+    return engine_started(
+        [
+            setup_of(StrategyId("ema"), "tradebus.strategies.ema_cross:EmaCross", fast="5", slow="15"),
+            setup_of(StrategyId("quoter"), "tradebus.strategies.quoter:Quoter"),
+        ],
+        accounts=[
+            simulated_account(ALPHA, alpha, latency_ns=20 * MS, **fees),
+            simulated_account(BETA, beta, latency_ns=35 * MS, **fees),
+        ],
+        run=run,
+    )

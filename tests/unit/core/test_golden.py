@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import history
-from tests.support.flow import market_flow
+from tests.support.flow import market_flow, ready_made
 from tests.support.scenario import assert_same_state, same_data
-from tests.unit.core.backtest.test_result import setup
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.state_hash import RunDigest, digest_text, hash_state
@@ -44,7 +43,7 @@ def history_text() -> str:
 
 def backtest_text() -> str:
     """Return the text of a backtest of the ready-made strategies."""
-    started = setup()
+    started = ready_made()
     strategies = [load_strategy(each, started.index) for each in started.strategies]
     engine = Engine(started, strategies, RiskManager())
     ticks: list[AuditTick] = []

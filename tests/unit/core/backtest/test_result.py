@@ -2,55 +2,27 @@
 
 from collections.abc import Iterator
 from decimal import Context, Decimal, getcontext, setcontext
-from typing import Any
 
 import pytest
 
 from tests.support.builders import (
-    ALPHA,
-    ASSET_BETA_BTC,
     ASSET_BETA_USDT,
-    ASSET_BTC,
-    ASSET_ETH,
     ASSET_USDT,
-    BETA,
-    engine_started,
-    setup_of,
-    simulated_account,
 )
-from tests.support.flow import MS, market_flow
+from tests.support.flow import market_flow, ready_made
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.backtest.result import BacktestResult, RunCounts, run_backtest
 from tradebus.core.engine.audit.state_hash import RunDigest
 from tradebus.core.engine.engine import Engine
-from tradebus.core.engine.event import EngineStarted
 from tradebus.core.market.event import MarketEvent
-from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.risk.interface import RiskManager
 from tradebus.strategies.loading import load_strategy
 
 EVENTS = list(market_flow(1500, seed=3))
 
 
-def setup(run: str = "a") -> EngineStarted:
-    fees: dict[str, Any] = {"fee_maker": "0.0002", "fee_taker": "0.0005"}
-    alpha = ((ASSET_BTC, 100), (ASSET_ETH, 100), (ASSET_USDT, 100_000))
-    beta = ((ASSET_BETA_BTC, 100), (ASSET_BETA_USDT, 100_000))
-    return engine_started(
-        [
-            setup_of(StrategyId("ema"), "tradebus.strategies.ema_cross:EmaCross", fast="5", slow="15"),
-            setup_of(StrategyId("quoter"), "tradebus.strategies.quoter:Quoter"),
-        ],
-        accounts=[
-            simulated_account(ALPHA, alpha, latency_ns=20 * MS, **fees),
-            simulated_account(BETA, beta, latency_ns=35 * MS, **fees),
-        ],
-        run=run,
-    )
-
-
 def backtest(events: list[MarketEvent] | Iterator[MarketEvent], run: str = "a") -> BacktestResult:
-    started = setup(run)
+    started = ready_made(run)
     strategies = [load_strategy(each, started.index) for each in started.strategies]
     return run_backtest(events, started, strategies, RiskManager())
 
@@ -79,7 +51,7 @@ def test_other_events_give_another_digest() -> None:
 
 
 def test_how_events_are_handed_over_changes_nothing() -> None:
-    started = setup()
+    started = ready_made()
     strategies = [load_strategy(each, started.index) for each in started.strategies]
     engine = Engine(started, strategies, RiskManager())
     digest, counts = RunDigest(), RunCounts()
@@ -98,7 +70,7 @@ def test_how_events_are_handed_over_changes_nothing() -> None:
 
 
 def test_counts_are_those_of_the_ticks() -> None:
-    started = setup()
+    started = ready_made()
     strategies = [load_strategy(each, started.index) for each in started.strategies]
     counts = RunCounts()
     loop = VirtualTimeLoop(Engine(started, strategies, RiskManager()), simulated_exchanges(started), counts.add)
@@ -116,7 +88,7 @@ def test_the_callers_context_is_restored_even_when_the_run_fails() -> None:
         assert backtest(EVENTS[:20]).events == 20
         assert getcontext() is mine
         with pytest.raises(ValueError, match="expected strategies"):
-            run_backtest([], setup(), [], RiskManager())
+            run_backtest([], ready_made(), [], RiskManager())
         assert getcontext() is mine
     finally:
         setcontext(before)
@@ -130,7 +102,7 @@ def test_profits_of_one_quote_are_added_over_exchanges() -> None:
 
 def test_balances_agree_with_positions() -> None:
     """What the accounts hold is what they began with, plus what the fills moved."""
-    started = setup()
+    started = ready_made()
     for account in started.accounts:
         assert account.simulation is not None
         begun = dict(account.simulation.balances)

@@ -197,6 +197,10 @@ def test_what_strategies_hold_is_found_by_name() -> None:
     state = followed.engine.state
     assert state.strategy(StrategyId("b")) is state.strategies[1]
     assert state.strategy_data(StrategyId("a")) is state.strategies[0].data
+    assert state.instrument(BTC) is state.instruments[BTC]
+    assert state.asset(ASSET_USDT) is state.assets[ASSET_USDT]
+    assert state.exchange(ALPHA) is state.connectivity[ALPHA]
+    assert state.pnl_realised() == {}
     with pytest.raises(KeyError, match="no strategy 'c', only"):
         state.strategy(StrategyId("c"))
     state.strategies[0].data = None

@@ -20,8 +20,9 @@ from tests.support.builders import (
 )
 from tests.support.scenario import Followed, Memory, Scripted, answer_once, decided, follow
 from tradebus.core.engine.audit.tick import DataPatched, Origin, RequestsDecided, TimerCleared, TimerSet
-from tradebus.core.engine.event import AccountReconnecting, ClockAdvanced, TimerFired
+from tradebus.core.engine.event import AccountReconnecting, ClockAdvanced, TimerFired, TradingStateUpdate
 from tradebus.core.engine.state.strategy_data import StrategyData
+from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketReconnecting
 from tradebus.core.model.identifiers import ExchangeIndex, StrategyId
 from tradebus.core.risk.interface import RiskManager
@@ -37,6 +38,9 @@ def memory(followed: Followed, i: int = 0) -> Memory:
 def test_the_base_trades_nothing_and_remembers_nothing() -> None:
     followed = follow(Strategy())
     assert followed.process(public_trade()).outputs == ()
+    for event in (MarketReconnecting(ExchangeIndex(0), ""), TradingStateUpdate(TradingState.DISABLED, "operator")):
+        output = decided(followed.process(event))
+        assert (output.strategy, output.opens_sent, output.cancels_sent) == ("unknown", (), ())
     data = followed.engine.state.strategies[0].data
     assert data is not None
     assert data.to_plain() == {}
