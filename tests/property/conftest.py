@@ -1,4 +1,4 @@
-"""Profiles of the property tests: small by default, ``--hypothesis-profile=deep`` before a release or after a doubt.
+"""Profiles of the property tests: small by default, ``--hypothesis-profile=deep --timeout=0`` when in doubt.
 
 A test says how many examples it deserves by default with ``examples``; the profile scales that.
 """
