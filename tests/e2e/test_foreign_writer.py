@@ -11,6 +11,8 @@ from tests.support.demo import PATIENCE_S, Demo, demo_settings, running
 from tests.support.system import until
 from tradebus.wire import subjects
 
+pytestmark = pytest.mark.timeout(400)
+
 QUICK = RestartPolicy(wait_initial_s=0.05, wait_max_s=0.1, crashes_max=1, window_s=600)
 NOISE = b"\xff nobody's record"
 

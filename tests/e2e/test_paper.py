@@ -5,10 +5,14 @@ import time
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from tests.support.demo import PATIENCE_S, demo_settings, running
 from tests.support.system import until
 from tests.support.venue_server import VenueServer, book_ticker_frame, stream_name, trade_frame
 from tests.support.venue_server.frames import BOOK_TICKER_CHANNEL, TRADE_CHANNEL
+
+pytestmark = pytest.mark.timeout(400)
 
 PACE_S = 0.005
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
