@@ -1,8 +1,9 @@
-"""Run the whole test suite the way `make test` does: the pure tests interpreted, then everything compiled.
+"""Run the whole test suite the way `make test` does: the pure tests in both builds, then everything else compiled.
 
 Where the core is compiled the tests without processes and networks run interpreted first: there nothing but mypy
 guards types and `Final`, and a difference between the two builds is a bug. Where nothing can be compiled everything
-runs once, interpreted. Arguments go to pytest in both passes. The second pass runs also when the first has failed; the
+runs once, interpreted. What shares nothing runs on all cores; servers and whole systems run one after the other, because
+they are measured by the clock. Arguments go to pytest in every pass. Later passes run also when one has failed; the
 exit status is the first that is not 0, and pytest's closing line comes last.
 """
 
@@ -12,20 +13,24 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE = ("unit", "property", "conformance")
-ALL = (*PURE, "golden", "simulation", "integration", "e2e")
+PARALLEL = ("unit", "property")
+CONFORMANCE = ("conformance/engine", "conformance/market")
+REST = ("conformance", "golden", "simulation", "integration", "e2e")
 
 
 def main() -> int:
     """Run the passes; return the first exit status that is not 0."""
-    if not _is_compiled():
+    builds = (False, True) if _is_compiled() else (False,)
+    if len(builds) == 1:
         print("== nothing is compiled on this machine: all tests run once, interpreted", flush=True)
-        return _run(ALL, is_compiled=False)
-    interpreted = _run(PURE, is_compiled=False)
-    compiled = _run(ALL, is_compiled=True)
-    if interpreted:
-        print(f"== the interpreted pass before this one failed, exit status {interpreted}", flush=True)
-    return interpreted or compiled
+    statuses = [_run(PARALLEL, is_compiled=build, is_parallel=True) for build in builds]
+    if len(builds) > 1:
+        statuses.append(_run(CONFORMANCE, is_compiled=False))
+    statuses.append(_run(REST, is_compiled=builds[-1]))
+    failed = [status for status in statuses if status]
+    if failed and not statuses[-1]:
+        print(f"== an earlier pass failed, exit status {failed[0]}", flush=True)
+    return failed[0] if failed else 0
 
 
 def _is_compiled() -> bool:
@@ -40,7 +45,7 @@ def _is_compiled() -> bool:
     return asked.stdout.strip() == "1"
 
 
-def _run(folders: tuple[str, ...], is_compiled: bool) -> int:
+def _run(folders: tuple[str, ...], *, is_compiled: bool, is_parallel: bool = False) -> int:
     """Run pytest over the folders that exist, with the core given; return its exit status."""
     paths = [f"tests/{folder}" for folder in folders if (ROOT / "tests" / folder).is_dir()]
     print(f"== core {'compiled' if is_compiled else 'interpreted'}: {' '.join(paths)}", flush=True)
@@ -49,7 +54,8 @@ def _run(folders: tuple[str, ...], is_compiled: bool) -> int:
         TRADEBUS_EXPECT_COMPILED=str(int(is_compiled)),
         TRADEBUS_CORE="compiled" if is_compiled else "interpreted",
     )
-    command = [sys.executable, "-m", "pytest", *paths, *sys.argv[1:]]
+    spread = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"] if is_parallel else []
+    command = [sys.executable, "-m", "pytest", *paths, *spread, *sys.argv[1:]]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -28,7 +28,10 @@ class VirtualTimeStuck(RuntimeError):
 
 @final
 class VirtualTimeLoop:
-    """An engine with its simulated exchanges, driven by a feed. Every tick goes to ``sink``, in order."""
+    """An engine with its simulated exchanges, driven by a feed. Every tick goes to ``sink``, in order.
+
+    After a terminal tick ``is_ended`` is true and whatever is fed is left alone.
+    """
 
     def __init__(self, engine: Engine, exchanges: list[SimulatedExchange], sink: Callable[[AuditTick], None]) -> None:
         self.engine: Final = engine
@@ -36,19 +39,23 @@ class VirtualTimeLoop:
         self._sink: Final = sink
         self._is_started = False
         self._is_finished = False
+        self.is_ended = False
         self.time_ns = 0
         self.events = 0
 
     def feed(self, event: MarketEvent) -> None:
         """Process the next market event of the feed, and before it whatever is due."""
+        if self.is_ended:
+            return
         received = event.time_received_ns or event.time_exchange_ns
         if received > self.time_ns:
             self.time_ns = received
         if not self._is_started:
             self.start(self.time_ns)
         self._run_until(self.time_ns)
-        self._process(event, self.time_ns)
-        self.events += 1
+        if not self.is_ended:
+            self._process(event, self.time_ns)
+            self.events += 1
 
     def start(self, time_ns: int) -> None:
         """Begin the journal; feeding the first event does it at that event's time."""
@@ -63,14 +70,16 @@ class VirtualTimeLoop:
         self._is_finished = True
         if not self._is_started:
             self.start(self.time_ns)
-        self._process(TradingStateUpdate(TradingState.DISABLED, "feed end"), self.time_ns)
-        while True:
+        if not self.is_ended:
+            self._process(TradingStateUpdate(TradingState.DISABLED, "feed end"), self.time_ns)
+        while not self.is_ended:
             wake = self._next_exchange_time()
             if wake is None:
                 break
             self.time_ns = max(self.time_ns, wake)
             self._run_until(self.time_ns)
-        self._process(FeedEnded(), self.time_ns)
+        if not self.is_ended:
+            self._process(FeedEnded(), self.time_ns)
 
     def _next_exchange_time(self) -> int | None:
         wake: int | None = None
@@ -83,7 +92,7 @@ class VirtualTimeLoop:
     def _run_until(self, time_ns: int) -> None:
         steps = 0
         last = -1
-        while True:
+        while not self.is_ended:
             wake = self._next_exchange_time()
             due = self.engine.next_timer_due_ns()
             if wake is not None and wake <= time_ns and (due is None or wake <= due):
@@ -107,6 +116,8 @@ class VirtualTimeLoop:
             exchange.advance(now_ns)
             due.extend(exchange.pop_due(now_ns))
         for event in due:
+            if self.is_ended:
+                return
             self._process(event, now_ns)
 
     def _process(self, event: EngineEvent, now_ns: int) -> None:
@@ -116,6 +127,8 @@ class VirtualTimeLoop:
         for exchange in self.exchanges:
             exchange.fold(tick)
         self._sink(tick)
+        # An unrecoverable error ends the engine: nothing more is processed, as live.
+        self.is_ended = tick.is_terminal
 
 
 def simulated_exchanges(started: EngineStarted) -> list[SimulatedExchange]:

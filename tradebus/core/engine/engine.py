@@ -308,8 +308,10 @@ class Engine:
             raise InvalidDecision("the risk manager changed the decimal context")
         if not isinstance(judged, RiskDecision):
             raise InvalidDecision(f"expected a RiskDecision, found {type(judged).__name__}")
-        if judged.cancels is checked.cancels and judged.opens is checked.opens and not (
-            judged.cancels_refused or judged.opens_refused
+        if (
+            judged.cancels is checked.cancels
+            and judged.opens is checked.opens
+            and not (judged.cancels_refused or judged.opens_refused)
         ):
             return checked
         check_refusals(state, judged.cancels_refused, judged.opens_refused, exchanges)

@@ -214,3 +214,18 @@ def test_ticks_end_with_the_feed() -> None:
     run.loop.finish()
     assert isinstance(run.ticks[-1].event, FeedEnded)
     assert [tick.sequence for tick in run.ticks] == list(range(len(run.ticks)))
+
+
+def test_an_unrecoverable_error_ends_the_run_and_its_replica() -> None:
+    strategy = Scripted(answer_once(Decision((), [open_request("r", instrument=BETA_BTC, exchange=BETA)])))
+    started = engine_started([setup_of(strategy.id)], accounts=[simulated_account()])
+    run = Run(strategy, started=started)
+    run.feed(public_trade(time_ns=10), public_trade(time_ns=20))
+    run.loop.finish()
+    assert run.loop.is_ended
+    assert run.ticks[-1].errors, "an exchange without an account cannot be sent to"
+    assert run.ticks[-1].time_ns == 10
+    replica = Replica(same_data(run.strategies))
+    for tick in run.ticks:
+        replica.apply(tick)
+    assert replica.is_ended

@@ -11,7 +11,7 @@ from mypy_extensions import mypyc_attr
 from tradebus.core.engine.apply import apply_event, apply_output
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
 from tradebus.core.engine.audit.tick import AuditTick
-from tradebus.core.engine.event import EngineStarted, FeedEnded, Shutdown, StrategySetup
+from tradebus.core.engine.event import EngineStarted, FeedEnded, StrategySetup
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
 from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.model.index import IndexedInstruments
@@ -97,7 +97,7 @@ class Replica:
             apply_event(state, event)
             for output in tick.outputs:
                 apply_output(state, output)
-            self.is_ended = isinstance(event, Shutdown | FeedEnded)
+            self.is_ended = tick.is_terminal
         self.sequence = tick.sequence
         self.time_ns = tick.time_ns
         return True
