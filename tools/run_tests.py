@@ -2,9 +2,9 @@
 
 Where the core is compiled the tests without processes and networks run interpreted first: there nothing but mypy
 guards types and `Final`, and a difference between the two builds is a bug. Where nothing can be compiled everything
-runs once, interpreted. What shares nothing runs on all cores; servers and whole systems run one after the other, because
-they are measured by the clock. Arguments go to pytest in every pass. Later passes run also when one has failed; the
-exit status is the first that is not 0, and pytest's closing line comes last.
+runs once, interpreted. What shares nothing runs on all cores; servers and whole systems run one after the other,
+because they are measured by the clock. Arguments go to pytest in every pass. Later passes run also when one has failed;
+the exit status is the first that is not 0, and pytest's closing line comes last.
 """
 
 import os

@@ -172,7 +172,7 @@ class Colour(Enum):
 @pytest.mark.parametrize(
     "value",
     [1.5, float("nan"), {1, 2}, frozenset(), object(), 1j, bytearray(b""), range(3), Decimal, iter(())],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_has_no_place_in_a_state_is_refused_wherever_it_stands(value: object) -> None:
     places: list[object] = [value, [value], ("a", value), {"a": value}, {"a": [value]}]
