@@ -166,9 +166,11 @@ def test_no_watcher_is_left_behind(server: EmbeddedServer) -> None:
 def test_ctrl_c_in_the_terminal_does_not_reach_it(folder: Path) -> None:
     """The services still need it while they stop."""
     program = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
         "from pathlib import Path\n"
         "from tradebus.bus.server import EmbeddedServer, ServerSettings\n"
+        # A shell makes its background jobs, and so a test run among them, deaf to Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "server = EmbeddedServer(ServerSettings(Path(sys.argv[1])))\n"
         "server.start()\n"
         "try:\n"
