@@ -2,8 +2,8 @@
 
 Where the core is compiled the tests without processes and networks run interpreted first: there nothing but mypy
 guards types and `Final`, and a difference between the two builds is a bug. Where nothing can be compiled everything
-runs once, interpreted. What shares nothing runs on all cores; servers and whole systems run one after the other,
-because they are measured by the clock. Arguments go to pytest in every pass. Later passes run also when one has failed;
+runs once, interpreted. What shares nothing runs on all cores, a server for each; whole systems run one after the other,
+because they take a machine each. Arguments go to pytest in every pass. Later passes run also when one has failed;
 the exit status is the first that is not 0, and pytest's closing line comes last.
 """
 
@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PARALLEL = ("unit", "property")
+PURE = ("unit", "property")
 CONFORMANCE = ("conformance/engine", "conformance/market")
-REST = ("conformance", "golden", "simulation", "integration", "e2e")
+SERVERS = ("conformance/bus", "golden", "simulation", "integration")
+SYSTEMS = ("e2e",)
 
 
 def main() -> int:
@@ -23,10 +24,11 @@ def main() -> int:
     builds = (False, True) if _is_compiled() else (False,)
     if len(builds) == 1:
         print("== nothing is compiled on this machine: all tests run once, interpreted", flush=True)
-    statuses = [_run(PARALLEL, is_compiled=build, is_parallel=True) for build in builds]
-    if len(builds) > 1:
-        statuses.append(_run(CONFORMANCE, is_compiled=False))
-    statuses.append(_run(REST, is_compiled=builds[-1]))
+    statuses = [_run(PURE, is_compiled=build, is_parallel=True) for build in builds]
+    # On one core, because it ends with a table over all its cases.
+    statuses += [_run(CONFORMANCE, is_compiled=build) for build in builds]
+    statuses.append(_run(SERVERS, is_compiled=builds[-1], is_parallel=True))
+    statuses.append(_run(SYSTEMS, is_compiled=builds[-1]))
     failed = [status for status in statuses if status]
     if failed and not statuses[-1]:
         print(f"== an earlier pass failed, exit status {failed[0]}", flush=True)
