@@ -59,7 +59,7 @@ $(INSTALLED):
 	  { echo "Tradebus needs Python 3.11 or later; $(PYTHON) is not. Name one: make PYTHON=python3.13 ..." >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || \
 	  { echo "$(PYTHON) cannot create an environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@echo "environment: installing Tradebus and what it needs into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[services,dev]'
+	@echo "environment: installing Tradebus and what it needs into $(VENV), once; a minute or two"
+	@$(BIN)/python tools/install.py --editable '.[services,dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@

@@ -14,6 +14,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -119,7 +120,12 @@ class CompileCore(Command):
     def _compile(self) -> None:
         """Compile aside, then move the files in place, the stamp last."""
         with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+            began = time.monotonic()
             self.distribution.ext_modules = core_extensions()
+            print(
+                f"core: translated to C in {time.monotonic() - began:.0f} s; compiling that, another half a minute",
+                flush=True,
+            )
             command = self.reinitialize_command("build_ext")
             command.build_lib = folder
             self.run_command("build_ext")
@@ -127,6 +133,7 @@ class CompileCore(Command):
             for path in _build.compiled_files(made):
                 shutil.move(path, ROOT / path.relative_to(folder))
             shutil.move(_build.stamp_path(made), _build.stamp_path())
+            print(f"core: compiled in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def remove_compiled() -> None:

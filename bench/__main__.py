@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "pipeline" in parts:
         results["pipeline"] = pipeline.measure(sync_always=options.sync_always)
         console.print(_pipeline_table(results["pipeline"]))
+        console.print(_cpu_table(results["pipeline"]))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(results, indent=2) + "\n")
     console.print(f"written to {options.json}")
@@ -69,21 +70,31 @@ def _codec_table(results: dict[str, Any]) -> Table:
 
 
 def _pipeline_table(results: list[dict[str, Any]]) -> Table:
-    table = Table(title="market -> engine -> journal -> replica over NATS, all processes")
-    for name in ("events/s", "published/s", "processed/s", "sustained", "lag p50 us", "lag p99 us", "CPU us/event"):
+    table = Table(title="market -> engine -> journal -> replica over NATS: events/s, lag from receipt to replica")
+    for name in ("asked", "sent", "taken", "kept up", "lag p50", "lag p99"):
         table.add_column(name, justify="right")
     for one in results:
-        cpu = ", ".join(f"{name} {used:g}" for name, used in one["cpu_us_per_event"].items())
         table.add_row(
-            f"{one['target_per_s']:,}",
-            f"{one['published_per_s']:,}",
-            f"{one['processed_per_s']:,}",
+            *(f"{one[f'{name}_per_s']:,}" for name in ("target", "published", "processed")),
             "yes" if one["sustained"] else "NO",
-            str(one["lag_us_p50"]),
-            str(one["lag_us_p99"]),
-            cpu,
+            _milliseconds(one["lag_us_p50"]),
+            _milliseconds(one["lag_us_p99"]),
         )
     return table
+
+
+def _cpu_table(results: list[dict[str, Any]]) -> Table:
+    table = Table(title="the same, CPU microseconds per event of each process")
+    for name in ("asked", *pipeline.PROCESSES):
+        table.add_column(name, justify="right")
+    for one in results:
+        used = one["cpu_us_per_event"]
+        table.add_row(f"{one['target_per_s']:,}", *(f"{used.get(name, 0):.1f}" for name in pipeline.PROCESSES))
+    return table
+
+
+def _milliseconds(microseconds: float | None) -> str:
+    return "-" if microseconds is None else f"{microseconds / 1_000:.2f} ms"
 
 
 if __name__ == "__main__":

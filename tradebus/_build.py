@@ -32,7 +32,10 @@ GROUP = "tradebus_core"
 _LIBRARY_MODULE = f"{GROUP}__mypyc"
 _SUFFIX = EXTENSION_SUFFIXES[0]
 _STAMP = f"_core{_SUFFIX.removesuffix('.so')}.stamp"
-_CORE_MODULE = "tradebus.core"
+
+# What is compiled, as folders below the package: the core, and the messages on the hot path, which make its values.
+COMPILED_FOLDERS = ("core", "wire/laid")
+_COMPILED_MODULES = ("tradebus.core", "tradebus.wire.laid")
 
 
 class StaleCoreError(RuntimeError):
@@ -40,14 +43,15 @@ class StaleCoreError(RuntimeError):
 
 
 def core_sources(package: Path = PACKAGE) -> list[Path]:
-    """Return every source file of the core below ``package``, sorted by path."""
-    return sorted(_files(package / "core", ".py"))
+    """Return every source file that is compiled below ``package``, sorted by path."""
+    return sorted(path for folder in COMPILED_FOLDERS for path in _files(package / folder, ".py"))
 
 
 def compiled_files(package: Path = PACKAGE) -> list[Path]:
-    """Return the compiled modules of the core made for the running Python, sorted by path."""
+    """Return the compiled modules made for the running Python, sorted by path."""
     library = library_path(package)
-    return sorted([*_files(package / "core", _SUFFIX), *([library] if library.exists() else [])])
+    modules = [path for folder in COMPILED_FOLDERS for path in _files(package / folder, _SUFFIX)]
+    return sorted([*modules, *([library] if library.exists() else [])])
 
 
 def source_digest(package: Path = PACKAGE) -> str:
@@ -124,7 +128,7 @@ class InterpretedCore(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the source module's spec for ``tradebus.core`` and what is below it, None for all others."""
-        if fullname != _CORE_MODULE and not fullname.startswith(_CORE_MODULE + "."):
+        if not any(fullname == name or fullname.startswith(f"{name}.") for name in _COMPILED_MODULES):
             return None
         for folder in path or ():
             spec = FileFinder(folder, (SourceFileLoader, SOURCE_SUFFIXES)).find_spec(fullname, target)

@@ -7,6 +7,7 @@ outputs and errors. A batch is written from encoded ticks.
 from dataclasses import dataclass
 from typing import Final
 
+from tradebus.core import COMPILED
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick
 from tradebus.core.engine.command import Command
 from tradebus.core.engine.event import (
@@ -54,13 +55,12 @@ from tradebus.wire.codec.market import (
 )
 from tradebus.wire.codec.output import output_from_pb, output_to_pb
 from tradebus.wire.codec.parts import cannot_encode, chain, children, named, nothing_set, parse, text
+from tradebus.wire.laid.tick import read_market_tick, write_market_tick
 from tradebus.wire.pb.v1 import audit_pb2 as pb
 
 _MARKET_TAG: Final = tag(pb.AuditTick.MARKET_FIELD_NUMBER)
 _RECONNECTING_TAG: Final = tag(pb.AuditTick.MARKET_RECONNECTING_FIELD_NUMBER)
 _TICKS_TAG: Final = tag(pb.AuditBatch.TICKS_FIELD_NUMBER)
-# Messages to fill again, as in `codec.market`.
-_heads: Final[list[pb.AuditTick]] = []
 _CLOCK: Final = ClockAdvanced()
 _SHUTDOWN: Final = Shutdown()
 _FEED_ENDED: Final = FeedEnded()
@@ -172,7 +172,8 @@ def tick_to_bytes(tick: AuditTick, event_bytes: bytes | None = None) -> bytes:
     try:
         if isinstance(event, MarketEvent):
             content = market_event_to_bytes(event) if event_bytes is None else event_bytes
-            encoded = _head_to_bytes(tick) + frame(_MARKET_TAG, content)
+            plain = write_market_tick(tick.sequence, tick.time_ns, content)
+            encoded = _head_to_bytes(tick) + frame(_MARKET_TAG, content) if plain is None else plain
         elif isinstance(event, MarketReconnecting):
             content = market_item_to_bytes(event) if event_bytes is None else event_bytes
             encoded = _head_to_bytes(tick) + frame(_RECONNECTING_TAG, content)
@@ -186,15 +187,7 @@ def tick_to_bytes(tick: AuditTick, event_bytes: bytes | None = None) -> bytes:
 
 
 def _head_to_bytes(tick: AuditTick) -> bytes:
-    try:
-        message = _heads.pop()
-    except IndexError:
-        message = pb.AuditTick()
-    message.sequence = tick.sequence
-    message.time_ns = tick.time_ns
-    encoded = message.SerializeToString()
-    _heads.append(message)
-    return encoded
+    return pb.AuditTick(sequence=tick.sequence, time_ns=tick.time_ns).SerializeToString()
 
 
 def _decided_to_bytes(tick: AuditTick) -> bytes:
@@ -208,18 +201,9 @@ def _decided_to_bytes(tick: AuditTick) -> bytes:
 
 def tick_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> AuditTick:
     """Return the tick in a message; raises DecodeError."""
-    if message.WhichOneof("event") == "market":
-        # Nearly every tick; spelled out to save two calls.
-        event: EngineEvent
-        try:
-            event = market_event_from_pb(message.market, bounds)
-        except DecodeError as error:
-            error.prefix("market")
-            raise
-    else:
-        event = event_from_pb(message, bounds)
-        if isinstance(event, EngineStarted):
-            bounds = bounds_of(event.index)
+    event = event_from_pb(message, bounds)
+    if isinstance(event, EngineStarted):
+        bounds = bounds_of(event.index)
     outputs, errors = message.outputs, message.errors
     return AuditTick(
         message.sequence,
@@ -232,7 +216,8 @@ def tick_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> Audi
 
 def tick_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> AuditTick:
     """Return the tick in ``payload``; raises DecodeError."""
-    return tick_from_pb(parse(pb.AuditTick, payload), bounds)
+    tick = read_market_tick(payload, 0, len(payload), bounds.exchanges, bounds.instruments) if COMPILED else None
+    return tick_from_pb(parse(pb.AuditTick, payload), bounds) if tick is None else tick
 
 
 def tick_frame(encoded: bytes) -> bytes:
@@ -268,15 +253,16 @@ def audit_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> A
 
     Ticks after an EngineStarted are bounded by the index that it brings.
     """
-    message = parse(pb.AuditBatch, payload)
-    head = _head_from_pb(message, len(message.ticks))
-    if message.ticks[0].WhichOneof("event") != "started":
+    frames = audit_frames_from_bytes(payload)
+    head = frames.head
+    # Another index than ours is right only where the batch begins with the start record that brings it.
+    if head.index_fingerprint != bounds.fingerprint and not _is_start(frames.ticks[0]):
         bounds.check_fingerprint(head.index_fingerprint)
     ticks: list[AuditTick] = []
     expected = head.first_sequence
     try:
-        for part in message.ticks:
-            tick = tick_from_pb(part, bounds)
+        for part in frames.ticks:
+            tick = tick_from_bytes(part, bounds)
             if tick.sequence != expected:
                 raise Inconsistent(f"expected {expected}, found {tick.sequence}", "sequence")
             if isinstance(tick.event, EngineStarted):
@@ -288,6 +274,10 @@ def audit_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> A
         error.prefix(f"ticks[{len(ticks)}]")
         raise
     return AuditBatch(head, tuple(ticks))
+
+
+def _is_start(payload: bytes) -> bool:
+    return parse(pb.AuditTick, payload).HasField("started")
 
 
 def audit_frames_from_bytes(payload: bytes) -> AuditFrames:

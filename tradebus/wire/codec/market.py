@@ -1,14 +1,14 @@
 """Market events and the batches they travel in: ``market.proto``.
 
-This is the hot path of the bus. Values are read once into local names, enums by a dictionary, sub-messages as few as
-possible; a batch hands out the bytes of every item beside the item, so that they can be passed on as they are.
+This is the hot path of the bus: what is frequent is read and written by ``wire.laid``, the rest here
+(and everything where the core is not compiled: interpreted, the generated code is the faster one). A batch hands out
+the bytes of every item beside the item, so that they can be passed on as they are.
 """
 
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from google.protobuf.message import DecodeError as ProtobufError
-
+from tradebus.core import COMPILED
 from tradebus.core.market.event import (
     BookL1,
     Level,
@@ -18,31 +18,20 @@ from tradebus.core.market.event import (
     MarketReconnecting,
     PublicTrade,
 )
-from tradebus.core.model.side import Side
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, exchange_index, instrument_index
 from tradebus.wire.codec.error import DecodeError, EncodeError, Inconsistent
 from tradebus.wire.codec.frame import frame, tag, unframe
-from tradebus.wire.codec.number import KNOWN_NUMBERS, given_from_text
+from tradebus.wire.codec.number import given_from_text
 from tradebus.wire.codec.order import SIDES
 from tradebus.wire.codec.parts import cannot_encode, named, nothing_set, parse, text
+from tradebus.wire.laid.market import read_market_event, read_market_items, write_market_event
 from tradebus.wire.pb.v1 import market_pb2 as pb
-from tradebus.wire.pb.v1 import order_pb2
 
 MarketItem: TypeAlias = MarketEvent | MarketReconnecting
 
 _EVENT_TAG: Final = tag(pb.MarketItem.EVENT_FIELD_NUMBER)
 _RECONNECTING_TAG: Final = tag(pb.MarketItem.RECONNECTING_FIELD_NUMBER)
 _ITEMS_TAG: Final = tag(pb.MarketBatch.ITEMS_FIELD_NUMBER)
-_BUY: Final = order_pb2.SIDE_BUY
-_SELL: Final = order_pb2.SIDE_SELL
-_side: Final = SIDES.members.get
-_known: Final = KNOWN_NUMBERS.get
-_parse_event: Final = pb.MarketEvent.FromString
-
-# Messages to fill again, each with its only sub-message: making them anew takes a third of the time of encoding. Taking
-# one off a list and putting it back is atomic, so threads do not disturb each other. Every field is always set.
-_trades: Final[list[tuple[pb.MarketEvent, pb.PublicTrade]]] = []
-_books: Final[list[tuple[pb.MarketEvent, pb.BookL1]]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,95 +62,65 @@ class MarketBatch:
 
 def market_event_to_bytes(event: MarketEvent) -> bytes:
     """Return the bytes of an event; raises EncodeError, also for data that the contract does not know."""
+    encoded = write_market_event(event) if COMPILED else None
+    return _event_to_bytes(event) if encoded is None else encoded
+
+
+def _event_to_bytes(event: MarketEvent) -> bytes:
     data = event.data
+    message = pb.MarketEvent()
     try:
+        message.time_exchange_ns = event.time_exchange_ns
+        message.time_received_ns = event.time_received_ns
+        message.exchange = event.exchange
+        message.instrument = event.instrument
+        message.sequence = event.sequence
         if isinstance(data, PublicTrade):
-            return _trade_to_bytes(event, data)
-        if isinstance(data, BookL1):
-            return _book_l1_to_bytes(event, data)
+            message.trade.SetInParent()
+            _trade_to_pb(data, message.trade)
+        elif isinstance(data, BookL1):
+            message.book_l1.SetInParent()
+            _book_l1_to_pb(data, message.book_l1)
+        else:
+            raise EncodeError(f"expected a PublicTrade or BookL1, found {type(data).__name__}")
     except (TypeError, ValueError) as error:
         raise cannot_encode("MarketEvent", error) from error
-    raise EncodeError(f"expected a PublicTrade or BookL1, found {type(data).__name__}")
+    return message.SerializeToString()
 
 
-def _trade_to_bytes(event: MarketEvent, data: PublicTrade) -> bytes:
-    try:
-        message, trade = _trades.pop()
-    except IndexError:
-        message = pb.MarketEvent()
-        trade = message.trade
-    message.time_exchange_ns = event.time_exchange_ns
-    message.time_received_ns = event.time_received_ns
-    message.exchange = event.exchange
-    message.instrument = event.instrument
-    message.sequence = event.sequence
-    trade.id = data.id
-    trade.price = str(data.price)
-    trade.amount = str(data.amount)
-    trade.side = _BUY if data.side is Side.BUY else _SELL
-    encoded = message.SerializeToString()
-    _trades.append((message, trade))
-    return encoded
+def _trade_to_pb(trade: PublicTrade, into: pb.PublicTrade) -> None:
+    into.id = trade.id
+    into.price = str(trade.price)
+    into.amount = str(trade.amount)
+    into.side = SIDES.to_pb(trade.side)
 
 
-def _book_l1_to_bytes(event: MarketEvent, data: BookL1) -> bytes:
-    try:
-        message, book = _books.pop()
-    except IndexError:
-        message = pb.MarketEvent()
-        book = message.book_l1
-    message.time_exchange_ns = event.time_exchange_ns
-    message.time_received_ns = event.time_received_ns
-    message.exchange = event.exchange
-    message.instrument = event.instrument
-    message.sequence = event.sequence
-    bid, ask = data.best_bid, data.best_ask
-    if bid is None:
-        book.best_bid_price = book.best_bid_amount = ""
-    else:
-        book.best_bid_price = str(bid.price)
-        book.best_bid_amount = str(bid.amount)
-    if ask is None:
-        book.best_ask_price = book.best_ask_amount = ""
-    else:
-        book.best_ask_price = str(ask.price)
-        book.best_ask_amount = str(ask.amount)
-    encoded = message.SerializeToString()
-    _books.append((message, book))
-    return encoded
+def _book_l1_to_pb(book: BookL1, into: pb.BookL1) -> None:
+    bid, ask = book.best_bid, book.best_ask
+    if bid is not None:
+        into.best_bid_price = str(bid.price)
+        into.best_bid_amount = str(bid.amount)
+    if ask is not None:
+        into.best_ask_price = str(ask.price)
+        into.best_ask_amount = str(ask.amount)
 
 
 def market_event_from_pb(message: pb.MarketEvent, bounds: IndexBounds = UNBOUNDED) -> MarketEvent:
     """Return the event in a message; raises DecodeError."""
-    exchange, instrument = message.exchange, message.instrument
-    if exchange >= bounds.exchanges or instrument >= bounds.instruments:
-        exchange_index(exchange, bounds)
-        instrument_index(instrument, bounds)
+    exchange, instrument = exchange_index(message.exchange, bounds), instrument_index(message.instrument, bounds)
     which = message.WhichOneof("data")
     data: MarketData
     if which == "trade":
-        trade = message.trade
-        id_, price, amount = trade.id, _known(trade.price), _known(trade.amount)
-        side = _side(trade.side)
-        if price is None or amount is None or side is None or not id_:
-            data = _trade_from_pb(trade)
-        else:
-            data = PublicTrade(id_, price, amount, side)
+        data = _trade_from_pb(message.trade)
     elif which == "book_l1":
-        book = message.book_l1
-        bid_price, bid_amount = _known(book.best_bid_price), _known(book.best_bid_amount)
-        ask_price, ask_amount = _known(book.best_ask_price), _known(book.best_ask_amount)
-        if bid_price is None or bid_amount is None or ask_price is None or ask_amount is None:
-            data = _book_l1_from_pb(book)
-        else:
-            data = BookL1(Level(bid_price, bid_amount), Level(ask_price, ask_amount))
+        data = _book_l1_from_pb(message.book_l1)
     else:
         raise nothing_set("data", message)
     return MarketEvent(
         message.time_exchange_ns,
         message.time_received_ns,
-        exchange,  # type: ignore[arg-type]  # calling a NewType takes as long as reading two fields
-        instrument,  # type: ignore[arg-type]
+        exchange,
+        instrument,
         message.sequence,
         data,
     )
@@ -191,11 +150,8 @@ def _level_from_text(price: str, amount: str, path: str) -> Level | None:
 
 def market_event_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> MarketEvent:
     """Return the event in ``payload``; raises DecodeError."""
-    try:
-        message = _parse_event(payload)
-    except ProtobufError:
-        message = parse(pb.MarketEvent, payload)
-    return market_event_from_pb(message, bounds)
+    event = read_market_event(payload, 0, len(payload), bounds.exchanges, bounds.instruments) if COMPILED else None
+    return market_event_from_pb(parse(pb.MarketEvent, payload), bounds) if event is None else event
 
 
 def market_reconnecting_to_pb(event: MarketReconnecting, into: pb.MarketReconnecting) -> None:
@@ -284,6 +240,9 @@ def market_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> 
     if not head.sequence:
         raise Inconsistent("expected a sequence from 1, found 0", "sequence")
     bounds.check_fingerprint(head.index_fingerprint)
+    plain = read_market_items(list(message.items), bounds.exchanges, bounds.instruments) if COMPILED else None
+    if plain is not None:
+        return MarketBatch(head, tuple(plain[0]), tuple(plain[1]))
     items: list[MarketItem] = []
     encoded: list[bytes] = []
     try:

@@ -1,0 +1,227 @@
+"""Read trades and best bids and asks, alone and in batches, and write them: ``market.proto``."""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from tradebus.core.market.event import BookL1, Level, MarketData, MarketEvent, PublicTrade
+from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
+from tradebus.core.model.side import Side
+from tradebus.wire.laid.number import read_number
+from tradebus.wire.laid.reader import Reader
+from tradebus.wire.laid.writer import short_text, varint
+
+# Field numbers and wire types of market.proto, as the byte that begins each field.
+_TIME_EXCHANGE: Final[i64] = 0x08
+_TIME_RECEIVED: Final[i64] = 0x10
+_EXCHANGE: Final[i64] = 0x18
+_INSTRUMENT: Final[i64] = 0x20
+_SEQUENCE: Final[i64] = 0x28
+_TRADE: Final[i64] = 0x32
+_BOOK_L1: Final[i64] = 0x3A
+_FIELD_1: Final[i64] = 0x0A
+_FIELD_2: Final[i64] = 0x12
+_FIELD_3: Final[i64] = 0x1A
+_FIELD_4: Final[i64] = 0x22
+_TRADE_SIDE: Final[i64] = 0x20
+_SIDE_BUY: Final[i64] = 1
+_SIDE_SELL: Final[i64] = 2
+_ITEM_EVENT: Final[i64] = 0x0A
+
+
+def read_market_event(payload: bytes, begin: i64, end: i64, exchanges: i64, instruments: i64) -> MarketEvent | None:
+    """Return the event in ``payload[begin:end]``, with indices below the bounds.
+
+    None for one that is laid out in another way, holds something else, or is wrong: fields that are missing, out of
+    order or not known, numbers that are no plain decimals, indices out of range.
+    """
+    reader = Reader(payload, begin, end)
+    if begin >= end or payload[begin] != _TIME_EXCHANGE:
+        return None
+    reader.position = begin + 1
+    time_exchange_ns = reader.varint()
+    if time_exchange_ns < 0 or reader.position >= end or payload[reader.position] != _TIME_RECEIVED:
+        return None
+    reader.position += 1
+    time_received_ns = reader.varint()
+    if time_received_ns < 0 or reader.position >= end:
+        return None
+    exchange: i64 = 0
+    instrument: i64 = 0
+    sequence: i64 = 0
+    field: i64 = payload[reader.position]
+    # A field that is zero is left out.
+    if field == _EXCHANGE:
+        reader.position += 1
+        exchange = reader.varint()
+        if exchange <= 0 or reader.position >= end:
+            return None
+        field = payload[reader.position]
+    if field == _INSTRUMENT:
+        reader.position += 1
+        instrument = reader.varint()
+        if instrument <= 0 or reader.position >= end:
+            return None
+        field = payload[reader.position]
+    if field == _SEQUENCE:
+        reader.position += 1
+        sequence = reader.varint()
+        if sequence <= 0 or reader.position >= end:
+            return None
+        field = payload[reader.position]
+    if exchange >= exchanges or instrument >= instruments:
+        return None
+    reader.position += 1
+    if reader.part_end() != end:
+        return None
+    data: MarketData | None
+    if field == _BOOK_L1:
+        data = _read_book_l1(reader)
+    elif field == _TRADE:
+        data = _read_trade(reader)
+    else:
+        return None
+    if data is None:
+        return None
+    return MarketEvent(
+        time_exchange_ns,
+        time_received_ns,
+        ExchangeIndex(exchange),
+        InstrumentIndex(instrument),
+        sequence,
+        data,
+    )
+
+
+def _read_text(reader: Reader, field: i64) -> bytes | None:
+    """Return the bytes of the text in ``field``; None when another field comes, or when it is cut."""
+    position = reader.position
+    if position >= reader.end or reader.payload[position] != field:
+        return None
+    reader.position = position + 1
+    end = reader.part_end()
+    if end < 0:
+        return None
+    text = reader.payload[reader.position : end]
+    reader.position = end
+    return text
+
+
+def _read_level(reader: Reader, price_field: i64, amount_field: i64) -> Level | None:
+    price_text = _read_text(reader, price_field)
+    if price_text is None:
+        return None
+    amount_text = _read_text(reader, amount_field)
+    if amount_text is None:
+        return None
+    price = read_number(price_text)
+    amount = read_number(amount_text)
+    if price is None or amount is None:
+        return None
+    return Level(price, amount)
+
+
+def _read_book_l1(reader: Reader) -> BookL1 | None:
+    # A side that is empty is rare enough to be left to `codec`.
+    bid = _read_level(reader, _FIELD_1, _FIELD_2)
+    if bid is None:
+        return None
+    ask = _read_level(reader, _FIELD_3, _FIELD_4)
+    if ask is None or reader.position != reader.end:
+        return None
+    return BookL1(bid, ask)
+
+
+def _read_trade(reader: Reader) -> PublicTrade | None:
+    id_text = _read_text(reader, _FIELD_1)
+    if not id_text or not id_text.isascii():
+        return None
+    quantity = _read_level(reader, _FIELD_2, _FIELD_3)
+    if quantity is None or reader.position != reader.end - 2 or reader.payload[reader.position] != _TRADE_SIDE:
+        return None
+    side: i64 = reader.payload[reader.position + 1]
+    if side == _SIDE_BUY:
+        return PublicTrade(id_text.decode("ascii"), quantity.price, quantity.amount, Side.BUY)
+    if side == _SIDE_SELL:
+        return PublicTrade(id_text.decode("ascii"), quantity.price, quantity.amount, Side.SELL)
+    return None
+
+
+def read_market_items(
+    items: list[bytes], exchanges: i64, instruments: i64
+) -> tuple[list[MarketEvent], list[bytes]] | None:
+    """Return the events in encoded MarketItems and the bytes of each event.
+
+    None if one is not an event that ``read_market_event`` reads.
+    """
+    events: list[MarketEvent] = []
+    encoded: list[bytes] = []
+    for item in items:
+        end: i64 = len(item)
+        if end == 0 or item[0] != _ITEM_EVENT:
+            return None
+        reader = Reader(item, 1, end)
+        if reader.part_end() != end:
+            return None
+        event = read_market_event(item, reader.position, end, exchanges, instruments)
+        if event is None:
+            return None
+        events.append(event)
+        encoded.append(item[reader.position :])
+    return events, encoded
+
+
+def write_market_event(event: MarketEvent) -> bytes | None:
+    """Return the bytes of an event; None for one that is left to ``codec``."""
+    data = event.data
+    if isinstance(data, BookL1):
+        bid, ask = data.best_bid, data.best_ask
+        if bid is None or ask is None:
+            return None
+        content = b"".join(
+            (
+                short_text(b"\x0a", str(bid.price)),
+                short_text(b"\x12", str(bid.amount)),
+                short_text(b"\x1a", str(ask.price)),
+                short_text(b"\x22", str(ask.amount)),
+            )
+        )
+        begin = b"\x3a"
+    elif isinstance(data, PublicTrade):
+        if not data.id or not data.id.isascii():
+            return None
+        content = b"".join(
+            (
+                short_text(b"\x0a", data.id),
+                short_text(b"\x12", str(data.price)),
+                short_text(b"\x1a", str(data.amount)),
+                b"\x20\x01" if data.side is Side.BUY else b"\x20\x02",
+            )
+        )
+        begin = b"\x32"
+    else:
+        return None
+    # Anything that is out of the range of its field is left to `codec`, which says so.
+    time_exchange_ns, time_received_ns, sequence = event.time_exchange_ns, event.time_received_ns, event.sequence
+    if not (0 < time_exchange_ns < _LIMIT and 0 < time_received_ns < _LIMIT and 0 <= sequence < _LIMIT):
+        return None
+    if not (0 <= event.exchange < _INDEX_LIMIT and 0 <= event.instrument < _INDEX_LIMIT):
+        return None
+    return b"".join(
+        (
+            b"\x08",
+            varint(time_exchange_ns),
+            b"\x10",
+            varint(time_received_ns),
+            b"\x18" + varint(event.exchange) if event.exchange else b"",
+            b"\x20" + varint(event.instrument) if event.instrument else b"",
+            b"\x28" + varint(sequence) if sequence else b"",
+            begin,
+            varint(len(content)),
+            content,
+        )
+    )
+
+
+_LIMIT: Final = 1 << 62
+_INDEX_LIMIT: Final = 1 << 32
