@@ -123,7 +123,7 @@ class CompileCore(Command):
             began = time.monotonic()
             self.distribution.ext_modules = core_extensions()
             print(
-                f"core: translated to C in {time.monotonic() - began:.0f} s; compiling that, another half a minute",
+                f"core: translated to C in {time.monotonic() - began:.0f} s; compiling that, up to a minute",
                 flush=True,
             )
             command = self.reinitialize_command("build_ext")
