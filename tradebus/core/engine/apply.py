@@ -6,6 +6,8 @@ engine put into a tick and never look at the clock, the strategy's decisions or 
 Source: barter 0.12.5 ``engine/state/mod.rs`` (order of updates); added are keys of account events, gaps and timers.
 """
 
+from typing import Final
+
 from tradebus.core.engine.audit.tick import (
     DataPatched,
     Halted,
@@ -39,6 +41,8 @@ from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 
+_HEALTHY: Final = Health.HEALTHY  # looked up once: reading a member of an enum is slow
+
 
 def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None:
     """Take in an event; return the position that it closed, if it closed one."""
@@ -65,8 +69,8 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
 def apply_market_event(state: EngineState, event: MarketEvent) -> None:
     """Take in a market event: link health, the instrument's data, then what the strategies remember."""
     links = state.connectivity[event.exchange]
-    if links.market_data is not Health.HEALTHY:
-        links.market_data = Health.HEALTHY
+    if links.market_data is not _HEALTHY:
+        links.market_data = _HEALTHY
     state.instruments[event.instrument].data.process(event)
     for strategy in state.strategies:
         strategy.process(state, event)
@@ -95,8 +99,8 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
         cursor.cause = event.cause
         cursor.ordinal = event.ordinal
     links = state.connectivity[event.exchange]
-    if links.account is not Health.HEALTHY:
-        links.account = Health.HEALTHY
+    if links.account is not _HEALTHY:
+        links.account = _HEALTHY
     data = event.data
     exited: PositionExited | None = None
     if isinstance(data, TradeReceived):

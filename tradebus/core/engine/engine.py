@@ -6,7 +6,6 @@ then hands over the requests that stand in it.
 Source: barter 0.12.5 ``engine/mod.rs``; the order of steps is the reference's.
 """
 
-from decimal import getcontext
 from typing import Final, final
 
 from mypy_extensions import mypyc_attr
@@ -53,10 +52,13 @@ from tradebus.core.engine.state.engine_state import EngineState, initial_state
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
 from tradebus.core.model.identifiers import STRATEGY_UNKNOWN, ClientOrderId, ExchangeIndex, StrategyId, client_order_id
-from tradebus.core.model.number import ENGINE_CONTEXT, context_is_intact, enter_engine_context, restore_engine_context
+from tradebus.core.model.number import context_is_intact, enter_engine_context, restore_engine_context
 from tradebus.core.model.order import OrderKey, OrderRequestOpen
 from tradebus.core.risk.interface import RiskDecision, RiskManager
 from tradebus.core.strategy.interface import Decision, Strategy
+
+# Looked up once: reading a member of an enum costs more than all else that an event does here.
+_ENABLED: Final = TradingState.ENABLED
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
@@ -123,7 +125,7 @@ class Engine:
         Engine time never goes backwards: an earlier ``now_ns`` counts as the last one. Raises InvalidEvent, changing
         nothing, for an event whose indices do not fit.
         """
-        if getcontext() is not ENGINE_CONTEXT or not context_is_intact():
+        if not context_is_intact():
             restore_engine_context()
         state = self.state
         self._ordinal = 0
@@ -141,7 +143,7 @@ class Engine:
             self._process_other(event)
         if not self._errors:
             self._report_failures()
-            if state.trading is TradingState.ENABLED:
+            if state.trading is _ENABLED:
                 self._generate_algo_orders(event)
         return self._tick(event, now_ns)
 
@@ -230,7 +232,7 @@ class Engine:
                     reason = _failure("generate_algo_orders", error)
                 if answer is not None or reason or before is not None or not context_is_intact():
                     self._finish(Origin.ALGO, strategy.id, answer, reason, before)
-                    if state.trading is not TradingState.ENABLED:
+                    if state.trading is not _ENABLED:
                         return  # one strategy's failure has just switched trading off for all
 
     def _finish(

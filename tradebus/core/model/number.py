@@ -19,7 +19,7 @@ from decimal import (
     setcontext,
 )
 from operator import attrgetter
-from typing import Final
+from typing import Final, final
 
 from mypy_extensions import mypyc_attr
 
@@ -34,7 +34,30 @@ PLAIN_LENGTH_MAX: Final = 28
 COMPUTED_LENGTH_MAX: Final = 100
 COMPUTED_EXPONENT_MAX: Final = 500
 
-ENGINE_CONTEXT: Final = Context(
+
+@final
+class _Watch:
+    """Tells whether an attribute of the engine's context was set since it was last found intact."""
+
+    def __init__(self) -> None:
+        self.is_touched = False
+
+
+_watch: Final = _Watch()
+
+
+@mypyc_attr(native_class=False)
+class _EngineContext(Context):
+    """A context that notices when somebody sets its attributes: reading them all to compare costs ten times more."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set the attribute and take note."""
+        _watch.is_touched = True
+        super().__setattr__(name, value)
+
+
+_current: Final = getcontext  # a name of another module is looked up at every call
+ENGINE_CONTEXT: Final[Context] = _EngineContext(
     prec=PRECISION,
     rounding=ROUND_HALF_EVEN,
     Emin=-999999,
@@ -44,12 +67,14 @@ ENGINE_CONTEXT: Final = Context(
     flags=[],
     traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation],
 )
-# Views of what stands in the contexts, so that comparing them costs no more than reading the precision. By name: the
-# attribute is declared a dict and is none, which compiled code does not let pass.
+# Views of what stands in the contexts: they change without an attribute being set. By name: the attribute is declared a
+# dict and is none, which compiled code does not let pass.
 _TRAPS: Final[MutableMapping[type[ArithmeticError], bool]] = attrgetter("traps")(ENGINE_CONTEXT)
 # The copy is kept: a view does not keep its context alive.
-_INTACT_CONTEXT: Final = ENGINE_CONTEXT.copy()
+_INTACT_CONTEXT: Final = Context.copy(ENGINE_CONTEXT)
 _TRAPS_INTACT: Final[MutableMapping[type[ArithmeticError], bool]] = attrgetter("traps")(_INTACT_CONTEXT)
+_SETTINGS: Final = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+_settings: Final = attrgetter(*_SETTINGS)
 
 
 @mypyc_attr(native_class=False)
@@ -67,20 +92,20 @@ def enter_engine_context() -> Context:
 
 def context_is_intact() -> bool:
     """Tell whether the current context is the engine's and nobody changed its settings."""
-    return (
-        getcontext() is ENGINE_CONTEXT
-        and ENGINE_CONTEXT.prec == PRECISION
-        and ENGINE_CONTEXT.rounding == ROUND_HALF_EVEN
-        and _TRAPS == _TRAPS_INTACT
-    )
+    if _current() is not ENGINE_CONTEXT or _TRAPS != _TRAPS_INTACT:
+        return False
+    if _watch.is_touched:
+        _watch.is_touched = bool(_settings(ENGINE_CONTEXT) != _settings(_INTACT_CONTEXT))
+    return not _watch.is_touched
 
 
 def restore_engine_context() -> None:
-    """Undo what user code did to the decimal context: precision, rounding, traps, or another context."""
-    ENGINE_CONTEXT.prec = PRECISION
-    ENGINE_CONTEXT.rounding = ROUND_HALF_EVEN
+    """Undo what user code did to the decimal context: precision, rounding, limits, traps, or another context."""
+    for name in _SETTINGS:
+        setattr(ENGINE_CONTEXT, name, getattr(_INTACT_CONTEXT, name))
     for signal, is_trapped in _TRAPS_INTACT.items():
         _TRAPS[signal] = is_trapped
+    _watch.is_touched = False
     setcontext(ENGINE_CONTEXT)
 
 

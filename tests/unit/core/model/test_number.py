@@ -254,3 +254,25 @@ def test_what_user_code_does_to_the_context_is_noticed_and_undone(change: object
     assert context_is_intact()
     assert getcontext().traps[FloatOperation]
     assert Decimal(1) / 3 == Decimal("0." + "3" * 29)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("prec", 5), ("rounding", "ROUND_UP"), ("Emin", -10), ("Emax", 10), ("capitals", 0), ("clamp", 1)],
+)
+def test_whatever_is_set_in_the_context_is_noticed_and_undone(name: str, value: object) -> None:
+    before = enter_engine_context()
+    try:
+        made = getattr(getcontext(), name)
+        setattr(getcontext(), name, value)
+        assert not context_is_intact()
+        assert not context_is_intact()
+        restore_engine_context()
+        assert context_is_intact()
+        assert getattr(getcontext(), name) == made
+        setattr(getcontext(), name, value)
+        setattr(getcontext(), name, made)
+        assert context_is_intact()
+    finally:
+        restore_engine_context()
+        setcontext(before)
