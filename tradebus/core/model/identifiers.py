@@ -16,6 +16,7 @@ TradeId = NewType("TradeId", str)
 StrategyId = NewType("StrategyId", str)
 
 STRATEGY_UNKNOWN: Final = StrategyId("unknown")
+RISK_MANAGER: Final = StrategyId("risk manager")
 NO_CLIENT_ORDER_ID: Final = ClientOrderId("")
 
 

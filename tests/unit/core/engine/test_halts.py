@@ -11,14 +11,16 @@ from tests.support.builders import (
     BTC,
     cancel_of,
     command_of,
+    engine_started,
     fill,
     filled,
     open_request,
     order_key,
     public_trade,
+    setup_of,
 )
 from tests.support.scenario import Memory, Scripted, decided, follow, halted
-from tradebus.core.engine.audit.tick import Halted, RequestsDecided
+from tradebus.core.engine.audit.tick import AuditTick, Halted, Origin, RequestsDecided
 from tradebus.core.engine.command import ALL_INSTRUMENTS, ClosePositions
 from tradebus.core.engine.event import TradingStateUpdate
 from tradebus.core.engine.event_base import EngineEvent
@@ -194,9 +196,10 @@ def test_a_halted_strategy_is_never_asked_again_and_the_others_are() -> None:
 def test_what_others_decided_before_the_failure_stands() -> None:
     sound = Scripted(lambda _s, _e: Decision((), [open_request("a")]), strategy_id="a")
     followed = follow(sound, Scripted(raising(ValueError("no")), strategy_id="b"))
-    first, second = followed.process(public_trade()).outputs
+    first, second, told = followed.process(public_trade()).outputs
     assert isinstance(first, RequestsDecided)
     assert isinstance(second, Halted)
+    assert (getattr(told, "origin", None), getattr(told, "strategy", None)) == (Origin.TRADING_DISABLED, "a")
     assert list(followed.engine.state.instruments[BTC].orders) == ["a"]
 
 
@@ -208,6 +211,67 @@ def test_hooks_of_a_halted_strategy_are_not_called_and_others_are() -> None:
     followed.process(public_trade())
     assert decided(followed.process(MarketReconnecting(ALPHA, ""))).strategy == "b"
     assert called == [ALPHA]
+
+
+def kinds(tick: AuditTick) -> list[tuple[str, str]]:
+    """What a tick says: halts and decisions with their strategy, in order."""
+    names = {Halted: "halted", RequestsDecided: "decided"}
+    return [(names[type(output)], getattr(output, "strategy", "")) for output in tick.outputs]
+
+
+@pytest.mark.parametrize("failing_first", [True, False])
+def test_a_halt_tells_the_others_once_that_trading_is_off(failing_first: bool) -> None:
+    told: list[TradingState] = []
+
+    def leave(state: EngineState) -> Decision:
+        told.append(state.trading)
+        return Decision([cancel_of("x")], [open_request("")])
+
+    failing = Scripted(raising(ValueError("no")), strategy_id="a", disabled=raising(ValueError("never")))
+    sound = Scripted(strategy_id="b", disabled=leave)
+    followed = follow(*((failing, sound) if failing_first else (sound, failing)))
+    tick = followed.process(public_trade())
+    assert kinds(tick) == [("halted", "a"), ("decided", "b")]
+    assert told == [TradingState.DISABLED]
+    output = decided(tick)
+    assert output.origin is Origin.TRADING_DISABLED
+    assert (len(output.cancels_sent), len(output.opens_sent)) == (1, 1), "what it asks for leaves"
+    assert followed.process(public_trade()).outputs == ()
+
+
+def test_whoever_fails_when_told_halts_and_nobody_is_told_again() -> None:
+    called: list[str] = []
+    failing = Scripted(raising(ValueError("no")), strategy_id="a")
+    failing_too = Scripted(strategy_id="b", disabled=raising(ValueError("not me either")))
+    sound = Scripted(strategy_id="c", disabled=lambda _state: called.append("c"))
+    tick = follow(failing, failing_too, sound).process(public_trade())
+    assert kinds(tick) == [("halted", "a"), ("halted", "b"), ("decided", "c")]
+    assert called == ["c"]
+
+
+@pytest.mark.parametrize("trading", TradingState)
+def test_data_that_fails_tells_the_others_too_but_only_while_trading_is_on(trading: TradingState) -> None:
+    called: list[str] = []
+    failing = Scripted(data=lambda: FailsAt(fail), strategy_id="a")
+    sound = Scripted(strategy_id="b", disabled=lambda _state: called.append("b"))
+    started = engine_started([setup_of(failing.id), setup_of(sound.id)], trading=trading)
+    followed = follow(failing, sound, started=started)
+    for _ in range(4):
+        followed.process(public_trade())
+    assert called == (["b"] if trading is TradingState.ENABLED else [])
+
+
+def test_a_hook_that_fails_while_a_link_is_lost_switches_off_after_all_were_told_of_the_link() -> None:
+    told: list[str] = []
+    failing = Scripted(strategy_id="a", disconnected=raising(ValueError("no")))
+    sound = Scripted(
+        strategy_id="b",
+        disconnected=lambda _state, _exchange: told.append("link"),
+        disabled=lambda _state: told.append("off"),
+    )
+    tick = follow(failing, sound).process(MarketReconnecting(ALPHA, ""))
+    assert kinds(tick) == [("halted", "a"), ("decided", "b"), ("decided", "b")]
+    assert told == ["link", "off"]
 
 
 class FailsAt(Memory):

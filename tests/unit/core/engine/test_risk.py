@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.builders import BTC, cancel_of, open_request, public_trade
 from tests.support.scenario import Memory, Scripted, answer_once, decided, follow, halted
-from tradebus.core.engine.audit.tick import RefusedCancel, RefusedOpen
-from tradebus.core.engine.engine import DecisionChangedState
+from tradebus.core.engine.answers import DecisionChangedState
+from tradebus.core.engine.audit.tick import Origin, RefusedCancel, RefusedOpen, RequestsDecided
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.number import context_is_intact
 from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
 from tradebus.core.risk.interface import RiskDecision, RiskManager
@@ -132,12 +133,40 @@ def changing_precision(*args: Any) -> RiskDecision:
         lambda *_: RiskDecision((), (), (RefusedCancel(cancel_of(), "\ud800"),), ()),
     ],
 )
-def test_a_risk_manager_that_fails_halts_and_nothing_is_sent(judge: Callable[..., Any]) -> None:
-    followed = follow(Scripted(answer_once(DECISION)), risk=Judge(judge))
+def test_a_risk_manager_that_fails_switches_trading_off_and_opens_nothing(judge: Callable[..., Any]) -> None:
+    decision = Decision(DECISION.cancels, DECISION.opens, [("t", 5)], patches=[("note", 1)])
+    followed = follow(Scripted(answer_once(decision)), risk=Judge(judge))
     tick = followed.process(public_trade())
-    assert tick.outputs == (halted(tick),)
-    assert not followed.engine.state.instruments[BTC].orders
+    sent, *_, halt, told = tick.outputs
+    assert isinstance(sent, RequestsDecided)
+    assert [request.key.cid for request in sent.cancels_sent] == ["x"], "cancels only take risk away"
+    assert sent.opens_sent == ()
+    assert sent.opens_refused == tuple(
+        RefusedOpen(refused.request, halted(tick).reason) for refused in sent.opens_refused
+    )
+    assert len(sent.opens_refused) == 2
+    assert (halt, halted(tick).strategy) == (halted(tick), "risk manager")
+    assert getattr(told, "origin", None) is Origin.TRADING_DISABLED
+    state = followed.engine.state
+    assert state.trading is TradingState.DISABLED
+    assert state.strategies[0].failure == "", "it is not the strategy that failed"
+    assert [timer.id for timer in state.timers] == ["t"]
+    assert not state.instruments[BTC].orders
     assert context_is_intact()
+
+
+def test_no_strategy_is_called_like_the_risk_manager() -> None:
+    with pytest.raises(ValueError, match="expected another id for a strategy than 'risk manager'"):
+        follow(Scripted(strategy_id="risk manager"))
+
+
+def test_what_it_says_nothing_about_is_refused() -> None:
+    silent = Judge(lambda _s, _c, opens: RiskDecision((), opens[1:], (), ()))
+    output = decided(follow(Scripted(answer_once(DECISION)), risk=silent).process(public_trade()))
+    assert [refused.request.key.cid for refused in output.opens_refused] == ["a"]
+    assert [refused.request.key.cid for refused in output.cancels_refused] == ["x"]
+    assert output.opens_refused[0].reason == "the risk manager gave no verdict"
+    assert output.cancels_refused[0].reason == "the risk manager gave no verdict"
 
 
 def mutate_state(state: EngineState, *_: object) -> None:
