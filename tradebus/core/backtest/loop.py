@@ -17,6 +17,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.simulation.exchange import SimulatedExchange
+from tradebus.core.simulation.transit import NEVER
 
 STEPS_WITHOUT_TIME_MAX: Final = 100_000
 
@@ -52,7 +53,8 @@ class VirtualTimeLoop:
             self.time_ns = received
         if not self._is_started:
             self.start(self.time_ns)
-        self._run_until(self.time_ns)
+        if self.engine.state.timers or self._wake_ns() <= self.time_ns:
+            self._run_until(self.time_ns)
         if not self.is_ended:
             self._process(event, self.time_ns)
             self.events += 1
@@ -73,29 +75,27 @@ class VirtualTimeLoop:
         if not self.is_ended:
             self._process(TradingStateUpdate(TradingState.DISABLED, "feed end"), self.time_ns)
         while not self.is_ended:
-            wake = self._next_exchange_time()
-            if wake is None:
+            wake = self._wake_ns()
+            if wake == NEVER:
                 break
             self.time_ns = max(self.time_ns, wake)
             self._run_until(self.time_ns)
         if not self.is_ended:
             self._process(FeedEnded(), self.time_ns)
 
-    def _next_exchange_time(self) -> int | None:
-        wake: int | None = None
+    def _wake_ns(self) -> int:
+        wake = NEVER
         for exchange in self.exchanges:
-            time = exchange.next_time_ns()
-            if time is not None and (wake is None or time < wake):
-                wake = time
+            wake = min(wake, exchange.wake_ns)
         return wake
 
     def _run_until(self, time_ns: int) -> None:
         steps = 0
         last = -1
         while not self.is_ended:
-            wake = self._next_exchange_time()
+            wake = self._wake_ns()
             due = self.engine.next_timer_due_ns()
-            if wake is not None and wake <= time_ns and (due is None or wake <= due):
+            if wake <= time_ns and (due is None or wake <= due):
                 now = wake
                 self._run_exchanges(now)
             elif due is not None and due <= time_ns:

@@ -121,11 +121,11 @@ def check_event(state: EngineState, event: EngineEvent) -> None:
         _check_account_event(state, event)
     elif isinstance(event, MarketGap):
         _check_instrument(state, event.instrument, event.exchange)
-    elif isinstance(event, MarketReconnecting | AccountReconnecting | AccountLinkChanged):
+    elif isinstance(event, (MarketReconnecting, AccountReconnecting, AccountLinkChanged)):
         _check_exchange(state, event.exchange)
     elif isinstance(event, Command):
         _check_command(state, event)
-    elif not isinstance(event, TradingStateUpdate | ClockAdvanced | TimerFired | Shutdown | FeedEnded):
+    elif not isinstance(event, (TradingStateUpdate, ClockAdvanced, TimerFired, Shutdown, FeedEnded)):
         raise InvalidEvent(f"expected an event that an engine processes, found {type(event).__name__}")
 
 
@@ -313,7 +313,7 @@ def _check_id(name: str, value: object) -> None:
 
 
 def _items(name: str, value: object) -> list[object] | tuple[object, ...]:
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return value
     raise InvalidDecision(f"{name}: expected a list or tuple, found {type(value).__name__}")
 

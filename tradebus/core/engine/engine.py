@@ -99,7 +99,7 @@ class Engine:
             check_event(state, event)
             if now_ns > self.time_ns:
                 self.time_ns = now_ns
-            if isinstance(event, Shutdown | FeedEnded):
+            if isinstance(event, (Shutdown, FeedEnded)):
                 return self._tick(event, now_ns)
             self._process_other(event)
             if self._decider.errors:

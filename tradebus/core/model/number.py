@@ -154,6 +154,9 @@ def check_decimal(value: Decimal) -> Decimal:
     """
     if type(value) is not Decimal:
         raise NumberError(f"expected a Decimal, found {type(value).__name__} {value!r:.80}")
+    text = str(value)
+    if len(text) <= PLAIN_LENGTH_MAX and _is_plain(text):
+        return value  # so short a number cannot break any limit
     if not value.is_finite():
         raise NumberError(f"expected a finite number, found {value}")
     parts = value.as_tuple()

@@ -249,7 +249,7 @@ def cancel_request(order: Order) -> OrderRequestCancel | None:
 
 def is_active(state: OrderState) -> bool:
     """Tell whether an order in this state may still trade."""
-    return isinstance(state, OpenInFlight | Open | CancelInFlight)
+    return isinstance(state, (OpenInFlight, Open, CancelInFlight))
 
 
 def open_part(state: OrderState) -> Open | None:

@@ -142,7 +142,7 @@ def snapshot_cause(snapshot: Order) -> Cause:
         return Cause.SNAPSHOT_OPEN_IN_FLIGHT
     if isinstance(state, CancelInFlight):
         return Cause.SNAPSHOT_CANCEL_IN_FLIGHT
-    if isinstance(state, Cancelled | FullyFilled | OpenFailed | Expired):
+    if isinstance(state, (Cancelled, FullyFilled, OpenFailed, Expired)):
         return Cause.SNAPSHOT_INACTIVE
     raise InvalidTransition(f"order {snapshot.key.cid}: unknown state {type(state).__name__}")
 

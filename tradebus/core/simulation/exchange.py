@@ -11,7 +11,6 @@ price reaches it, when a trade goes through it, and at a trade at its price once
 Keys. An event's key is (sequence of the last tick folded, ordinal from 1); keys only grow, so each is applied once.
 """
 
-from collections import deque
 from decimal import Decimal
 from typing import Final, final
 
@@ -52,24 +51,7 @@ from tradebus.core.simulation.book import TopOfBook, empty_book
 from tradebus.core.simulation.ledger import Ledger
 from tradebus.core.simulation.resting import RestingOrder
 from tradebus.core.simulation.rules import spec_problem
-
-
-@final
-class Arrival:
-    """A request on its way to the exchange."""
-
-    def __init__(self, time_ns: int, request: OrderRequestOpen | OrderRequestCancel) -> None:
-        self.time_ns: Final = time_ns
-        self.request: Final = request
-
-
-@final
-class Delivery:
-    """An account event on its way to the engine."""
-
-    def __init__(self, due_ns: int, event: AccountEvent) -> None:
-        self.due_ns: Final = due_ns
-        self.event: Final = event
+from tradebus.core.simulation.transit import NEVER, Arrivals, Deliveries
 
 
 @final
@@ -87,10 +69,10 @@ class SimulatedExchange:
         self._fee_reserved: Final = max(simulation.fee_maker, simulation.fee_taker, ZERO)
         self._half_ns: Final = simulation.latency_ns // 2
         self._answer_ns: Final = simulation.latency_ns - simulation.latency_ns // 2
-        self._books: Final[dict[InstrumentIndex, TopOfBook]] = {}
+        self._books = [empty_book() for _ in index.instruments]
         self._resting: Final[dict[ClientOrderId, RestingOrder]] = {}
-        self._arrivals: Final[deque[Arrival]] = deque()
-        self._deliveries: Final[deque[Delivery]] = deque()
+        self._arrivals = Arrivals()
+        self._deliveries = Deliveries()
         self._ledger = Ledger(simulation.balances)
         self._sequence = 0
         self._ordinal = 0
@@ -99,12 +81,11 @@ class SimulatedExchange:
 
     def fold(self, tick: AuditTick) -> None:
         """Take in the engine's next tick: what arrives until then, its market event, then its requests."""
-        enter_engine_context()
         event = tick.event
         if isinstance(event, EngineStarted):
             self._begin(tick)
             return
-        if self._arrivals:
+        if self._arrivals.next_ns <= tick.time_ns:
             self.advance(tick.time_ns)
         if tick.sequence != self._sequence:
             self._sequence = tick.sequence
@@ -119,30 +100,29 @@ class SimulatedExchange:
 
     def advance(self, time_ns: int) -> None:
         """Let every request arrive that is due at a time."""
+        enter_engine_context()
         arrivals = self._arrivals
-        while arrivals and arrivals[0].time_ns <= time_ns:
-            arrival = arrivals.popleft()
+        while arrivals.next_ns <= time_ns:
+            arrival = arrivals.pop()
             request = arrival.request
             if isinstance(request, OrderRequestOpen):
                 self._open(request, arrival.time_ns)
             else:
                 self._cancel(request, arrival.time_ns)
 
+    @property
+    def wake_ns(self) -> int:
+        """Return when something happens next without a tick, an arrival or an event due at the engine; else NEVER."""
+        return min(self._arrivals.next_ns, self._deliveries.next_ns)
+
     def next_time_ns(self) -> int | None:
-        """Return when something happens next without a tick: an arrival, or an event due at the engine."""
-        due: int | None = None
-        if self._deliveries:
-            due = self._deliveries[0].due_ns
-        if self._arrivals and (due is None or self._arrivals[0].time_ns < due):
-            due = self._arrivals[0].time_ns
-        return due
+        """Return when something happens next without a tick, none if nothing is on its way."""
+        wake_ns = self.wake_ns
+        return None if wake_ns == NEVER else wake_ns
 
     def pop_due(self, time_ns: int) -> list[AccountEvent]:
         """Return the account events due at a time, in order, and forget them."""
-        events: list[AccountEvent] = []
-        while self._deliveries and self._deliveries[0].due_ns <= time_ns:
-            events.append(self._deliveries.popleft().event)
-        return events
+        return self._deliveries.pop_due(time_ns) if self._deliveries.next_ns <= time_ns else []
 
     def open_orders(self) -> list[ClientOrderId]:
         """Return the ids of the orders resting on the book, in the order they came."""
@@ -151,10 +131,11 @@ class SimulatedExchange:
     def _begin(self, tick: AuditTick) -> None:
         simulation = self.setup.simulation
         assert simulation is not None, "checked when the exchange was made"
-        self._books.clear()
+        enter_engine_context()
+        self._books = [empty_book() for _ in self._index.instruments]
         self._resting.clear()
-        self._arrivals.clear()
-        self._deliveries.clear()
+        self._arrivals = Arrivals()
+        self._deliveries = Deliveries()
         self._ledger = Ledger(simulation.balances)
         self._sequence = tick.sequence
         self._ordinal = 0
@@ -167,17 +148,14 @@ class SimulatedExchange:
         exchange = self.setup.exchange
         for cancel in output.cancels_sent:
             if cancel.key.exchange == exchange:
-                self._arrivals.append(Arrival(time_ns + self._half_ns, cancel))
+                self._arrivals.add(time_ns + self._half_ns, cancel)
         for request in output.opens_sent:
             if request.key.exchange == exchange:
-                self._arrivals.append(Arrival(time_ns + self._half_ns, request))
+                self._arrivals.add(time_ns + self._half_ns, request)
 
     def _fold_market(self, event: MarketEvent, time_ns: int) -> None:
         data = event.data
-        book = self._books.get(event.instrument)
-        if book is None:
-            book = empty_book()
-            self._books[event.instrument] = book
+        book = self._books[event.instrument]
         if isinstance(data, BookL1):
             book.update(data)
             if self._resting:
@@ -188,6 +166,7 @@ class SimulatedExchange:
                 self._match_trade(event.instrument, data, time_ns)
 
     def _match_book(self, instrument: InstrumentIndex, book: TopOfBook, time_ns: int) -> None:
+        enter_engine_context()
         for order in list(self._resting.values()):
             request = order.request
             if request.key.instrument != instrument:
@@ -203,6 +182,7 @@ class SimulatedExchange:
                 order.see_queue(book.displayed(side, request.price))
 
     def _match_trade(self, instrument: InstrumentIndex, trade: PublicTrade, time_ns: int) -> None:
+        enter_engine_context()
         available = trade.amount
         for order in list(self._resting.values()):
             request = order.request
@@ -227,7 +207,7 @@ class SimulatedExchange:
         if problem:
             self._refuse(request, OrderErrorKind.ORDER_REJECTED, definition.name, problem, time_ns)
             return
-        book = self._books.get(request.key.instrument) or empty_book()
+        book = self._books[request.key.instrument]
         price = book.taker_price(request.side)
         crosses = price is not None and (
             request.kind is OrderKind.MARKET
@@ -359,4 +339,4 @@ class SimulatedExchange:
     def _tell(self, data: AccountData, time_ns: int) -> None:
         self._ordinal += 1
         event = AccountEvent(self.setup.exchange, self._sequence, self._ordinal, data)
-        self._deliveries.append(Delivery(time_ns + self._answer_ns, event))
+        self._deliveries.add(time_ns + self._answer_ns, event)

@@ -53,7 +53,7 @@ def write(value: object, out: list[str]) -> None:
         out.append(")")
     elif isinstance(value, Enum):
         out.append(f"e{value.name};")
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         out.append("[")
         for item in value:
             write(item, out)

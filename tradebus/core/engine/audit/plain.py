@@ -35,7 +35,7 @@ def check_plain(value: object, where: str, depth: int = 0) -> None:
             raise PlainError(f"{where}: expected Unicode text, found a lone surrogate")
     elif isinstance(value, Decimal) and kind is Decimal:
         check_computed(value)
-    elif isinstance(value, list | tuple) and (kind is list or kind is tuple):
+    elif isinstance(value, (list, tuple)) and (kind is list or kind is tuple):
         for i, item in enumerate(value):
             check_plain(item, f"{where}[{i}]", depth + 1)
     elif isinstance(value, dict) and kind is dict:

@@ -207,4 +207,4 @@ class AuditTick(Record):
     @property
     def is_terminal(self) -> bool:
         """Tell whether the engine stops after this tick."""
-        return bool(self.errors) or isinstance(self.event, Shutdown | FeedEnded)
+        return bool(self.errors) or isinstance(self.event, (Shutdown, FeedEnded))

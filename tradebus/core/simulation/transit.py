@@ -1,0 +1,100 @@
+"""Hold what is on its way between engine and simulated exchange: requests one way, account events the other.
+
+The latency is the same for all, so what left first arrives first. When the next one is due stands ready to be read: the
+loop asks at every market event, and nearly always the answer is "not yet".
+"""
+
+from typing import Final, final
+
+from tradebus.core.engine.event import AccountEvent
+from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+
+NEVER: Final = (1 << 62) - 1
+"""When what is not on its way is due: later than every time, and still a small integer for the compiled core."""
+
+_SLACK: Final = 512
+
+
+@final
+class Arrival:
+    """A request on its way to the exchange."""
+
+    def __init__(self, time_ns: int, request: OrderRequestOpen | OrderRequestCancel) -> None:
+        self.time_ns: Final = time_ns
+        self.request: Final = request
+
+
+@final
+class Arrivals:
+    """Requests in the order in which they arrive; ``next_ns`` is when the first does."""
+
+    def __init__(self) -> None:
+        self.next_ns = NEVER
+        self._items: list[Arrival] = []
+        self._head = 0
+
+    def add(self, time_ns: int, request: OrderRequestOpen | OrderRequestCancel) -> None:
+        """Add a request that arrives after all others."""
+        if self._head == len(self._items):
+            self.next_ns = time_ns
+        self._items.append(Arrival(time_ns, request))
+
+    def pop(self) -> Arrival:
+        """Return the first and forget it; there must be one."""
+        arrival = self._items[self._head]
+        self._head += 1
+        if self._head == len(self._items):
+            self._items.clear()
+            self._head = 0
+            self.next_ns = NEVER
+        else:
+            self.next_ns = self._items[self._head].time_ns
+            if self._head == _SLACK:
+                del self._items[:_SLACK]
+                self._head = 0
+        return arrival
+
+
+@final
+class Delivery:
+    """An account event on its way to the engine."""
+
+    def __init__(self, due_ns: int, event: AccountEvent) -> None:
+        self.due_ns: Final = due_ns
+        self.event: Final = event
+
+
+@final
+class Deliveries:
+    """Account events in the order in which they are due; ``next_ns`` is when the first is."""
+
+    def __init__(self) -> None:
+        self.next_ns = NEVER
+        self._items: list[Delivery] = []
+        self._head = 0
+
+    def add(self, due_ns: int, event: AccountEvent) -> None:
+        """Add an event that is due after all others."""
+        if self._head == len(self._items):
+            self.next_ns = due_ns
+        self._items.append(Delivery(due_ns, event))
+
+    def pop_due(self, time_ns: int) -> list[AccountEvent]:
+        """Return the events that are due at a time, in order, and forget them."""
+        due: list[AccountEvent] = []
+        items = self._items
+        head = self._head
+        while head < len(items) and items[head].due_ns <= time_ns:
+            due.append(items[head].event)
+            head += 1
+        if head == len(items):
+            items.clear()
+            head = 0
+            self.next_ns = NEVER
+        else:
+            self.next_ns = items[head].due_ns
+            if head >= _SLACK:
+                del items[:head]
+                head = 0
+        self._head = head
+        return due
