@@ -17,6 +17,7 @@ from tradebus.core.engine.event import (
     BalanceReceived,
     CancelAnswered,
     EngineStarted,
+    FundingReceived,
     OrderReceived,
     SimulationSetup,
     StrategySetup,
@@ -37,7 +38,17 @@ from tradebus.core.model.identifiers import (
     TradeId,
 )
 from tradebus.core.model.index import IndexedInstruments, index_instruments
-from tradebus.core.model.instrument import InstrumentDefinition, InstrumentSpec, QuantityUnit, spot
+from tradebus.core.model.instrument import (
+    InstrumentContract,
+    InstrumentDefinition,
+    InstrumentKind,
+    InstrumentSpec,
+    OptionExercise,
+    OptionKind,
+    QuantityUnit,
+    QuoteKind,
+    spot,
+)
 from tradebus.core.model.order import (
     OPEN_IN_FLIGHT,
     Open,
@@ -72,6 +83,34 @@ def spot_definition(
 ) -> InstrumentDefinition:
     """Return a spot instrument called like ``BTCUSDT`` at the venue."""
     return spot(exchange, f"{base}{quote}".upper(), asset_from_name(base), asset_from_name(quote), spec)
+
+
+def derivative(
+    kind: InstrumentKind = InstrumentKind.PERPETUAL,
+    base: str = "btc",
+    quote: str = "usdt",
+    *,
+    size: Number = 1,
+    settlement: str | None = None,
+    quote_kind: QuoteKind = QuoteKind.UNDERLYING_QUOTE,
+    name: str = "",
+    exchange: ExchangeId = ExchangeId.SIM_ALPHA,
+) -> InstrumentDefinition:
+    """Return a perpetual, future or option; it settles in its quote unless told otherwise."""
+    is_option = kind is InstrumentKind.OPTION
+    contract = InstrumentContract(
+        kind,
+        Decimal(size),
+        asset_from_name(settlement or quote),
+        None if kind is InstrumentKind.PERPETUAL else 1_900_000_000 * SECOND,
+        Decimal(100) if is_option else None,
+        OptionKind.CALL if is_option else None,
+        OptionExercise.EUROPEAN if is_option else None,
+    )
+    name = name or f"{base}_{quote}_{kind.name.lower()}"
+    return InstrumentDefinition(
+        exchange, name, name.upper(), asset_from_name(base), asset_from_name(quote), quote_kind, contract, None
+    )
 
 
 def steps(
@@ -248,6 +287,7 @@ def fill(
     cid: str = "c1",
     strategy: str = STRATEGY,
     time_ns: int = 1,
+    fees_asset: int | None = None,
 ) -> Trade:
     """Return a fill of one of our orders."""
     return Trade(
@@ -261,7 +301,7 @@ def fill(
         Decimal(price),
         Decimal(quantity),
         Decimal(fees),
-        None,
+        None if fees_asset is None else AssetIndex(fees_asset),
         Liquidity.TAKER,
     )
 
@@ -284,6 +324,21 @@ def account_event(data: AccountData, exchange: int = ALPHA, cause: int = 0, ordi
 def filled(trade: Trade, cause: int = 0, ordinal: int = 0) -> AccountEvent:
     """Return the event of a fill, on the exchange of its instrument in the usual index."""
     return account_event(TradeReceived(trade), BETA if trade.instrument == BETA_BTC else ALPHA, cause, ordinal)
+
+
+def funded(
+    amount: Number = 1,
+    asset: int = ASSET_USDT,
+    *,
+    instrument: int = BTC,
+    time_ns: int = 1,
+    payment_id: str = "f1",
+    cause: int = 0,
+    ordinal: int = 0,
+) -> AccountEvent:
+    """Return the event of a funding payment, on the exchange of its instrument in the usual index."""
+    data = FundingReceived(InstrumentIndex(instrument), Decimal(amount), AssetIndex(asset), time_ns, payment_id)
+    return account_event(data, BETA if instrument == BETA_BTC else ALPHA, cause, ordinal)
 
 
 def order_told(order: Order, cause: int = 0, ordinal: int = 0) -> AccountEvent:

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from tests.support.builders import (
     ALPHA,
+    ASSET_BETA_BTC,
+    ASSET_BETA_USDT,
     ASSET_BTC,
     ASSET_USDT,
     BETA,
@@ -22,6 +24,7 @@ from tests.support.builders import (
     engine_started,
     fill,
     filled,
+    funded,
     open_request,
     opened,
     order_error,
@@ -126,6 +129,11 @@ def events() -> Iterator[tuple[int, EngineEvent]]:
     yield 10, public_trade("101", instrument=BETA_BTC)
     yield 17, filled(fill("f2", Side.SELL, "103.333333333333", "1.25", "-0.01"), 9, 1)
     yield 18, filled(fill("f3", Side.SELL, 55, 3, "0.3", instrument=BETA_BTC))
+    yield 18, funded("-0.5", ASSET_BETA_USDT, instrument=BETA_BTC, time_ns=4)
+    yield 18, funded("-0.5", ASSET_BETA_USDT, instrument=BETA_BTC, time_ns=4)
+    yield 18, filled(fill("f4", Side.BUY, 56, 1, "0.002", instrument=BETA_BTC, fees_asset=ASSET_BETA_BTC), 19, 1)
+    yield 18, filled(fill("f5", Side.BUY, 3, 1, "0.1", instrument=ETH, strategy="busy", fees_asset=ASSET_BTC))
+    yield 18, filled(fill("f6", Side.SELL, 3, 1, "0.1", instrument=ETH, strategy="busy", fees_asset=ASSET_BETA_BTC))
     yield 19, OFF
     yield 20, command_of(ClosePositions(ByUnderlyings(((ASSET_BTC, ASSET_USDT),))), "3")
     yield 21, command_of(ClosePositions(ByExchanges((BETA,))), "4")

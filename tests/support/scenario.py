@@ -5,6 +5,7 @@ engine to its promise, that event and outputs of a tick are all a replica needs.
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from tests.support.builders import engine_of
 from tradebus.core.engine.audit.canonical import canonical_text
@@ -15,8 +16,9 @@ from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import EngineStarted, StrategySetup
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.funding import FUNDING_IDS_MAX
 from tradebus.core.engine.state.strategy_data import StrategyData
-from tradebus.core.model.identifiers import ExchangeIndex, StrategyId
+from tradebus.core.model.identifiers import STRATEGY_UNKNOWN, ExchangeIndex, StrategyId
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.order import OrderRequestOpen, is_active
 from tradebus.core.risk.interface import RiskManager
@@ -157,6 +159,14 @@ def check_invariants(state: EngineState) -> None:
             assert position.instrument == i
             assert 0 < position.quantity_abs <= position.quantity_abs_max
             assert position.trade_count >= 1
+        held = sum((each.quantity_net for each in instrument.strategies.values()), Decimal(0))
+        assert held == instrument.quantity_net(), "what strategies hold adds up to the position"
+        for strategy, attributed in instrument.strategies.items():
+            assert attributed.strategy == strategy
+            assert strategy in {STRATEGY_UNKNOWN, *(each.setup.id for each in state.strategies)}
+            assert bool(attributed.price_entry_average) <= bool(attributed.quantity_net)
+        assert [each.asset for each in instrument.apart] == sorted({each.asset for each in instrument.apart})
+        assert len(instrument.funding.ids) <= FUNDING_IDS_MAX
     assert [timer.due_ns for timer in state.timers] == sorted(timer.due_ns for timer in state.timers)
     timers = [(timer.strategy, timer.id) for timer in state.timers]
     assert len(timers) == len(set(timers))

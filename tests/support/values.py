@@ -47,6 +47,7 @@ from tradebus.core.engine.event import (
     ClockAdvanced,
     EngineStarted,
     FeedEnded,
+    FundingReceived,
     OrderReceived,
     OwnerChanged,
     Shutdown,
@@ -297,6 +298,7 @@ account_events: Final = st.builds(
         st.builds(CancelAnswered, order_keys, st.none() | order_ids, st.none() | times_ns, st.none() | order_errors),
         st.builds(TradeReceived, trades),
         st.builds(OwnerChanged, ids, sequences),
+        st.builds(FundingReceived, instrument_indices, computed_numbers, asset_indices, times_ns, ids),
     ),
 )
 account_reconnectings: Final = st.builds(AccountReconnecting, exchange_indices, texts)
@@ -393,6 +395,7 @@ positions_exited: Final = st.builds(
     times_ns,
     sequences,
     texts,
+    computed_numbers,
 )
 requests_decided: Final = st.builds(
     RequestsDecided,

@@ -409,6 +409,7 @@ def _position(written: dict[str, Any] | None) -> Position | None:
         reading.time_ns(written["time_exchange_update"]),
         len(trades),
         trades_digest(trades),
+        Decimal(0),
     )
 
 

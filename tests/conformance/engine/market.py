@@ -233,9 +233,8 @@ def run_close_positions(case: Case, check: Check) -> None:
         held = item["position"]
         if held is not None:
             price = "1" if item["market_price"] is None else item["market_price"]
-            found.update_from_trade(
-                fill("t", reading.side(held["side"]), price, held["quantity_abs"], instrument=item["index"])
-            )
+            trade = fill("t", reading.side(held["side"]), price, held["quantity_abs"], instrument=item["index"])
+            found.update_from_trade(trade, trade.fees, trade.strategy)
     selection = reading.instrument_filter(case.data["filter"])
     strategies = {request["strategy"] for request in case.data["expected_open_requests"]} or {"default"}
     decision = close_with_market_orders(state, selection, StrategyId(strategies.pop()))

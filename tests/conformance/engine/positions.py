@@ -174,6 +174,7 @@ def run_mark_to_market(case: Case, check: Check) -> None:
         2,
         1,
         "",
+        Decimal(0),
     )
     check.equal("pnl_unrealised", position.pnl_unrealised(given["market_price"]), expected["pnl_unrealised"])
     for name, before in (("time_exchange_update", 2), ("pnl_realised", Decimal(7))):

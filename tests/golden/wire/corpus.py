@@ -48,6 +48,7 @@ from tradebus.core.engine.event import (
     ClockAdvanced,
     EngineStarted,
     FeedEnded,
+    FundingReceived,
     OrderReceived,
     OwnerChanged,
     Shutdown,
@@ -314,6 +315,7 @@ _OUTPUTS: Final[tuple[Output, ...]] = (
             T0 + 5,
             3,
             "00ff",
+            Decimal(0),
         )
     ),
     TimerSet(StrategyId("quoter"), "requote", T0 + 9),
@@ -329,6 +331,27 @@ _OUTPUTS: Final[tuple[Output, ...]] = (
         },
     ),
     Halted(StrategyId("quoter"), "KeyError: 'x'"),
+)
+
+
+_FUNDING: Final = AccountEvent(
+    ExchangeIndex(1), 0, 0, FundingReceived(InstrumentIndex(1), Decimal("-0.000125"), AssetIndex(1), T0, "f-1")
+)
+_FUNDED: Final = PositionExit(
+    PositionExited(
+        InstrumentIndex(1),
+        Side.BUY,
+        Decimal(50000),
+        Decimal(2),
+        Decimal("-0.000125"),
+        Decimal(0),
+        Decimal(0),
+        T0,
+        T0 + 5,
+        2,
+        "00ff",
+        Decimal("-0.000125"),
+    )
 )
 
 
@@ -348,6 +371,9 @@ def corpus() -> dict[str, tuple[object, bytes]]:
     audit_next = AuditBatch(
         AuditBatchHead("demo", 1, len(ticks), len(ticks), CHAIN, FINGERPRINT, 0),
         (AuditTick(len(ticks), T0, ClockAdvanced(), (), ()),),
+    )
+    audit_funding = AuditBatch(
+        AuditBatchHead("demo", 1, 1, 1, CHAIN, FINGERPRINT, 0), (AuditTick(1, T0, _FUNDING, (_FUNDED,), ()),)
     )
     records: tuple[AccountRecord, ...] = (
         Ownership("execution-1", 3),
@@ -397,6 +423,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
     return {
         "audit_batch-first": (audit, audit_batch_to_bytes(audit)),
         "audit_batch-next": (audit_next, audit_batch_to_bytes(audit_next)),
+        "audit_batch-funding": (audit_funding, audit_batch_to_bytes(audit_funding)),
         "account_batch-all": (account, account_batch_to_bytes(account)),
         "market_batch-all": (market, market_batch_to_bytes(market)),
         **{name: (message, command_message_to_bytes(message)) for name, message in commands.items()},

@@ -54,6 +54,7 @@ from tradebus.core.engine.event import (
     BalanceReceived,
     CancelAnswered,
     ClockAdvanced,
+    FundingReceived,
     OrderReceived,
     OwnerChanged,
     SnapshotReceived,
@@ -202,7 +203,10 @@ def told(data: AccountData, exchange: ExchangeIndex, key: str) -> Make:
 
 keys = st.sampled_from(("none", "new", "new", "seen", "skip"))
 links = st.sampled_from((AccountLink.HEALTHY, AccountLink.HEALTHY, AccountLink.UNHEALTHY))
-fill_specs = st.tuples(instruments, sides, prices, amounts, fees, times, keys, picks)
+# Of the usual index; those of the other exchange can never be converted.
+fees_assets = st.sampled_from((None, None, *range(5)))
+fill_specs = st.tuples(instruments, sides, prices, amounts, fees, fees_assets, times, keys, picks)
+funding_specs = st.tuples(instruments, fees, st.integers(0, 4), times, keys, picks)
 states = st.sampled_from(
     ("flight", "open", "full", "cancel", "cancel bare", "cancelled", "filled", "failed", "expired")
 )
@@ -218,18 +222,33 @@ selections = st.sampled_from(
 
 
 def _fill(spec: Any) -> Make:
-    instrument, side, price, amount, fee, time, key, pick = spec
+    instrument, side, price, amount, fee, fees_asset, time, key, pick = spec
 
     def make(history: "History") -> EngineEvent:
         order = history.pick(pick)
         cid = order.key.cid if order is not None else "ghost"
-        strategy = STRATEGIES[pick % len(STRATEGIES)]
+        strategy = (*STRATEGIES, "nobody")[pick % 4]
         trade = fill(
-            f"t{pick}", side, price, amount, fee, instrument=instrument, cid=cid, strategy=strategy, time_ns=time
+            f"t{pick}",
+            side,
+            price,
+            amount,
+            fee,
+            instrument=instrument,
+            cid=cid,
+            strategy=strategy,
+            time_ns=time,
+            fees_asset=fees_asset,
         )
         return history.account_event(TradeReceived(trade), BETA if instrument == BETA_BTC else ALPHA, key)
 
     return make
+
+
+def _funding(spec: Any) -> Make:
+    instrument, amount, asset, time, key, pick = spec
+    data = FundingReceived(instrument, amount, AssetIndex(asset), time, f"f{pick}")
+    return told(data, BETA if instrument == BETA_BTC else ALPHA, key)
 
 
 def _state(kind: str, time: int, filled: Decimal, quantity: Decimal) -> OrderState:
@@ -336,6 +355,7 @@ makers: SearchStrategy[Make] = st.one_of(
     ),
     st.builds(_fill, fill_specs),
     st.builds(_fill, fill_specs),
+    st.builds(_funding, funding_specs),
     st.builds(_snapshot, snapshot_specs),
     st.builds(_snapshot, snapshot_specs),
     st.builds(_cancel_answer, st.tuples(picks, st.booleans(), keys, times)),

@@ -71,7 +71,15 @@ def test_history_holds_everything_an_engine_knows() -> None:
     kinds = [
         *("MarketEvent(", "PublicTrade(", "BookL1(", "MarketGap(", "MarketReconnecting("),
         *("AccountReconnecting(", "AccountLinkChanged(", "SnapshotReceived(", "BalanceReceived(", "OrderReceived("),
-        *("CancelAnswered(", "TradeReceived(", "OwnerChanged(", "TradingStateUpdate(", "ClockAdvanced(", "TimerFired("),
+        *(
+            "CancelAnswered(",
+            "TradeReceived(",
+            "FundingReceived(",
+            "OwnerChanged(",
+            "TradingStateUpdate(",
+            "ClockAdvanced(",
+            "TimerFired(",
+        ),
         *("SendOpenRequests(", "SendCancelRequests(", "ClosePositions(", "CancelOrders(", "AllInstruments("),
         *("ByExchanges(", "ByInstruments(", "ByUnderlyings("),
         *("RequestsDecided(", "PositionExit(", "TimerSet(", "TimerCleared(", "DataPatched(", "Halted("),

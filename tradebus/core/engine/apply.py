@@ -8,6 +8,7 @@ Source: barter 0.12.5 ``engine/state/mod.rs`` (order of updates); added are keys
 
 from typing import Final
 
+from tradebus.core.engine.accounting import take_funding, take_trade
 from tradebus.core.engine.audit.tick import (
     DataPatched,
     Halted,
@@ -22,6 +23,7 @@ from tradebus.core.engine.event import (
     AccountReconnecting,
     BalanceReceived,
     CancelAnswered,
+    FundingReceived,
     OrderReceived,
     SnapshotReceived,
     TimerFired,
@@ -84,7 +86,12 @@ def _mark_stale(state: EngineState, event: MarketReconnecting) -> None:
 
 
 def is_duplicate(state: EngineState, event: AccountEvent) -> bool:
-    """Tell whether a keyed account event was applied before; keys of one account only grow."""
+    """Tell whether an account event was applied before; keys of one account only grow, funding has ids of its own."""
+    data = event.data
+    if isinstance(data, FundingReceived) and state.instruments[data.instrument].funding.has(
+        data.time_exchange_ns, data.id
+    ):
+        return True
     if event.cause == 0 and event.ordinal == 0:
         return False
     cursor = state.cursors[event.exchange]
@@ -104,7 +111,7 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
     data = event.data
     exited: PositionExited | None = None
     if isinstance(data, TradeReceived):
-        exited = state.instruments[data.trade.instrument].update_from_trade(data.trade)
+        exited = take_trade(state, data.trade)
     elif isinstance(data, BalanceReceived):
         state.assets[data.balance.asset].update_from_balance(data.balance)
     elif isinstance(data, OrderReceived):
@@ -117,6 +124,8 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
             state.assets[balance.asset].update_from_balance(balance)
         for order in data.snapshot.orders:
             update_from_snapshot(state.instruments[order.key.instrument].orders, order)
+    elif isinstance(data, FundingReceived):
+        take_funding(state, data)
     for strategy in state.strategies:
         strategy.process(state, event)
     return exited

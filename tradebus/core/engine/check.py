@@ -16,6 +16,7 @@ from tradebus.core.engine.event import (
     CancelAnswered,
     ClockAdvanced,
     FeedEnded,
+    FundingReceived,
     OrderReceived,
     Shutdown,
     SnapshotReceived,
@@ -25,9 +26,10 @@ from tradebus.core.engine.event import (
 )
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.payoff import payoff_of
 from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 from tradebus.core.model.account import Trade
-from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
+from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import NumberError, check_computed, check_decimal
 from tradebus.core.model.order import OrderKey, OrderKind, OrderRequestCancel, OrderRequestOpen, TimeInForce
 from tradebus.core.model.record import Record
@@ -67,10 +69,19 @@ def check_market_event(state: EngineState, event: MarketEvent) -> None:
     _check_instrument(state, event.instrument, event.exchange)
 
 
+def _check_asset(state: EngineState, asset: AssetIndex) -> None:
+    if not 0 <= asset < len(state.assets):
+        raise InvalidEvent(f"expected an asset index of 0 to {len(state.assets) - 1}, found {asset}")
+
+
 def _check_trade(state: EngineState, trade: Trade, exchange: ExchangeIndex) -> None:
     _check_instrument(state, trade.instrument, exchange)
     if trade.quantity <= 0 or trade.price < 0:
         raise InvalidEvent(f"fill {trade.id}: expected a quantity above 0, found {trade.quantity} at {trade.price}")
+    if not trade.price and payoff_of(state.instruments[trade.instrument].instrument).is_inverse:
+        raise InvalidEvent(f"fill {trade.id}: expected a price above 0 for an inverse contract, found {trade.price}")
+    if trade.fees_asset is not None:
+        _check_asset(state, trade.fees_asset)
 
 
 def _check_key(state: EngineState, key: OrderKey, exchange: ExchangeIndex) -> None:
@@ -82,22 +93,22 @@ def _check_key(state: EngineState, key: OrderKey, exchange: ExchangeIndex) -> No
 def _check_account_event(state: EngineState, event: AccountEvent) -> None:
     _check_exchange(state, event.exchange)
     data = event.data
-    assets = len(state.assets)
     if isinstance(data, TradeReceived):
         _check_trade(state, data.trade, event.exchange)
     elif isinstance(data, BalanceReceived):
-        if not 0 <= data.balance.asset < assets:
-            raise InvalidEvent(f"expected an asset index of 0 to {assets - 1}, found {data.balance.asset}")
+        _check_asset(state, data.balance.asset)
     elif isinstance(data, OrderReceived):
         _check_key(state, data.order.key, event.exchange)
     elif isinstance(data, CancelAnswered):
         _check_key(state, data.key, event.exchange)
     elif isinstance(data, SnapshotReceived):
         for balance in data.snapshot.balances:
-            if not 0 <= balance.asset < assets:
-                raise InvalidEvent(f"expected an asset index of 0 to {assets - 1}, found {balance.asset}")
+            _check_asset(state, balance.asset)
         for order in data.snapshot.orders:
             _check_key(state, order.key, event.exchange)
+    elif isinstance(data, FundingReceived):
+        _check_instrument(state, data.instrument, event.exchange)
+        _check_asset(state, data.asset)
 
 
 def _check_command(state: EngineState, command: Command) -> None:

@@ -11,7 +11,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.account import AccountSnapshot, AssetBalance, Trade
-from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, OrderId, StrategyId
+from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, OrderId, StrategyId
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.order import Order, OrderError, OrderKey
 from tradebus.core.model.record import Record
@@ -80,6 +80,25 @@ class TradeReceived(AccountData):
 
     def __init__(self, trade: Trade) -> None:
         self.trade: Final = trade
+
+
+@final
+class FundingReceived(AccountData):
+    """A funding payment of a position came: ``amount`` of ``asset``, negative where we paid.
+
+    ``id`` is the venue's; payments of one instrument come in the order of their times.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("instrument", "amount", "asset", "time_exchange_ns", "id")
+
+    def __init__(
+        self, instrument: InstrumentIndex, amount: Decimal, asset: AssetIndex, time_exchange_ns: int, id: str
+    ) -> None:
+        self.instrument: Final = instrument
+        self.amount: Final = amount
+        self.asset: Final = asset
+        self.time_exchange_ns: Final = time_exchange_ns
+        self.id: Final = id
 
 
 @final

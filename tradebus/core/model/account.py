@@ -58,7 +58,10 @@ class AssetBalance(Record):
 
 @final
 class Trade(Record):
-    """A fill of our order. Price in quote; ``fees`` in ``fees_asset`` (none: the quote), negative for a rebate."""
+    """A fill of our order. Price in quote; ``fees`` in ``fees_asset``, negative for a rebate.
+
+    No ``fees_asset``: the asset of the instrument's PnL, which is the quote, or what the contract settles in.
+    """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
         "id",

@@ -94,7 +94,8 @@ class InstrumentSpec(Record):
 class InstrumentContract(Record):
     """The contract behind an instrument: its kind, and what only derivatives have (none for spot).
 
-    ``contract_size`` is in base per contract; ``expiry_ns`` is nanoseconds since the epoch; ``strike`` in quote.
+    ``contract_size`` is in base per contract (in quote where it settles in base); ``expiry_ns`` is nanoseconds since
+    the epoch; ``strike`` in quote.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (

@@ -8,6 +8,7 @@ from tradebus.core.engine.event import (
     AccountReconnecting,
     BalanceReceived,
     CancelAnswered,
+    FundingReceived,
     OrderReceived,
     OwnerChanged,
     SnapshotReceived,
@@ -130,6 +131,8 @@ def account_event_to_pb(event: AccountEvent, into: pb.AccountEvent) -> None:
     elif isinstance(data, OwnerChanged):
         into.owner_changed.owner = data.owner
         into.owner_changed.owner_epoch = data.owner_epoch
+    elif isinstance(data, FundingReceived):
+        _funding_to_pb(data, into.funding)
     else:
         raise EncodeError(f"expected what an account event can carry, found {type(data).__name__}")
 
@@ -167,6 +170,8 @@ def _data_from_pb(message: pb.AccountEvent, bounds: IndexBounds) -> AccountData:
         return named(which, message.snapshot, _snapshot_received_from_pb, bounds)
     if which == "owner_changed":
         return named(which, message.owner_changed, _owner_changed_from_pb, bounds)
+    if which == "funding":
+        return named(which, message.funding, _funding_from_pb, bounds)
     raise nothing_set("data", message)
 
 
@@ -188,6 +193,24 @@ def _snapshot_received_from_pb(message: pb.SnapshotReceived, bounds: IndexBounds
 
 def _owner_changed_from_pb(message: pb.OwnerChanged, _bounds: IndexBounds) -> OwnerChanged:
     return OwnerChanged(text(message.owner, "owner"), message.owner_epoch)
+
+
+def _funding_to_pb(data: FundingReceived, into: pb.FundingReceived) -> None:
+    into.instrument = data.instrument
+    into.amount = computed_to_text(data.amount)
+    into.asset = data.asset
+    into.time_exchange_ns = data.time_exchange_ns
+    into.id = data.id
+
+
+def _funding_from_pb(message: pb.FundingReceived, bounds: IndexBounds) -> FundingReceived:
+    return FundingReceived(
+        instrument_index(message.instrument, bounds),
+        computed_from_text(message.amount, "amount"),
+        asset_index(message.asset, bounds),
+        message.time_exchange_ns,
+        text(message.id, "id"),
+    )
 
 
 def _cancel_answered_to_pb(data: CancelAnswered, into: pb.CancelAnswered) -> None:

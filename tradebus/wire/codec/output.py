@@ -18,6 +18,7 @@ from tradebus.core.engine.audit.tick import (
 )
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.model.identifiers import StrategyId
+from tradebus.core.model.number import ZERO
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, instrument_index
 from tradebus.wire.codec.engine import engine_error_from_pb, engine_error_to_pb
 from tradebus.wire.codec.enumeration import EnumCodec
@@ -156,6 +157,8 @@ def position_exited_to_pb(exited: PositionExited, into: pb.PositionExited) -> No
     into.time_exit_ns = exited.time_exit_ns
     into.trade_count = exited.trade_count
     into.trade_digest = exited.trade_digest
+    if exited.funding:
+        into.funding = computed_to_text(exited.funding)
 
 
 def position_exited_from_pb(message: pb.PositionExited, bounds: IndexBounds = UNBOUNDED) -> PositionExited:
@@ -172,6 +175,7 @@ def position_exited_from_pb(message: pb.PositionExited, bounds: IndexBounds = UN
         message.time_exit_ns,
         message.trade_count,
         message.trade_digest,
+        computed_from_text(message.funding, "funding") if message.HasField("funding") else ZERO,
     )
 
 

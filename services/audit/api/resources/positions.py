@@ -51,7 +51,11 @@ def _open(now: Reading, state: InstrumentState) -> OpenPositionView:
         **position.model_dump(),
         exchange=now.names.exchanges[state.instrument.exchange],
         price_mark=decimal_or_none(state.price_mark()),
+        pnl_asset=now.names.assets[state.pnl_asset],
         pnl_unrealised=decimal_text(state.pnl_unrealised()),
+        pnl_unrealised_gross=decimal_text(state.pnl_unrealised_gross()),
+        exit_fees_approximate=decimal_text(state.exit_fees_approximate()),
+        value_net=decimal_text(state.value_net()),
     )
 
 

@@ -97,7 +97,7 @@ class TradeView(View):
     fees: DecimalText
     """In ``fees_asset``; negative for a rebate."""
     fees_asset: AssetNameOrNone
-    """Null: the instrument's quote."""
+    """Null: the asset of the instrument's PnL, its quote or what it settles in."""
     liquidity: LiquidityName
 
 

@@ -13,6 +13,7 @@ from services.audit.api.views.state import IndexView
 from services.audit.api.views.strategies import StrategySetupView
 from services.audit.api.views.values import (
     AccountLinkName,
+    AssetName,
     DecimalText,
     ExchangeName,
     InstrumentName,
@@ -112,6 +113,20 @@ class TradeReceivedView(View):
     trade: TradeView
 
 
+class FundingReceivedView(View):
+    """A funding payment of a position came."""
+
+    SHOWS: ClassVar[type[Record]] = core.FundingReceived
+
+    type: Literal["funding_received"] = "funding_received"
+    instrument: InstrumentName
+    amount: DecimalText
+    """Negative where we paid."""
+    asset: AssetName
+    time_exchange: Time = Field(validation_alias="time_exchange_ns")
+    id: str
+
+
 class OwnerChangedView(View):
     """Another process took over the account."""
 
@@ -128,6 +143,7 @@ AccountDataView: TypeAlias = Annotated[
     | Annotated[OrderReceivedView, Tag("order_received")]
     | Annotated[CancelAnsweredView, Tag("cancel_answered")]
     | Annotated[TradeReceivedView, Tag("trade_received")]
+    | Annotated[FundingReceivedView, Tag("funding_received")]
     | Annotated[OwnerChangedView, Tag("owner_changed")],
     Discriminator(tag_of),
 ]

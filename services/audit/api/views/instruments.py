@@ -8,7 +8,13 @@ from services.audit.api.views.accounts import AssetNamesView
 from services.audit.api.views.base import View
 from services.audit.api.views.market import InstrumentMarketDataView
 from services.audit.api.views.orders import OrderView
-from services.audit.api.views.positions import ExitTotalsView, PositionView
+from services.audit.api.views.positions import (
+    AssetAmountView,
+    ExitTotalsView,
+    FundingTotalsView,
+    PositionView,
+    StrategyPositionView,
+)
 from services.audit.api.views.values import (
     AssetName,
     AssetNameOrNone,
@@ -121,8 +127,17 @@ class InstrumentStateView(View):
     orders: Annotated[list[OrderView], BeforeValidator(_values)]
     """Active ones, in the order they were made."""
     position: PositionView | None
+    pnl_asset: AssetName
+    """What profits, fees and funding are in: the quote, or what the contract settles in."""
     pnl_unrealised: DecimalText
-    """At the mark price, in quote; "0" when flat."""
+    """At the mark price, less what closing would roughly cost in fees; "0" when flat."""
+    pnl_unrealised_gross: DecimalText
+    """At the mark price, no exit fees taken off; "0" when flat."""
     pnl_realised: DecimalText
-    """Of closed positions and the open one, in quote."""
+    """Of closed positions and the open one."""
     exits: ExitTotalsView
+    strategies: Annotated[list[StrategyPositionView], BeforeValidator(_values)]
+    """What each strategy holds and made; the quantities add up to the position."""
+    funding: FundingTotalsView
+    apart: list[AssetAmountView]
+    """Paid in assets without a known price; in no PnL."""

@@ -48,7 +48,7 @@ class FillView(View):
     fees: DecimalText = Field(validation_alias=AliasPath("trade", "fees"))
     """In `fees_asset`; negative for a rebate."""
     fees_asset: AssetNameOrNone = Field(validation_alias=AliasPath("trade", "fees_asset"))
-    """Null: the instrument's quote."""
+    """Null: the asset of the instrument's PnL, its quote or what it settles in."""
     liquidity: LiquidityName = Field(validation_alias=AliasPath("trade", "liquidity"))
 
 
@@ -66,6 +66,8 @@ class ExitView(View):
     """All fees taken off."""
     fees_enter: DecimalText = Field(validation_alias=AliasPath("exited", "fees_enter"))
     fees_exit: DecimalText = Field(validation_alias=AliasPath("exited", "fees_exit"))
+    funding: DecimalText = Field(validation_alias=AliasPath("exited", "funding"))
+    """Inside the realised PnL; negative where we paid."""
     time_enter: Time = Field(validation_alias=AliasPath("exited", "time_enter_ns"))
     time_exit: Time = Field(validation_alias=AliasPath("exited", "time_exit_ns"))
     trade_count: int = Field(validation_alias=AliasPath("exited", "trade_count"))

@@ -128,12 +128,21 @@ class EngineState(Record):
         self.timers = [timer for timer in self.timers if timer.strategy != strategy or timer.id != id]
 
     def pnl_realised(self) -> dict[AssetIndex, Decimal]:
-        """Return the realised PnL by quote asset, for quote assets of which an instrument traded."""
+        """Return the realised PnL by the asset it is in, for assets of which an instrument traded."""
         totals: dict[AssetIndex, Decimal] = {}
         for state in self.instruments:
-            if state.position is not None or state.exits.count:
-                quote = state.instrument.quote
-                totals[quote] = totals.get(quote, ZERO) + state.pnl_realised()
+            if state.has_traded():
+                asset = state.pnl_asset
+                totals[asset] = totals.get(asset, ZERO) + state.pnl_realised()
+        return totals
+
+    def pnl_unrealised(self) -> dict[AssetIndex, Decimal]:
+        """Return the open profit at mark prices, less approximate exit fees, by the asset it is in."""
+        totals: dict[AssetIndex, Decimal] = {}
+        for state in self.instruments:
+            if state.position is not None:
+                asset = state.pnl_asset
+                totals[asset] = totals.get(asset, ZERO) + state.pnl_unrealised()
         return totals
 
 

@@ -3,10 +3,20 @@
 from decimal import Decimal
 from typing import ClassVar, final
 
+from tradebus.core.engine.state.funding import AssetAmount, FundingTotals, add_amount
 from tradebus.core.engine.state.market_data import InstrumentMarketData
 from tradebus.core.engine.state.orders import Orders
-from tradebus.core.engine.state.position import Position, PositionExited, next_position
+from tradebus.core.engine.state.payoff import payoff_of, pnl_asset
+from tradebus.core.engine.state.position import (
+    Position,
+    PositionExited,
+    next_position,
+    signed_quantity,
+    with_funding,
+)
+from tradebus.core.engine.state.strategy_position import StrategyPositions, share_funding, strategy_position
 from tradebus.core.model.account import Trade
+from tradebus.core.model.identifiers import AssetIndex, StrategyId
 from tradebus.core.model.instrument import Instrument
 from tradebus.core.model.number import ZERO
 from tradebus.core.model.record import Record
@@ -14,7 +24,10 @@ from tradebus.core.model.record import Record
 
 @final
 class ExitTotals(Record):
-    """What the closed positions of an instrument made in all, in quote; their fees are inside the PnL."""
+    """What the closed positions of an instrument made in all, in the asset of its PnL; their fees are inside the PnL.
+
+    Funding that came after a position was closed is inside too.
+    """
 
     FIELDS: ClassVar[tuple[str, ...]] = ("count", "pnl_realised", "fees")
 
@@ -32,9 +45,22 @@ class ExitTotals(Record):
 
 @final
 class InstrumentState(Record):
-    """One instrument's state; ``orders`` holds the active ones by client order id."""
+    """One instrument's state; ``orders`` holds the active ones by client order id.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("instrument", "data", "orders", "position", "exits")
+    ``strategies`` attributes the fills, ``apart`` holds what was paid in assets without a known price and is in no
+    PnL. Profits, fees and funding are in the asset of the instrument's PnL (``pnl_asset``).
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "instrument",
+        "data",
+        "orders",
+        "position",
+        "exits",
+        "strategies",
+        "funding",
+        "apart",
+    )
 
     def __init__(
         self,
@@ -43,43 +69,117 @@ class InstrumentState(Record):
         orders: Orders,
         position: Position | None,
         exits: ExitTotals,
+        strategies: StrategyPositions,
+        funding: FundingTotals,
+        apart: list[AssetAmount],
     ) -> None:
         self.instrument = instrument
         self.data = data
         self.orders = orders
         self.position = position
         self.exits = exits
+        self.strategies = strategies
+        self.funding = funding
+        self.apart = apart
 
-    def update_from_trade(self, trade: Trade) -> PositionExited | None:
-        """Take in a fill; return the position that it closed, if it closed one."""
-        position, exited = next_position(self.position, trade)
+    def update_from_trade(self, trade: Trade, fees: Decimal | None, strategy: StrategyId) -> PositionExited | None:
+        """Take in a fill; return the position that it closed, if it closed one.
+
+        ``fees`` are those of the fill in the asset of the PnL; without them they are kept apart. ``strategy`` is who
+        it is attributed to.
+        """
+        if fees is None:
+            assert trade.fees_asset is not None, "fees without an asset are in that of the PnL"
+            self.keep_apart(trade.fees_asset, -trade.fees)
+            fees = ZERO
+        payoff = payoff_of(self.instrument)
+        position, exited = next_position(self.position, trade, payoff, fees)
         self.position = position
         if exited is not None:
             self.exits.add(exited)
+        attributed = strategy_position(self.strategies, strategy)
+        attributed.update_from_fill(trade.side, abs(trade.quantity), trade.price, fees, payoff)
         return exited
 
+    def update_from_funding(self, time_exchange_ns: int, id: str, amount: Decimal) -> None:
+        """Take in a funding payment, ``amount`` in the asset of the PnL: it is that of the open position, if any."""
+        self.funding.add(time_exchange_ns, id, amount)
+        if self.position is None:
+            self.exits.pnl_realised += amount
+        else:
+            self.position = with_funding(self.position, amount)
+        share_funding(self.strategies, amount, self.quantity_net())
+
+    def keep_apart(self, asset: AssetIndex, amount: Decimal) -> None:
+        """Keep an amount, negative where it was paid, that cannot be converted into the asset of the PnL."""
+        self.apart = add_amount(self.apart, asset, amount)
+
+    @property
+    def pnl_asset(self) -> AssetIndex:
+        """Return the asset that profits, fees and funding are in: the quote, or what the contract settles in."""
+        return pnl_asset(self.instrument)
+
+    def has_traded(self) -> bool:
+        """Tell whether there was a fill or a funding payment, ever."""
+        return self.position is not None or self.exits.count > 0 or self.funding.count > 0
+
+    def quantity_net(self) -> Decimal:
+        """Return what is held: positive for long, negative for short, 0 for flat."""
+        return signed_quantity(self.position)
+
     def pnl_realised(self) -> Decimal:
-        """Return the realised PnL of closed positions and of the open one, in quote."""
+        """Return the realised PnL of closed positions and of the open one."""
         if self.position is None:
             return self.exits.pnl_realised
         return self.exits.pnl_realised + self.position.pnl_realised
 
     def price_mark(self) -> Decimal | None:
-        """Return the price positions are valued at: the market's, else that of the last fill."""
+        """Return the price positions are valued at: the market's, else that of the last fill.
+
+        A price of 0 or less values no inverse contract.
+        """
         price = self.data.price()
+        if price is not None and price <= ZERO and payoff_of(self.instrument).is_inverse:
+            price = None
         if price is None and self.position is not None:
             return self.position.price_last
         return price
 
     def pnl_unrealised(self) -> Decimal:
-        """Return the open profit at the mark price, in quote; 0 when flat."""
-        if self.position is None:
-            return ZERO
+        """Return the open profit at the mark price, less approximate exit fees; 0 when flat."""
         price = self.price_mark()
-        return ZERO if price is None else self.position.pnl_unrealised(price)
+        if self.position is None or price is None:
+            return ZERO
+        return self.position.pnl_unrealised(price, payoff_of(self.instrument))
+
+    def pnl_unrealised_gross(self) -> Decimal:
+        """Return the open profit at the mark price, no exit fees taken off; 0 when flat."""
+        price = self.price_mark()
+        if self.position is None or price is None:
+            return ZERO
+        return self.position.pnl_unrealised_gross(price, payoff_of(self.instrument))
+
+    def exit_fees_approximate(self) -> Decimal:
+        """Return what closing would cost if exits cost what entries did; 0 when flat."""
+        return ZERO if self.position is None else self.position.exit_fees_approximate()
+
+    def value_net(self) -> Decimal:
+        """Return the value of the position at the mark price, negative for short, in the asset of the PnL."""
+        price = self.price_mark()
+        if self.position is None or price is None:
+            return ZERO
+        return payoff_of(self.instrument).value(self.quantity_net(), price)
+
+    def strategy_pnl_unrealised(self, strategy: StrategyId) -> Decimal:
+        """Return a strategy's open profit at the mark price, no exit fees taken off; 0 when flat."""
+        price = self.price_mark()
+        found = self.strategies.get(strategy)
+        if found is None or price is None:
+            return ZERO
+        return found.pnl_unrealised(price, payoff_of(self.instrument))
 
 
 def new_instrument_state(instrument: Instrument) -> InstrumentState:
     """Return the state of an instrument of which nothing is known yet."""
     data = InstrumentMarketData(None, 0, None, 0, False)
-    return InstrumentState(instrument, data, {}, None, ExitTotals(0, ZERO, ZERO))
+    return InstrumentState(instrument, data, {}, None, ExitTotals(0, ZERO, ZERO), {}, FundingTotals(0, ZERO, 0, []), [])

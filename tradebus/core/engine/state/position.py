@@ -1,6 +1,8 @@
 """Keep the net position of one instrument from its fills: average price in, realised PnL, fees.
 
-Formulas and cases: barter 0.12.5 ``engine/state/position.rs``. Quantities are absolute, fees in quote, prices in quote.
+Formulas and cases: barter 0.12.5 ``engine/state/position.rs``, which knows contracts of size 1 settled in quote only;
+``payoff`` says what others pay, and in which asset: profits, fees and funding of a position are in that one. Quantities
+are absolute.
 A position does not keep the list of its fills, which would grow for ever, but their count and a digest over their ids.
 """
 
@@ -8,6 +10,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import ClassVar, Final, final
 
+from tradebus.core.engine.state.payoff import LINEAR, Payoff
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import InstrumentIndex
 from tradebus.core.model.number import ONE, ZERO
@@ -19,7 +22,7 @@ NO_TRADES: Final = ""
 
 @final
 class Position(Record):
-    """An open position. Immutable: each fill gives the next one."""
+    """An open position. Immutable: each fill gives the next one. Fees and ``funding`` are inside ``pnl_realised``."""
 
     FIELDS: ClassVar[tuple[str, ...]] = (
         "instrument",
@@ -35,6 +38,7 @@ class Position(Record):
         "time_exchange_update_ns",
         "trade_count",
         "trade_digest",
+        "funding",
     )
 
     def __init__(
@@ -52,6 +56,7 @@ class Position(Record):
         time_exchange_update_ns: int,
         trade_count: int,
         trade_digest: str,
+        funding: Decimal,
     ) -> None:
         self.instrument: Final = instrument
         self.side: Final = side
@@ -66,17 +71,24 @@ class Position(Record):
         self.time_exchange_update_ns: Final = time_exchange_update_ns
         self.trade_count: Final = trade_count
         self.trade_digest: Final = trade_digest
+        self.funding: Final = funding
 
-    def pnl_unrealised(self, price: Decimal) -> Decimal:
-        """Return the open profit at a price, less the fees that closing would roughly cost, in quote."""
-        return pnl_unrealised(
-            self.side, self.price_entry_average, self.quantity_abs, self.quantity_abs_max, self.fees_enter, price
-        )
+    def pnl_unrealised(self, price: Decimal, payoff: Payoff = LINEAR) -> Decimal:
+        """Return the open profit at a price, net: less the fees that closing would roughly cost."""
+        return self.pnl_unrealised_gross(price, payoff) - self.exit_fees_approximate()
+
+    def pnl_unrealised_gross(self, price: Decimal, payoff: Payoff = LINEAR) -> Decimal:
+        """Return the open profit at a price, no fees taken off."""
+        return payoff.profit(self.side, self.price_entry_average, self.quantity_abs, price)
+
+    def exit_fees_approximate(self) -> Decimal:
+        """Return what closing would cost if exits cost what entries did."""
+        return approximate_exit_fees(self.quantity_abs, self.quantity_abs_max, self.fees_enter)
 
 
 @final
 class PositionExited(Record):
-    """A closed position: all entry and exit fees are inside ``pnl_realised``."""
+    """A closed position: all entry and exit fees, and ``funding``, are inside ``pnl_realised``."""
 
     FIELDS: ClassVar[tuple[str, ...]] = (
         "instrument",
@@ -90,6 +102,7 @@ class PositionExited(Record):
         "time_exit_ns",
         "trade_count",
         "trade_digest",
+        "funding",
     )
 
     def __init__(
@@ -105,6 +118,7 @@ class PositionExited(Record):
         time_exit_ns: int,
         trade_count: int,
         trade_digest: str,
+        funding: Decimal,
     ) -> None:
         self.instrument: Final = instrument
         self.side: Final = side
@@ -117,21 +131,21 @@ class PositionExited(Record):
         self.time_exit_ns: Final = time_exit_ns
         self.trade_count: Final = trade_count
         self.trade_digest: Final = trade_digest
+        self.funding: Final = funding
 
 
-def price_entry_average(price: Decimal, quantity: Decimal, trade_price: Decimal, trade_quantity: Decimal) -> Decimal:
+def price_entry_average(
+    price: Decimal, quantity: Decimal, trade_price: Decimal, trade_quantity: Decimal, *, payoff: Payoff = LINEAR
+) -> Decimal:
     """Return the average entry price after adding a fill; 0 when both quantities are 0."""
-    total = quantity + trade_quantity
-    if not total:
-        return ZERO
-    return (price * quantity + trade_price * trade_quantity) / total
+    return payoff.average(price, quantity, trade_price, trade_quantity)
 
 
-def pnl_realised(side: Side, entry: Decimal, quantity: Decimal, price: Decimal, fees: Decimal) -> Decimal:
+def pnl_realised(
+    side: Side, entry: Decimal, quantity: Decimal, price: Decimal, fees: Decimal, *, payoff: Payoff = LINEAR
+) -> Decimal:
     """Return the profit of closing ``quantity`` at ``price``, less ``fees``; products before subtraction."""
-    value_entry = quantity * entry
-    value_exit = quantity * price
-    return (value_exit - value_entry if side is Side.BUY else value_entry - value_exit) - fees
+    return payoff.profit(side, entry, quantity, price) - fees
 
 
 def approximate_exit_fees(quantity: Decimal, quantity_max: Decimal, fees_enter: Decimal) -> Decimal:
@@ -140,18 +154,24 @@ def approximate_exit_fees(quantity: Decimal, quantity_max: Decimal, fees_enter: 
 
 
 def pnl_unrealised(
-    side: Side, entry: Decimal, quantity: Decimal, quantity_max: Decimal, fees_enter: Decimal, price: Decimal
+    side: Side,
+    entry: Decimal,
+    quantity: Decimal,
+    quantity_max: Decimal,
+    fees_enter: Decimal,
+    price: Decimal,
+    *,
+    payoff: Payoff = LINEAR,
 ) -> Decimal:
     """Return the open profit at ``price`` less approximate exit fees."""
-    value_entry = quantity * entry
-    value_now = quantity * price
-    profit = value_now - value_entry if side is Side.BUY else value_entry - value_now
-    return profit - approximate_exit_fees(quantity, quantity_max, fees_enter)
+    return payoff.profit(side, entry, quantity, price) - approximate_exit_fees(quantity, quantity_max, fees_enter)
 
 
-def pnl_return(realised: Decimal, entry: Decimal, quantity_max: Decimal) -> Decimal:
+def pnl_return(realised: Decimal, entry: Decimal, quantity_max: Decimal, *, payoff: Payoff = LINEAR) -> Decimal:
     """Return the realised profit as a fraction of what was invested; 0 where nothing was (free entry)."""
-    invested = entry * quantity_max
+    if not entry:
+        return ZERO
+    invested = payoff.value(quantity_max, entry)
     return realised / invested if invested else ZERO
 
 
@@ -174,15 +194,16 @@ def _enter(trade: Trade, quantity: Decimal, fees: Decimal) -> Position:
         trade.time_exchange_ns,
         1,
         _digest(NO_TRADES, trade),
+        ZERO,
     )
 
 
-def _increase(position: Position, trade: Trade, quantity: Decimal, fees: Decimal) -> Position:
+def _increase(position: Position, trade: Trade, quantity: Decimal, fees: Decimal, payoff: Payoff) -> Position:
     total = position.quantity_abs + quantity
     return Position(
         position.instrument,
         position.side,
-        price_entry_average(position.price_entry_average, position.quantity_abs, trade.price, quantity),
+        payoff.average(position.price_entry_average, position.quantity_abs, trade.price, quantity),
         total,
         max(position.quantity_abs_max, total),
         trade.price,
@@ -193,10 +214,16 @@ def _increase(position: Position, trade: Trade, quantity: Decimal, fees: Decimal
         trade.time_exchange_ns,
         position.trade_count + 1,
         _digest(position.trade_digest, trade),
+        position.funding,
     )
 
 
-def _reduce(position: Position, trade: Trade, quantity: Decimal, fees: Decimal) -> Position:
+def _realised(position: Position, quantity: Decimal, price: Decimal, fees: Decimal, payoff: Payoff) -> Decimal:
+    profit = pnl_realised(position.side, position.price_entry_average, quantity, price, fees, payoff=payoff)
+    return position.pnl_realised + profit
+
+
+def _reduce(position: Position, trade: Trade, quantity: Decimal, fees: Decimal, payoff: Payoff) -> Position:
     return Position(
         position.instrument,
         position.side,
@@ -204,55 +231,78 @@ def _reduce(position: Position, trade: Trade, quantity: Decimal, fees: Decimal) 
         position.quantity_abs - quantity,
         position.quantity_abs_max,
         trade.price,
-        position.pnl_realised + pnl_realised(position.side, position.price_entry_average, quantity, trade.price, fees),
+        _realised(position, quantity, trade.price, fees, payoff),
         position.fees_enter,
         position.fees_exit + fees,
         position.time_enter_ns,
         trade.time_exchange_ns,
         position.trade_count + 1,
         _digest(position.trade_digest, trade),
+        position.funding,
     )
 
 
-def _exit(position: Position, trade: Trade, fees: Decimal) -> PositionExited:
+def _exit(position: Position, trade: Trade, fees: Decimal, payoff: Payoff) -> PositionExited:
     return PositionExited(
         position.instrument,
         position.side,
         position.price_entry_average,
         position.quantity_abs_max,
-        position.pnl_realised
-        + pnl_realised(position.side, position.price_entry_average, position.quantity_abs, trade.price, fees),
+        _realised(position, position.quantity_abs, trade.price, fees, payoff),
         position.fees_enter,
         position.fees_exit + fees,
         position.time_enter_ns,
         trade.time_exchange_ns,
         position.trade_count + 1,
         _digest(position.trade_digest, trade),
+        position.funding,
     )
 
 
-def next_position(position: Position | None, trade: Trade) -> tuple[Position | None, PositionExited | None]:
+def next_position(
+    position: Position | None, trade: Trade, payoff: Payoff = LINEAR, fees_converted: Decimal | None = None
+) -> tuple[Position | None, PositionExited | None]:
     """Return the position after a fill, and the closed one where the fill closed or flipped it.
 
-    A flip splits the fees by quantity: what closes and what enters. A fill of another instrument is our mistake and
-    raises ValueError.
+    ``fees_converted`` are the fees in the asset of the PnL, none where the fill's own are. A flip splits them by
+    quantity: what closes and what enters. A fill of another instrument is our mistake and raises ValueError.
     """
     quantity = abs(trade.quantity)
-    fees = trade.fees
+    fees = trade.fees if fees_converted is None else fees_converted
     if position is None:
         return _enter(trade, quantity, fees), None
     if position.instrument != trade.instrument:
         raise ValueError(f"expected a fill of instrument {position.instrument}, found {trade.instrument}")
     if position.side is trade.side:
-        return _increase(position, trade, quantity, fees), None
+        return _increase(position, trade, quantity, fees, payoff), None
     if quantity < position.quantity_abs:
-        return _reduce(position, trade, quantity, fees), None
+        return _reduce(position, trade, quantity, fees, payoff), None
     if quantity == position.quantity_abs:
-        return None, _exit(position, trade, fees)
+        return None, _exit(position, trade, fees, payoff)
     share = position.quantity_abs / quantity
     rest = (quantity - position.quantity_abs) / quantity
-    exited = _exit(position, trade, fees * share)
+    exited = _exit(position, trade, fees * share, payoff)
     return _enter(trade, quantity - position.quantity_abs, fees * rest), exited
+
+
+def with_funding(position: Position, amount: Decimal) -> Position:
+    """Return the position after a funding payment, in the asset of the PnL; negative where it was paid."""
+    return Position(
+        position.instrument,
+        position.side,
+        position.price_entry_average,
+        position.quantity_abs,
+        position.quantity_abs_max,
+        position.price_last,
+        position.pnl_realised + amount,
+        position.fees_enter,
+        position.fees_exit,
+        position.time_enter_ns,
+        position.time_exchange_update_ns,
+        position.trade_count,
+        position.trade_digest,
+        position.funding + amount,
+    )
 
 
 def signed_quantity(position: Position | None) -> Decimal:

@@ -108,6 +108,20 @@ class TradeReceived(_message.Message):
     trade: Trade
     def __init__(self, trade: _Optional[_Union[Trade, _Mapping]] = ...) -> None: ...
 
+class FundingReceived(_message.Message):
+    __slots__ = ("instrument", "amount", "asset", "time_exchange_ns", "id")
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    ASSET_FIELD_NUMBER: _ClassVar[int]
+    TIME_EXCHANGE_NS_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    instrument: int
+    amount: str
+    asset: int
+    time_exchange_ns: int
+    id: str
+    def __init__(self, instrument: _Optional[int] = ..., amount: _Optional[str] = ..., asset: _Optional[int] = ..., time_exchange_ns: _Optional[int] = ..., id: _Optional[str] = ...) -> None: ...
+
 class OwnerChanged(_message.Message):
     __slots__ = ("owner", "owner_epoch")
     OWNER_FIELD_NUMBER: _ClassVar[int]
@@ -117,7 +131,7 @@ class OwnerChanged(_message.Message):
     def __init__(self, owner: _Optional[str] = ..., owner_epoch: _Optional[int] = ...) -> None: ...
 
 class AccountEvent(_message.Message):
-    __slots__ = ("exchange", "cause", "ordinal", "snapshot", "balance", "order", "cancel_answered", "trade", "owner_changed")
+    __slots__ = ("exchange", "cause", "ordinal", "snapshot", "balance", "order", "cancel_answered", "trade", "owner_changed", "funding")
     EXCHANGE_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +141,7 @@ class AccountEvent(_message.Message):
     CANCEL_ANSWERED_FIELD_NUMBER: _ClassVar[int]
     TRADE_FIELD_NUMBER: _ClassVar[int]
     OWNER_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    FUNDING_FIELD_NUMBER: _ClassVar[int]
     exchange: int
     cause: int
     ordinal: int
@@ -136,7 +151,8 @@ class AccountEvent(_message.Message):
     cancel_answered: CancelAnswered
     trade: TradeReceived
     owner_changed: OwnerChanged
-    def __init__(self, exchange: _Optional[int] = ..., cause: _Optional[int] = ..., ordinal: _Optional[int] = ..., snapshot: _Optional[_Union[SnapshotReceived, _Mapping]] = ..., balance: _Optional[_Union[BalanceReceived, _Mapping]] = ..., order: _Optional[_Union[OrderReceived, _Mapping]] = ..., cancel_answered: _Optional[_Union[CancelAnswered, _Mapping]] = ..., trade: _Optional[_Union[TradeReceived, _Mapping]] = ..., owner_changed: _Optional[_Union[OwnerChanged, _Mapping]] = ...) -> None: ...
+    funding: FundingReceived
+    def __init__(self, exchange: _Optional[int] = ..., cause: _Optional[int] = ..., ordinal: _Optional[int] = ..., snapshot: _Optional[_Union[SnapshotReceived, _Mapping]] = ..., balance: _Optional[_Union[BalanceReceived, _Mapping]] = ..., order: _Optional[_Union[OrderReceived, _Mapping]] = ..., cancel_answered: _Optional[_Union[CancelAnswered, _Mapping]] = ..., trade: _Optional[_Union[TradeReceived, _Mapping]] = ..., owner_changed: _Optional[_Union[OwnerChanged, _Mapping]] = ..., funding: _Optional[_Union[FundingReceived, _Mapping]] = ...) -> None: ...
 
 class AccountReconnecting(_message.Message):
     __slots__ = ("exchange", "reason")

@@ -83,7 +83,7 @@ class RequestsDecided(_message.Message):
     def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., strategy: _Optional[str] = ..., cancels_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestCancel, _Mapping]]] = ..., opens_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestOpen, _Mapping]]] = ..., cancels_failed: _Optional[_Iterable[_Union[FailedCancel, _Mapping]]] = ..., opens_failed: _Optional[_Iterable[_Union[FailedOpen, _Mapping]]] = ..., cancels_refused: _Optional[_Iterable[_Union[RefusedCancel, _Mapping]]] = ..., opens_refused: _Optional[_Iterable[_Union[RefusedOpen, _Mapping]]] = ...) -> None: ...
 
 class PositionExited(_message.Message):
-    __slots__ = ("instrument", "side", "price_entry_average", "quantity_abs_max", "pnl_realised", "fees_enter", "fees_exit", "time_enter_ns", "time_exit_ns", "trade_count", "trade_digest")
+    __slots__ = ("instrument", "side", "price_entry_average", "quantity_abs_max", "pnl_realised", "fees_enter", "fees_exit", "time_enter_ns", "time_exit_ns", "trade_count", "trade_digest", "funding")
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     SIDE_FIELD_NUMBER: _ClassVar[int]
     PRICE_ENTRY_AVERAGE_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +95,7 @@ class PositionExited(_message.Message):
     TIME_EXIT_NS_FIELD_NUMBER: _ClassVar[int]
     TRADE_COUNT_FIELD_NUMBER: _ClassVar[int]
     TRADE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    FUNDING_FIELD_NUMBER: _ClassVar[int]
     instrument: int
     side: _order_pb2.Side
     price_entry_average: str
@@ -106,7 +107,8 @@ class PositionExited(_message.Message):
     time_exit_ns: int
     trade_count: int
     trade_digest: str
-    def __init__(self, instrument: _Optional[int] = ..., side: _Optional[_Union[_order_pb2.Side, str]] = ..., price_entry_average: _Optional[str] = ..., quantity_abs_max: _Optional[str] = ..., pnl_realised: _Optional[str] = ..., fees_enter: _Optional[str] = ..., fees_exit: _Optional[str] = ..., time_enter_ns: _Optional[int] = ..., time_exit_ns: _Optional[int] = ..., trade_count: _Optional[int] = ..., trade_digest: _Optional[str] = ...) -> None: ...
+    funding: str
+    def __init__(self, instrument: _Optional[int] = ..., side: _Optional[_Union[_order_pb2.Side, str]] = ..., price_entry_average: _Optional[str] = ..., quantity_abs_max: _Optional[str] = ..., pnl_realised: _Optional[str] = ..., fees_enter: _Optional[str] = ..., fees_exit: _Optional[str] = ..., time_enter_ns: _Optional[int] = ..., time_exit_ns: _Optional[int] = ..., trade_count: _Optional[int] = ..., trade_digest: _Optional[str] = ..., funding: _Optional[str] = ...) -> None: ...
 
 class PositionExit(_message.Message):
     __slots__ = ("exited",)

@@ -21,6 +21,7 @@ from tests.support.builders import (
     engine_started,
     fill,
     filled,
+    funded,
     open_request,
     opened,
     order_in,
@@ -109,7 +110,8 @@ def full_state() -> EngineState:
         followed.process(book((99 + i, 1), (101 + i, 2), instrument=i, time_ns=7))
         followed.process(public_trade(100, instrument=i, time_ns=8))
         followed.process(filled(fill("a", Side.BUY, 90, 1, 1, instrument=i), 5, 2 * i + 1))
-        followed.process(filled(fill("b", Side.SELL, 95, 3, 1, instrument=i), 5, 2 * i + 2))
+        followed.process(filled(fill("b", Side.SELL, 95, 3, 1, instrument=i, fees_asset=1), 5, 2 * i + 2))
+        followed.process(funded(-1, i, instrument=i))
         followed.process(order_told(order_in(opened(3, "0.5"), f"open{i}", instrument=i)))
         followed.process(order_told(order_in(CancelInFlight(opened(4, "0.25", "2")), f"cancel{i}", instrument=i)))
         followed.process(order_told(order_in(cid=f"flight{i}", instrument=i)))
