@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
-from bench.fixture import OrderEvery, PythonNoOp, events, started
+from bench.fixture import OrderEvery, OrderEverywhere, PythonNoOp, events, started
 from bench.measure import Rate, rate
+from tradebus.backtesting import backtest
 from tradebus.core import COMPILED
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.strategy.interface import Strategy
+from tradebus.wire.codec.audit import tick_to_bytes
 
 EVENTS = 200_000
 
@@ -37,18 +40,46 @@ def engine_rate(make: list[Strategy], count: int = EVENTS) -> Rate:
     return rate(work)
 
 
-def loop_rate(every: int, count: int = EVENTS) -> Rate:
-    """Return market events per CPU second through engine, simulated exchange and virtual time, with orders."""
+def encoded_rate(count: int = EVENTS) -> Rate:
+    """Return market events per CPU second through the engine with every tick encoded, events included."""
+    feed = events(count)
+    strategies = [Strategy()]
+    record = started(strategies)
+
+    def work() -> int:
+        engine = Engine(record, strategies, RiskManager())
+        engine.start(0)
+        size = 0
+        for event in feed:
+            size += len(tick_to_bytes(engine.process(event, event.time_received_ns)))
+        return len(feed)
+
+    return rate(work)
+
+
+def digest_rate(count: int = EVENTS // 2) -> Rate:
+    """Return market events per CPU second through a backtest, digest of every tick included."""
+    feed = events(count)
+    strategies: list[Strategy] = [PythonNoOp()]
+    record = started(strategies)
+    return rate(lambda: backtest(feed, record, strategies).events)
+
+
+def loop_rate(make: Callable[[], Strategy], count: int = EVENTS, *, in_ticks: bool = False) -> Rate:
+    """Return market events per CPU second through engine, simulated exchange and virtual time, with orders.
+
+    With ``in_ticks`` everything that the engine processes counts: the answers of the exchange are events too.
+    """
     feed = events(count)
 
     def work() -> int:
-        strategies: list[Strategy] = [OrderEvery(every)]
+        strategies = [make()]
         record = started(strategies)
         loop = VirtualTimeLoop(Engine(record, strategies, RiskManager()), simulated_exchanges(record), _forget)
         for event in feed:
             loop.feed(event)
         loop.finish()
-        return len(feed)
+        return loop.engine.sequence if in_ticks else len(feed)
 
     return rate(work)
 
@@ -56,10 +87,14 @@ def loop_rate(every: int, count: int = EVENTS) -> Rate:
 def measure() -> dict[str, Rate]:
     """Return every rate of this build."""
     return {
-        "no-op strategy, compiled with the core": engine_rate([Strategy()]),
+        "no-op strategy, compiled": engine_rate([Strategy()]),
         "no-op strategy in Python": engine_rate([PythonNoOp()]),
-        "Python strategy, an order every 1,000 events, simulated exchange": loop_rate(1_000),
-        "Python strategy, an order every event, simulated exchange": loop_rate(1, EVENTS // 20),
+        "every tick encoded, no-op strategy": encoded_rate(),
+        "backtest with digest, Python strategy": digest_rate(),
+        "order every 1,000 events": loop_rate(lambda: OrderEvery(1_000)),
+        "order every event": loop_rate(lambda: OrderEvery(1), EVENTS // 20),
+        "three orders every event": loop_rate(OrderEverywhere, EVENTS // 40),
+        "the same, all engine events counted": loop_rate(OrderEverywhere, EVENTS // 40, in_ticks=True),
     }
 
 

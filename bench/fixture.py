@@ -24,6 +24,8 @@ from tradebus.core.strategy.interface import Decision, Strategy
 
 BASE_NS = 1_700_000_000_000_000_000
 STEP_NS = 50_000
+PRICE = Decimal(60_000)
+QUANTITY = Decimal("0.001")
 
 
 def index() -> IndexedInstruments:
@@ -95,7 +97,34 @@ class OrderEvery(Strategy):
             return None
         side = Side.BUY if (self._seen // self._every) % 2 else Side.SELL
         key = OrderKey(event.exchange, event.instrument, StrategyId("every"), NO_CLIENT_ORDER_ID)
-        request = OrderRequestOpen(
-            key, side, Decimal(60_000), Decimal("0.001"), OrderKind.MARKET, TimeInForce.IMMEDIATE_OR_CANCEL
-        )
+        request = OrderRequestOpen(key, side, PRICE, QUANTITY, OrderKind.MARKET, TimeInForce.IMMEDIATE_OR_CANCEL)
         return Decision((), (request,))
+
+
+class OrderEverywhere(Strategy):
+    """An ordinary Python strategy that sends a market order for every instrument at every market event."""
+
+    @property
+    def id(self) -> StrategyId:
+        """Return its id."""
+        return StrategyId("everywhere")
+
+    def generate_algo_orders(self, state: EngineState, event: EngineEvent) -> Decision | None:
+        """Order everywhere, buying and selling by turns."""
+        if not isinstance(event, MarketEvent):
+            return None
+        side = Side.BUY if event.sequence % 2 else Side.SELL
+        return Decision(
+            (),
+            [
+                OrderRequestOpen(
+                    OrderKey(event.exchange, InstrumentIndex(i), StrategyId("everywhere"), NO_CLIENT_ORDER_ID),
+                    side,
+                    PRICE,
+                    QUANTITY,
+                    OrderKind.MARKET,
+                    TimeInForce.IMMEDIATE_OR_CANCEL,
+                )
+                for i in range(len(state.instruments))
+            ],
+        )

@@ -2,15 +2,20 @@
 
 from decimal import Decimal, localcontext
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.property.core.examples import examples
 from tests.property.core.histories import plain_values
-from tests.support.values import audit_ticks
+from tests.support.values import audit_ticks, market_events, times_ns
 from tradebus.core.engine.audit.canonical import canonical_text
+from tradebus.core.engine.audit.market_text import market_tick_text
 from tradebus.core.engine.audit.plain import check_plain, copy_plain
+from tradebus.core.engine.audit.state_hash import digest_text
 from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.event import EngineStarted
+from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
+from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import (
     ENGINE_CONTEXT,
     NumberError,
@@ -20,6 +25,7 @@ from tradebus.core.model.number import (
     parse_decimal,
 )
 from tradebus.core.model.record import Record, field_values
+from tradebus.core.model.side import Side
 
 numbers = st.builds(
     lambda sign, digits, exponent: Decimal((sign, tuple(int(digit) for digit in str(digits)), exponent)),
@@ -119,3 +125,28 @@ def _rebuilt(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(_rebuilt(part) for part in value)
     return value
+
+
+@examples(300)
+@given(market_events, st.integers(0, 2**62), times_ns)
+@example(
+    MarketEvent(1, 2, ExchangeIndex(0), InstrumentIndex(3), 0, BookL1(None, Level(Decimal("1.50"), Decimal(0)))), 0, 1
+)
+@example(
+    MarketEvent(
+        1, 2, ExchangeIndex(9), InstrumentIndex(0), 7, PublicTrade("x", Decimal("1E-9"), Decimal(3), Side.SELL)
+    ),
+    8,
+    9,
+)
+def test_the_text_that_is_spelled_out_is_the_canonical_one(event: MarketEvent, sequence: int, time_ns: int) -> None:
+    tick = AuditTick(sequence, time_ns, event, (), ())
+    spelled = market_tick_text(tick, event)
+    assert spelled == (canonical_text(tick) if isinstance(event.data, (BookL1, PublicTrade)) else None)
+
+
+@given(audit_ticks)
+def test_only_ticks_that_decide_nothing_are_spelled_out(tick: AuditTick) -> None:
+    if isinstance(tick.event, MarketEvent) and (tick.outputs or tick.errors):
+        assert market_tick_text(tick, tick.event) is None
+    assert digest_text(tick) == canonical_text(tick) or isinstance(tick.event, EngineStarted)

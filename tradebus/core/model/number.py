@@ -195,7 +195,9 @@ def decimal_text(value: Decimal) -> str:
     """
     if not value:
         return "0"
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text or "e" in text:
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text

@@ -9,9 +9,11 @@ from hashlib import blake2b
 from typing import ClassVar, Final, final
 
 from tradebus.core.engine.audit.canonical import HASH_VERSION, canonical_text, write
+from tradebus.core.engine.audit.market_text import market_tick_text
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.record import Record
 
 DIGEST_BYTES: Final = 16
@@ -97,6 +99,8 @@ class RunDigest:
 def digest_text(tick: AuditTick) -> str:
     """Return the canonical text of a tick, less what names the process that made it."""
     event = tick.event
+    if isinstance(event, MarketEvent):
+        return market_tick_text(tick, event) or canonical_text(tick)
     if not isinstance(event, EngineStarted):
         return canonical_text(tick)
     out: list[str] = ["started("]
