@@ -21,37 +21,49 @@ ORDERS = """\
 
 `tradebus/core/model/order_machine.py`. An order is tracked from the request until its end is known. A *snapshot* is the
 venue's view of an order, also the answer to an open request; *full* means that nothing of its quantity remains.
+*In doubt* means that no answer will come: a timeout, a lost link, an owner that crashed. It is never an end: an unknown
+order counts as live, against limits and exposure, until the venue is found to say what it is.
 
 """
 
 STATES = {
     Tracked.UNTRACKED: "no such order: never sent, or finished",
     Tracked.OPEN_IN_FLIGHT: "the request has left, the venue has not answered",
+    Tracked.OPEN_UNKNOWN: "the request has left, and no answer will come: whether the order lives is not known",
     Tracked.OPEN: "the venue acknowledged it: it has the venue's id",
     Tracked.CANCEL_IN_FLIGHT: "a cancel has left; the order may still fill until the answer",
+    Tracked.CANCEL_UNKNOWN: "a cancel has left, and no answer will come: the order may be live or gone",
 }
 
 MOVES = {
     Move.IGNORE: "nothing changes",
     Move.INSERT: "the incoming order is tracked as given",
     Move.REMOVE: "the order is finished and leaves",
+    Move.REMOVE_UNACKNOWLEDGED: "the order never was, and leaves, unless the venue has acknowledged it",
     Move.TO_OPEN: "the incoming open part replaces ours, unless it is older",
+    Move.TO_OPEN_UNKNOWN: "no answer will come",
     Move.TO_CANCEL_IN_FLIGHT: "a cancel is in flight over the newer of both open parts",
-    Move.RESTORE: "the cancel failed: open again, or open in flight where the venue never acknowledged it",
+    Move.TO_CANCEL_UNKNOWN: "no answer to the cancel will come; the newer of both open parts is kept",
+    Move.RESOLVE: "found open after all, unless what was found is older than what we know",
+    Move.RESTORE: "the cancel failed: open again, or unknown where the venue never acknowledged it",
 }
 
 # Where a move leads. An insertion leads to the state that comes in, a restored order to the one under the cancel.
 INSERTED = {
     Cause.REQUEST_OPEN: Tracked.OPEN_IN_FLIGHT,
     Cause.SNAPSHOT_OPEN_IN_FLIGHT: Tracked.OPEN_IN_FLIGHT,
+    Cause.SNAPSHOT_OPEN_UNKNOWN: Tracked.OPEN_UNKNOWN,
     Cause.SNAPSHOT_OPEN: Tracked.OPEN,
     Cause.SNAPSHOT_CANCEL_IN_FLIGHT: Tracked.CANCEL_IN_FLIGHT,
+    Cause.SNAPSHOT_CANCEL_UNKNOWN: Tracked.CANCEL_UNKNOWN,
 }
 TARGETS = {
     Move.REMOVE: (Tracked.UNTRACKED,),
     Move.TO_OPEN: (Tracked.OPEN,),
+    Move.TO_OPEN_UNKNOWN: (Tracked.OPEN_UNKNOWN,),
     Move.TO_CANCEL_IN_FLIGHT: (Tracked.CANCEL_IN_FLIGHT,),
-    Move.RESTORE: (Tracked.OPEN, Tracked.OPEN_IN_FLIGHT),
+    Move.TO_CANCEL_UNKNOWN: (Tracked.CANCEL_UNKNOWN,),
+    Move.RESTORE: (Tracked.OPEN, Tracked.OPEN_UNKNOWN),
 }
 
 
@@ -67,6 +79,10 @@ def targets(state: Tracked, cause: Cause) -> tuple[Tracked, ...]:
         return (state,)
     if move is Move.INSERT:
         return (INSERTED[cause],)
+    if move is Move.REMOVE_UNACKNOWLEDGED:
+        return (Tracked.UNTRACKED, state)
+    if move is Move.RESOLVE:
+        return (Tracked.OPEN, state)
     return TARGETS[move]
 
 

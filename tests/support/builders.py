@@ -19,6 +19,8 @@ from tradebus.core.engine.event import (
     EngineStarted,
     FundingReceived,
     OrderReceived,
+    RequestInDoubt,
+    RequestNeverReceived,
     SimulationSetup,
     StrategySetup,
     TradeReceived,
@@ -60,6 +62,7 @@ from tradebus.core.model.order import (
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
+    RequestKind,
     TimeInForce,
 )
 from tradebus.core.model.side import Side
@@ -354,6 +357,18 @@ def cancel_answered(
     if error is not None:
         return account_event(CancelAnswered(key, None, None, error), key.exchange)
     return account_event(CancelAnswered(key, OrderId("1"), time_ns, None), key.exchange)
+
+
+def in_doubt(cid: str = "c1", request: RequestKind = RequestKind.OPEN, *, instrument: int = BTC) -> AccountEvent:
+    """Return the event that no answer to a request will come."""
+    key = order_key(cid, instrument)
+    return account_event(RequestInDoubt(key, request, "no answer"), key.exchange)
+
+
+def never_received(cid: str = "c1", request: RequestKind = RequestKind.OPEN, *, instrument: int = BTC) -> AccountEvent:
+    """Return the event that a request never reached the venue."""
+    key = order_key(cid, instrument)
+    return account_event(RequestNeverReceived(key, request, "the venue does not know it"), key.exchange)
 
 
 def balance_told(balance: AssetBalance, exchange: int = ALPHA) -> AccountEvent:

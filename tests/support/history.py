@@ -25,6 +25,8 @@ from tests.support.builders import (
     fill,
     filled,
     funded,
+    in_doubt,
+    never_received,
     open_request,
     opened,
     order_error,
@@ -70,6 +72,7 @@ from tradebus.core.model.order import (
     OrderErrorKind,
     OrderRequestCancel,
     OrderRequestOpen,
+    RequestKind,
 )
 from tradebus.core.model.side import Side
 from tradebus.core.risk.interface import RiskDecision, RiskManager
@@ -150,6 +153,8 @@ def events() -> Iterator[tuple[int, EngineEvent]]:
     yield 28, public_trade("99.999")
     yield 29, ON
     yield 30, public_trade("98.5")
+    yield 30, in_doubt("teste1s25n0")
+    yield 30, never_received("teste1s25n0", RequestKind.CANCEL)
     yield 31, AccountLinkChanged(BETA, AccountLink.TERMINATED)
     yield 32, command_of(CancelOrders(ALL_INSTRUMENTS), "6")
 

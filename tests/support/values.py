@@ -50,6 +50,8 @@ from tradebus.core.engine.event import (
     FundingReceived,
     OrderReceived,
     OwnerChanged,
+    RequestInDoubt,
+    RequestNeverReceived,
     Shutdown,
     SimulationSetup,
     SnapshotReceived,
@@ -90,11 +92,13 @@ from tradebus.core.model.instrument import (
 from tradebus.core.model.order import (
     CancelInFlight,
     Cancelled,
+    CancelUnknown,
     Expired,
     FullyFilled,
     Open,
     OpenFailed,
     OpenInFlight,
+    OpenUnknown,
     Order,
     OrderError,
     OrderErrorKind,
@@ -103,6 +107,7 @@ from tradebus.core.model.order import (
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
+    RequestKind,
     TimeInForce,
 )
 from tradebus.core.model.side import Side
@@ -243,6 +248,8 @@ order_states: Final[SearchStrategy[OrderState]] = st.one_of(
     st.builds(FullyFilled),
     st.builds(OpenFailed, order_errors),
     st.builds(Expired),
+    st.builds(OpenUnknown),
+    st.builds(CancelUnknown, st.none() | open_states),
 )
 orders: Final = st.builds(
     Order,
@@ -299,6 +306,8 @@ account_events: Final = st.builds(
         st.builds(TradeReceived, trades),
         st.builds(OwnerChanged, ids, sequences),
         st.builds(FundingReceived, instrument_indices, computed_numbers, asset_indices, times_ns, ids),
+        st.builds(RequestInDoubt, order_keys, members(RequestKind), texts),
+        st.builds(RequestNeverReceived, order_keys, members(RequestKind), texts),
     ),
 )
 account_reconnectings: Final = st.builds(AccountReconnecting, exchange_indices, texts)

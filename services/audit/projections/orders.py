@@ -11,22 +11,35 @@ from enum import Enum
 from typing import ClassVar, Final, final
 
 from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
-from tradebus.core.engine.event import AccountEvent, CancelAnswered, OrderReceived, SnapshotReceived, TradeReceived
+from tradebus.core.engine.event import (
+    AccountEvent,
+    AccountLinkChanged,
+    CancelAnswered,
+    OrderReceived,
+    RequestInDoubt,
+    RequestNeverReceived,
+    SnapshotReceived,
+    TradeReceived,
+)
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.model.identifiers import ClientOrderId
 from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import (
     CancelInFlight,
     Cancelled,
+    CancelUnknown,
     Expired,
     FullyFilled,
     Open,
     OpenFailed,
     OpenInFlight,
+    OpenUnknown,
     Order,
     OrderError,
     OrderRequestOpen,
     OrderState,
+    RequestKind,
+    is_active,
     order_from_request,
 )
 
@@ -35,7 +48,7 @@ STEPS_MAX: Final = 64
 
 
 class OrderStatus(Enum):
-    """Where an order stands. The first three are active, the last two never left."""
+    """Where an order stands. The first three and the unknown ones are active; refused and not sent ones never left."""
 
     OPEN_IN_FLIGHT = 1
     OPEN = 2
@@ -46,6 +59,8 @@ class OrderStatus(Enum):
     EXPIRED = 7
     REFUSED = 8
     NOT_SENT = 9
+    OPEN_UNKNOWN = 10
+    CANCEL_UNKNOWN = 11
 
     @property
     def is_active(self) -> bool:
@@ -53,7 +68,15 @@ class OrderStatus(Enum):
         return self in _ACTIVE
 
 
-_ACTIVE: Final = frozenset({OrderStatus.OPEN_IN_FLIGHT, OrderStatus.OPEN, OrderStatus.CANCEL_IN_FLIGHT})
+_ACTIVE: Final = frozenset(
+    {
+        OrderStatus.OPEN_IN_FLIGHT,
+        OrderStatus.OPEN,
+        OrderStatus.CANCEL_IN_FLIGHT,
+        OrderStatus.OPEN_UNKNOWN,
+        OrderStatus.CANCEL_UNKNOWN,
+    }
+)
 _OF_STATE: Final[dict[type[OrderState], OrderStatus]] = {
     OpenInFlight: OrderStatus.OPEN_IN_FLIGHT,
     Open: OrderStatus.OPEN,
@@ -62,6 +85,8 @@ _OF_STATE: Final[dict[type[OrderState], OrderStatus]] = {
     FullyFilled: OrderStatus.FULLY_FILLED,
     OpenFailed: OrderStatus.OPEN_FAILED,
     Expired: OrderStatus.EXPIRED,
+    OpenUnknown: OrderStatus.OPEN_UNKNOWN,
+    CancelUnknown: OrderStatus.CANCEL_UNKNOWN,
 }
 
 
@@ -78,6 +103,8 @@ class StepKind(Enum):
     FILLED = 8
     CANCEL_ACCEPTED = 9
     CANCEL_REJECTED = 10
+    IN_DOUBT = 11
+    NEVER_RECEIVED = 12
 
 
 @final
@@ -197,9 +224,22 @@ class Orders:
                 life.note(tick, StepKind.FILLED, f"{abs(trade.quantity):f} at {trade.price:f}")
         elif isinstance(data, CancelAnswered):
             self._cancel_answered(tick, data, state)
+        elif isinstance(data, RequestInDoubt):
+            self._in_doubt(tick, data, state)
+        elif isinstance(data, RequestNeverReceived):
+            self._never_received(tick, data, state)
         elif isinstance(data, SnapshotReceived):
             for order in data.snapshot.orders:
                 self._reported(tick, order, state)
+
+    def take_link(self, tick: AuditTick, event: AccountLinkChanged, state: EngineState) -> None:
+        """Take in the change of a link, which may leave requests in doubt."""
+        for life in self._lives.values():
+            before = life.status
+            if before.is_active and life.order.key.exchange == event.exchange:
+                self._follow(life, state)
+                if life.status is not before:
+                    life.note(tick, StepKind.IN_DOUBT, f"the account's link is {event.link.name.lower()}")
 
     def take_output(self, tick: AuditTick, output: RequestsDecided, state: EngineState) -> None:
         """Take in requests that the state has taken in just now."""
@@ -268,6 +308,23 @@ class Orders:
         else:
             life.note(tick, StepKind.CANCEL_REJECTED, _error(answer.error))
 
+    def _in_doubt(self, tick: AuditTick, doubt: RequestInDoubt, state: EngineState) -> None:
+        life = self._lives.get(doubt.key.cid)
+        if life is not None:
+            self._follow(life, state)
+            life.note(tick, StepKind.IN_DOUBT, f"{doubt.request.name.lower()}: {doubt.reason}")
+
+    def _never_received(self, tick: AuditTick, found: RequestNeverReceived, state: EngineState) -> None:
+        life = self._lives.get(found.key.cid)
+        if life is None:
+            return
+        was_active = life.status.is_active
+        if not self._follow(life, state) and was_active and found.request is RequestKind.OPEN:
+            life.status = OrderStatus.NOT_SENT
+            life.reason = found.reason
+            self._finish(life)
+        life.note(tick, StepKind.NEVER_RECEIVED, f"{found.request.name.lower()}: {found.reason}")
+
     def _begin(self, order: Order, status: OrderStatus) -> OrderLife:
         self.count += 1
         life = OrderLife(self.count, order, status)
@@ -290,7 +347,7 @@ class Orders:
 
     def _end(self, life: OrderLife, last: OrderState) -> None:
         """Close an order that the state let go after a report of it; a full one may be reported as open."""
-        if isinstance(last, Open | OpenInFlight | CancelInFlight):
+        if is_active(last):
             life.status = OrderStatus.FULLY_FILLED
         else:
             life.status = _OF_STATE[type(last)]

@@ -10,7 +10,7 @@ from services.audit.projections.links import Links
 from services.audit.projections.orders import Orders
 from services.audit.projections.trading import TradingHistory
 from tradebus.core.engine.audit.tick import AuditTick, Halted, PositionExit, RequestsDecided
-from tradebus.core.engine.event import AccountEvent
+from tradebus.core.engine.event import AccountEvent, AccountLinkChanged
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.market.event import MarketEvent
@@ -47,6 +47,8 @@ class Projections:
         self.trading.take_event(tick)
         if not isinstance(event, AccountEvent):
             self.counts.add(type(event))
+            if isinstance(event, AccountLinkChanged):
+                self.orders.take_link(tick, event, state)
         elif is_duplicate:
             self.counts.duplicates += 1
         else:

@@ -51,7 +51,13 @@ DIFFERENCES: dict[str, Difference] = {
         ((ORDERS, "cancel_response"), (ORDERS, "lifecycle"), AUDIT),
         "tracked orders, when the cancel of an unacknowledged order is refused",
         "engine.md section 17: a failed cancel of an unacknowledged order drops it",
-        "the order may be live; it goes back to open in flight until the venue says more",
+        "the order may be live; what became of it is unknown until the venue says more",
+    ),
+    "timeout-keeps": Difference(
+        ((ORDERS, "order_snapshot"), (ORDERS, "cancel_response"), (ORDERS, "lifecycle"), AUDIT),
+        "tracked orders, when a request failed by a timeout or another failure of the connection",
+        "engine.md section 17: a local open timeout drops an order that may be live; design decision 15",
+        "a timeout is not a rejection: the order's state is unknown until the venue is found to say what it is",
     ),
     "colliding-id-refused": Difference(
         ((ORDERS, "record_in_flight_open"), (ORDERS, "lifecycle"), AUDIT),

@@ -19,11 +19,15 @@ from tradebus.core.engine.state.orders import (
     update_from_snapshot,
 )
 from tradebus.core.model.order import (
-    OPEN_IN_FLIGHT,
+    OPEN_UNKNOWN,
     CancelInFlight,
+    CancelUnknown,
     Open,
+    OpenFailed,
     OpenInFlight,
+    OpenUnknown,
     Order,
+    OrderError,
     OrderRequestOpen,
     OrderState,
     cancel_request,
@@ -58,7 +62,9 @@ class Reference:
     def snapshot(self, incoming: Order) -> None:
         tracked = self.orders.get(incoming.key.cid)
         state = incoming.state
-        if not is_active(state):
+        if self._corrected and isinstance(state, OpenFailed) and state.error.kind.is_connectivity:
+            self._open_timed_out(tracked)
+        elif not is_active(state):
             self.orders.pop(incoming.key.cid, None)
         elif self._corrected and _nothing_remains(incoming):
             self.rules.append("full-order-leaves")
@@ -73,7 +79,7 @@ class Reference:
         ours, theirs = tracked.state, incoming.state
         if isinstance(theirs, OpenInFlight):
             return
-        if isinstance(ours, OpenInFlight):
+        if isinstance(ours, OpenInFlight | OpenUnknown):
             if _is_full(incoming):
                 del self.orders[incoming.key.cid]
             else:
@@ -83,22 +89,39 @@ class Reference:
         if isinstance(ours, Open):
             assert newest is not None
             self._move(tracked, newest if isinstance(theirs, Open) else CancelInFlight(newest))
+        elif isinstance(ours, CancelUnknown):
+            if isinstance(theirs, CancelInFlight):
+                self._move(tracked, CancelInFlight(newest))
+            elif newest is open_part(theirs):
+                self._move(tracked, theirs)
         elif isinstance(theirs, Open):
             self._move(tracked, CancelInFlight(newest))
 
-    def cancel_answer(self, cid: str, *, accepted: bool) -> None:
+    def _open_timed_out(self, tracked: Order | None) -> None:
+        """Keep what may be live; an acknowledged order is not touched by a request's fate."""
+        if tracked is not None:
+            self.rules.append("timeout-keeps")
+            if isinstance(tracked.state, OpenInFlight):
+                self._move(tracked, OPEN_UNKNOWN)
+
+    def cancel_answer(self, cid: str, error: OrderError | None) -> None:
         tracked = self.orders.get(cid)
         if tracked is None:
             return
-        if accepted:
+        if error is None:
             del self.orders[cid]
-        elif isinstance(tracked.state, CancelInFlight):
+        elif not isinstance(tracked.state, CancelInFlight | CancelUnknown):
+            return
+        elif self._corrected and error.kind.is_connectivity:
+            self.rules.append("timeout-keeps")
+            self._move(tracked, CancelUnknown(tracked.state.order))
+        else:
             part = tracked.state.order
             if part is not None:
                 self._move(tracked, part)
             elif self._corrected:
                 self.rules.append("refused-cancel-keeps")
-                self._move(tracked, OPEN_IN_FLIGHT)
+                self._move(tracked, OPEN_UNKNOWN)
             else:
                 del self.orders[cid]
 
@@ -150,10 +173,11 @@ class Tracker:
                 model.snapshot(snapshot)
         else:
             assert kind == "cancel_response", f"unknown step {kind}"
-            cid, accepted = step["response"]["key"]["cid"], "ok" in step["response"]["result"]
-            update_from_cancel_answer(self._ours, cid, accepted)
+            cid, result = step["response"]["key"]["cid"], step["response"]["result"]
+            error = None if "ok" in result else reading.order_error(result["err"])
+            update_from_cancel_answer(self._ours, cid, error)
             for model in models:
-                model.cancel_answer(cid, accepted=accepted)
+                model.cancel_answer(cid, error)
 
     def compare(self, what: str, expected: list[dict[str, Any]]) -> None:
         """Compare with the vector; where a correction came into play, with the corrected model."""

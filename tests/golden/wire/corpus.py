@@ -51,6 +51,8 @@ from tradebus.core.engine.event import (
     FundingReceived,
     OrderReceived,
     OwnerChanged,
+    RequestInDoubt,
+    RequestNeverReceived,
     Shutdown,
     SimulationSetup,
     SnapshotReceived,
@@ -92,8 +94,10 @@ from tradebus.core.model.order import (
     EXPIRED,
     FULLY_FILLED,
     OPEN_IN_FLIGHT,
+    OPEN_UNKNOWN,
     CancelInFlight,
     Cancelled,
+    CancelUnknown,
     Open,
     OpenFailed,
     Order,
@@ -104,6 +108,7 @@ from tradebus.core.model.order import (
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
+    RequestKind,
     TimeInForce,
 )
 from tradebus.core.model.side import Side
@@ -251,6 +256,12 @@ _ACCOUNT: Final[tuple[AccountData, ...]] = (
 ACCOUNT_EVENTS: Final = tuple(
     AccountEvent(ExchangeIndex(1), 17, ordinal, data) for ordinal, data in enumerate(_ACCOUNT)
 )
+# What was added later is stored in batches of its own: those that are there stay as they were written.
+_DOUBTS: Final[tuple[AccountData, ...]] = (
+    *(OrderReceived(_order(state)) for state in (OPEN_UNKNOWN, CancelUnknown(_PART), CancelUnknown(None))),
+    RequestInDoubt(_KEY, RequestKind.OPEN, "no answer within 2 s"),
+    RequestNeverReceived(_KEY, RequestKind.CANCEL, "it never left"),
+)
 _ACTIONS: Final = (
     SendOpenRequests((_OPEN,)),
     SendCancelRequests((_CANCEL,)),
@@ -387,6 +398,10 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         AccountBatchHead("deribit", "execution-1", 3, 5, 5 + len(records) - 1, CHAIN, 18, FINGERPRINT),
         tuple(AccountEntry(T0 + i, record) for i, record in enumerate(records)),
     )
+    doubts = AccountBatch(
+        AccountBatchHead("deribit", "execution-1", 3, 0, len(_DOUBTS) - 1, CHAIN, 18, FINGERPRINT),
+        tuple(AccountEntry(T0 + i, AccountEvent(ExchangeIndex(1), 0, 0, data)) for i, data in enumerate(_DOUBTS)),
+    )
     market = MarketBatch(
         MarketBatchHead("market-1", 2, "deribit", 1, 40, FINGERPRINT, is_last=True, feed_total=43),
         (*MARKET_EVENTS, MarketReconnecting(ExchangeIndex(1), "connection reset")),
@@ -425,6 +440,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "audit_batch-next": (audit_next, audit_batch_to_bytes(audit_next)),
         "audit_batch-funding": (audit_funding, audit_batch_to_bytes(audit_funding)),
         "account_batch-all": (account, account_batch_to_bytes(account)),
+        "account_batch-doubts": (doubts, account_batch_to_bytes(doubts)),
         "market_batch-all": (market, market_batch_to_bytes(market)),
         **{name: (message, command_message_to_bytes(message)) for name, message in commands.items()},
         "order_requests-all": (requests, order_requests_to_bytes(requests)),

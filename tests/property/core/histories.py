@@ -57,6 +57,8 @@ from tradebus.core.engine.event import (
     FundingReceived,
     OrderReceived,
     OwnerChanged,
+    RequestInDoubt,
+    RequestNeverReceived,
     SnapshotReceived,
     TimerFired,
     TradeReceived,
@@ -73,13 +75,16 @@ from tradebus.core.model.order import (
     EXPIRED,
     FULLY_FILLED,
     OPEN_IN_FLIGHT,
+    OPEN_UNKNOWN,
     CancelInFlight,
     Cancelled,
+    CancelUnknown,
     OpenFailed,
     Order,
     OrderErrorKind,
     OrderRequestCancel,
     OrderState,
+    RequestKind,
 )
 from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision
@@ -208,7 +213,10 @@ fees_assets = st.sampled_from((None, None, *range(5)))
 fill_specs = st.tuples(instruments, sides, prices, amounts, fees, fees_assets, times, keys, picks)
 funding_specs = st.tuples(instruments, fees, st.integers(0, 4), times, keys, picks)
 states = st.sampled_from(
-    ("flight", "open", "full", "cancel", "cancel bare", "cancelled", "filled", "failed", "expired")
+    (
+        *("flight", "open", "full", "cancel", "cancel bare", "cancelled", "filled", "failed", "expired"),
+        *("timeout", "unknown", "cancel unknown"),
+    )
 )
 snapshot_specs = st.tuples(picks, st.sampled_from(CIDS), states, times, amounts, keys, st.booleans(), instruments)
 selections = st.sampled_from(
@@ -262,6 +270,9 @@ def _state(kind: str, time: int, filled: Decimal, quantity: Decimal) -> OrderSta
         "cancelled": Cancelled(OrderId("v"), time),
         "filled": FULLY_FILLED,
         "failed": OpenFailed(order_error(OrderErrorKind.RATE_LIMIT)),
+        "timeout": OpenFailed(order_error(OrderErrorKind.TIMEOUT)),
+        "unknown": OPEN_UNKNOWN,
+        "cancel unknown": CancelUnknown(part),
         "expired": EXPIRED,
     }
     return made[kind]
@@ -281,7 +292,7 @@ def _snapshot(spec: Any) -> Make:
 
 
 def _cancel_answer(spec: Any) -> Make:
-    pick, accepted, key, time = spec
+    pick, accepted, key, time, error = spec
 
     def make(history: "History") -> EngineEvent:
         order = history.pick(pick)
@@ -289,9 +300,21 @@ def _cancel_answer(spec: Any) -> Make:
         answer = (
             CancelAnswered(order_key_, OrderId("v"), time, None)
             if accepted
-            else CancelAnswered(order_key_, None, None, order_error())
+            else CancelAnswered(order_key_, None, None, order_error(error))
         )
         return history.account_event(answer, order_key_.exchange, key)
+
+    return make
+
+
+def _fate(spec: Any) -> Make:
+    pick, in_doubt, asked, key = spec
+
+    def make(history: "History") -> EngineEvent:
+        order = history.pick(pick)
+        order_key_ = order_key("ghost") if order is None else order.key
+        kind = RequestInDoubt if in_doubt else RequestNeverReceived
+        return history.account_event(kind(order_key_, asked, "nobody answered"), order_key_.exchange, key)
 
     return make
 
@@ -358,7 +381,8 @@ makers: SearchStrategy[Make] = st.one_of(
     st.builds(_funding, funding_specs),
     st.builds(_snapshot, snapshot_specs),
     st.builds(_snapshot, snapshot_specs),
-    st.builds(_cancel_answer, st.tuples(picks, st.booleans(), keys, times)),
+    st.builds(_cancel_answer, st.tuples(picks, st.booleans(), keys, times, st.sampled_from(list(OrderErrorKind)))),
+    st.builds(_fate, st.tuples(picks, st.booleans(), st.sampled_from(list(RequestKind)), keys)),
     st.builds(
         lambda asset, total, time, key: told(
             BalanceReceived(asset_balance(asset, total, time_ns=time)),

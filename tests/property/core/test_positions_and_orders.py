@@ -10,9 +10,12 @@ from tests.property.core.examples import examples
 from tests.support.builders import fill, opened, order_error, order_in
 from tradebus.core.engine.state.orders import (
     Orders,
+    doubt_all,
     record_cancel,
     record_open,
     update_from_cancel_answer,
+    update_from_doubt,
+    update_from_never_received,
     update_from_snapshot,
 )
 from tradebus.core.engine.state.position import Position, next_position, signed_quantity
@@ -22,14 +25,18 @@ from tradebus.core.model.order import (
     EXPIRED,
     FULLY_FILLED,
     OPEN_IN_FLIGHT,
+    OPEN_UNKNOWN,
     CancelInFlight,
     Cancelled,
+    CancelUnknown,
     Open,
     OpenFailed,
     Order,
+    OrderErrorKind,
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
+    RequestKind,
     is_active,
     open_part,
 )
@@ -131,10 +138,15 @@ states: st.SearchStrategy[OrderState] = st.one_of(
     st.just(OPEN_IN_FLIGHT),
     open_parts,
     st.builds(CancelInFlight, st.one_of(st.none(), open_parts)),
+    st.just(OPEN_UNKNOWN),
+    st.builds(CancelUnknown, st.one_of(st.none(), open_parts)),
     st.sampled_from((FULLY_FILLED, EXPIRED, OpenFailed(order_error()), Cancelled(OrderId("1"), 3))),
+    st.just(OpenFailed(order_error(OrderErrorKind.TIMEOUT))),
 )
 happenings = st.tuples(
-    st.sampled_from(("open", "cancel", "snapshot", "accepted", "refused")),
+    st.sampled_from(
+        ("open", "cancel", "snapshot", "accepted", "refused", "timeout", "open doubt", "cancel doubt", "never", "link")
+    ),
     st.sampled_from(("x", "y")),
     states,
     st.integers(1, 2),
@@ -151,8 +163,16 @@ def happen(orders: Orders, happening: tuple[str, str, OrderState, int]) -> None:
         record_cancel(orders, OrderRequestCancel(order.key, None))
     elif kind == "snapshot":
         update_from_snapshot(orders, order)
+    elif kind == "never":
+        update_from_never_received(orders, order.key.cid, RequestKind.OPEN)
+    elif kind.endswith("doubt"):
+        asked = RequestKind.OPEN if kind.startswith("open") else RequestKind.CANCEL
+        update_from_doubt(orders, order.key.cid, asked)
+    elif kind == "link":
+        doubt_all(orders)
     else:
-        update_from_cancel_answer(orders, order.key.cid, accepted=kind == "accepted")
+        errors = {"accepted": None, "refused": order_error(), "timeout": order_error(OrderErrorKind.SOCKET)}
+        update_from_cancel_answer(orders, order.key.cid, errors[kind])
 
 
 def newest(order: Order | None) -> int:
@@ -178,12 +198,14 @@ def test_whatever_happens_only_active_orders_are_tracked_and_never_made_older(
                 assert newest(order) >= newest(earlier)
                 assert order.with_state(earlier.state) == earlier, "what was asked for stays"
         untouched = {name: order for name, order in before.items() if name != cid}
-        assert {name: order for name, order in orders.items() if name != cid} == untouched
+        assert kind == "link" or {name: order for name, order in orders.items() if name != cid} == untouched
         gone = set(before) - set(orders)
         if gone:
             assert gone == {cid}
-            assert kind in {"accepted", "snapshot"}
-            assert kind == "accepted" or not is_active(state) or open_part(state) is not None
+            assert kind in {"accepted", "snapshot", "never"}, "only what the venue said, or never heard of, ends"
+            assert kind != "snapshot" or not is_active(state) or open_part(state) is not None
+            assert kind != "snapshot" or not isinstance(state, OpenFailed) or not state.error.kind.is_connectivity
+            assert kind != "never" or open_part(before[ClientOrderId(cid)].state) is None
 
 
 @examples(200)
@@ -197,7 +219,9 @@ def test_the_machine_answers_every_cause_with_an_active_order_or_none(
         cause = snapshot_cause(incoming)
     elif cause is Cause.REQUEST_OPEN:
         incoming = order_in(OPEN_IN_FLIGHT)
-    after = next_order(before, cause, None if cause.name.startswith(("CANCEL", "REQUEST_CANCEL")) else incoming)
+    after = next_order(
+        before, cause, incoming if cause.name.startswith("SNAPSHOT") or cause is Cause.REQUEST_OPEN else None
+    )
     assert after is None or is_active(after.state)
     tracked_state(after)
     assert ClientOrderId("c1") == incoming.key.cid

@@ -14,6 +14,7 @@ from tests.support.audit_run import EngineRun, messages_of
 from tests.support.builders import (
     ALPHA,
     BETA,
+    BETA_BTC,
     BTC,
     account_event,
     book,
@@ -22,6 +23,8 @@ from tests.support.builders import (
     engine_started,
     fill,
     filled,
+    in_doubt,
+    never_received,
     open_request,
     opened,
     order_error,
@@ -44,6 +47,7 @@ from tradebus.core.engine.audit.tick import (
 from tradebus.core.engine.error import EngineError, EngineErrorKind
 from tradebus.core.engine.event import (
     AccountEvent,
+    AccountLinkChanged,
     AccountReconnecting,
     ClockAdvanced,
     OwnerChanged,
@@ -52,6 +56,7 @@ from tradebus.core.engine.event import (
 )
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import initial_state
+from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketGap, MarketReconnecting
 from tradebus.core.model.identifiers import OrderId, StrategyId
@@ -64,6 +69,7 @@ from tradebus.core.model.order import (
     OrderErrorKind,
     OrderRequestCancel,
     OrderRequestOpen,
+    RequestKind,
 )
 
 
@@ -197,6 +203,46 @@ def test_refused_request_with_the_id_of_another_order_does_not_touch_it() -> Non
     journal.decide(decided(refused=(RefusedOpen(open_request(), "the id is taken"),)))
     assert journal.status() is OrderStatus.OPEN_IN_FLIGHT
     assert journal.steps() == [StepKind.REQUESTED]
+
+
+def test_request_without_an_answer_leaves_the_order_unknown_until_it_is_found() -> None:
+    journal = Journal()
+    journal.decide(decided(opens=(open_request(),)))
+    journal.tick(in_doubt())
+    assert journal.status() is OrderStatus.OPEN_UNKNOWN
+    journal.tick(order_told(order_in(opened())))
+    assert journal.status() is OrderStatus.OPEN
+    journal.decide(decided(cancels=(cancel_of(order_id="1"),)))
+    journal.tick(in_doubt(request=RequestKind.CANCEL))
+    life = journal.orders.get("c1")
+    assert life is not None
+    assert life.status is OrderStatus.CANCEL_UNKNOWN
+    assert life.steps[-1].note == "cancel: no answer"
+    journal.tick(never_received(request=RequestKind.CANCEL))
+    assert journal.status() is OrderStatus.OPEN
+    assert journal.steps()[-2:] == [StepKind.IN_DOUBT, StepKind.NEVER_RECEIVED]
+
+
+def test_order_that_never_arrived_was_not_sent() -> None:
+    journal = Journal()
+    journal.decide(decided(opens=(open_request(),)))
+    journal.tick(never_received())
+    journal.tick(never_received())
+    journal.tick(in_doubt("never seen"))
+    journal.tick(never_received("never seen"))
+    life = journal.orders.get("c1")
+    assert life is not None
+    assert (life.status, life.reason) == (OrderStatus.NOT_SENT, "the venue does not know it")
+    assert journal.orders.get("never seen") is None
+
+
+def test_link_that_is_gone_leaves_requests_in_doubt() -> None:
+    journal = Journal()
+    journal.decide(decided(opens=(open_request(), open_request("b", instrument=BETA_BTC))))
+    link = AccountLinkChanged(ALPHA, AccountLink.TERMINATED)
+    journal.orders.take_link(journal.tick(link), link, journal.state)
+    assert (journal.status(), journal.status("b")) == (OrderStatus.OPEN_UNKNOWN, OrderStatus.OPEN_IN_FLIGHT)
+    assert journal.steps() == [StepKind.REQUESTED, StepKind.IN_DOUBT]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def test_history_holds_everything_an_engine_knows() -> None:
             "ClockAdvanced(",
             "TimerFired(",
         ),
+        *("RequestInDoubt(", "RequestNeverReceived(", "OpenFailed("),
         *("SendOpenRequests(", "SendCancelRequests(", "ClosePositions(", "CancelOrders(", "AllInstruments("),
         *("ByExchanges(", "ByInstruments(", "ByUnderlyings("),
         *("RequestsDecided(", "PositionExit(", "TimerSet(", "TimerCleared(", "DataPatched(", "Halted("),

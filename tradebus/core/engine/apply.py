@@ -25,6 +25,8 @@ from tradebus.core.engine.event import (
     CancelAnswered,
     FundingReceived,
     OrderReceived,
+    RequestInDoubt,
+    RequestNeverReceived,
     SnapshotReceived,
     TimerFired,
     TradeReceived,
@@ -32,11 +34,14 @@ from tradebus.core.engine.event import (
 )
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
-from tradebus.core.engine.state.link import Health
+from tradebus.core.engine.state.link import AccountLink, Health
 from tradebus.core.engine.state.orders import (
+    doubt_all,
     record_cancel,
     record_open,
     update_from_cancel_answer,
+    update_from_doubt,
+    update_from_never_received,
     update_from_snapshot,
 )
 from tradebus.core.engine.state.position import PositionExited
@@ -62,7 +67,7 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
     elif isinstance(event, AccountReconnecting):
         state.connectivity[event.exchange].account = Health.RECONNECTING
     elif isinstance(event, AccountLinkChanged):
-        state.connectivity[event.exchange].link = event.link
+        _change_link(state, event)
     elif isinstance(event, TimerFired):
         state.clear_timer(event.strategy, event.id)
     return None
@@ -83,6 +88,15 @@ def _mark_stale(state: EngineState, event: MarketReconnecting) -> None:
     for instrument in state.instruments:
         if instrument.instrument.exchange == event.exchange:
             instrument.data.is_stale = True
+
+
+def _change_link(state: EngineState, event: AccountLinkChanged) -> None:
+    """Note whether requests can be handed over. One that is gone for good answers no more, which ends no order."""
+    state.connectivity[event.exchange].link = event.link
+    if event.link is AccountLink.TERMINATED:
+        for instrument in state.instruments:
+            if instrument.instrument.exchange == event.exchange:
+                doubt_all(instrument.orders)
 
 
 def is_duplicate(state: EngineState, event: AccountEvent) -> bool:
@@ -118,7 +132,11 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
         update_from_snapshot(state.instruments[data.order.key.instrument].orders, data.order)
     elif isinstance(data, CancelAnswered):
         orders = state.instruments[data.key.instrument].orders
-        update_from_cancel_answer(orders, data.key.cid, data.error is None)
+        update_from_cancel_answer(orders, data.key.cid, data.error)
+    elif isinstance(data, RequestInDoubt):
+        update_from_doubt(state.instruments[data.key.instrument].orders, data.key.cid, data.request)
+    elif isinstance(data, RequestNeverReceived):
+        update_from_never_received(state.instruments[data.key.instrument].orders, data.key.cid, data.request)
     elif isinstance(data, SnapshotReceived):
         for balance in data.snapshot.balances:
             state.assets[balance.asset].update_from_balance(balance)

@@ -18,6 +18,8 @@ from tradebus.core.engine.event import (
     FeedEnded,
     FundingReceived,
     OrderReceived,
+    RequestInDoubt,
+    RequestNeverReceived,
     Shutdown,
     SnapshotReceived,
     TimerFired,
@@ -99,7 +101,7 @@ def _check_account_event(state: EngineState, event: AccountEvent) -> None:
         _check_asset(state, data.balance.asset)
     elif isinstance(data, OrderReceived):
         _check_key(state, data.order.key, event.exchange)
-    elif isinstance(data, CancelAnswered):
+    elif isinstance(data, (CancelAnswered, RequestInDoubt, RequestNeverReceived)):
         _check_key(state, data.key, event.exchange)
     elif isinstance(data, SnapshotReceived):
         for balance in data.snapshot.balances:

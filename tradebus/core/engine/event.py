@@ -13,7 +13,7 @@ from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.account import AccountSnapshot, AssetBalance, Trade
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, OrderId, StrategyId
 from tradebus.core.model.index import IndexedInstruments
-from tradebus.core.model.order import Order, OrderError, OrderKey
+from tradebus.core.model.order import Order, OrderError, OrderKey, RequestKind
 from tradebus.core.model.record import Record
 
 
@@ -70,6 +70,33 @@ class CancelAnswered(AccountData):
         self.id: Final = id
         self.time_exchange_ns: Final = time_exchange_ns
         self.error: Final = error
+
+
+@final
+class RequestInDoubt(AccountData):
+    """No answer to a request will come, and what became of it is not known: a timeout, a lost link, a crashed owner.
+
+    It is not a refusal. The owner asks the venue until it knows, and tells that as any other event.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("key", "request", "reason")
+
+    def __init__(self, key: OrderKey, request: RequestKind, reason: str) -> None:
+        self.key: Final = key
+        self.request: Final = request
+        self.reason: Final = reason
+
+
+@final
+class RequestNeverReceived(AccountData):
+    """A request never reached the venue, and never will: found out by asking, or because it never left its owner."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("key", "request", "reason")
+
+    def __init__(self, key: OrderKey, request: RequestKind, reason: str) -> None:
+        self.key: Final = key
+        self.request: Final = request
+        self.reason: Final = reason
 
 
 @final

@@ -50,6 +50,18 @@ class OrderErrorKind(Enum):
     ORDER_ALREADY_FULLY_FILLED = 10
     ORDER_UNKNOWN = 11
 
+    @property
+    def is_connectivity(self) -> bool:
+        """Tell whether the venue said nothing: what became of the request is then not known, which is no refusal."""
+        return self.value <= OrderErrorKind.SOCKET.value
+
+
+class RequestKind(Enum):
+    """What was asked of a venue."""
+
+    OPEN = 1
+    CANCEL = 2
+
 
 @final
 class OrderError(Record):
@@ -129,6 +141,13 @@ class OpenInFlight(OrderState):
 
 
 @final
+class OpenUnknown(OrderState):
+    """Sent, and what became of it is not known: it may be live. Ends only by what the venue is found to say."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+
+
+@final
 class Open(OrderState):
     """Resting at the venue, partly filled by ``filled_quantity``."""
 
@@ -143,6 +162,16 @@ class Open(OrderState):
 @final
 class CancelInFlight(OrderState):
     """A cancel was sent and is not yet answered; holds the open part, if the order was acknowledged."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("order",)
+
+    def __init__(self, order: Open | None) -> None:
+        self.order: Final = order
+
+
+@final
+class CancelUnknown(OrderState):
+    """A cancel was sent, and what became of it is not known; holds the open part, if the order was acknowledged."""
 
     FIELDS: ClassVar[tuple[str, ...]] = ("order",)
 
@@ -186,6 +215,7 @@ class Expired(OrderState):
 
 
 OPEN_IN_FLIGHT: Final = OpenInFlight()
+OPEN_UNKNOWN: Final = OpenUnknown()
 FULLY_FILLED: Final = FullyFilled()
 EXPIRED: Final = Expired()
 
@@ -238,25 +268,35 @@ def order_from_request(request: OrderRequestOpen) -> Order:
 
 
 def cancel_request(order: Order) -> OrderRequestCancel | None:
-    """Return the cancel request for an active order; none when a cancel is already in flight."""
+    """Return the cancel request for an active order; none when a cancel is already in flight.
+
+    One that got lost is asked for again: cancelling twice harms nothing.
+    """
     state = order.state
-    if isinstance(state, OpenInFlight):
-        return OrderRequestCancel(order.key, None)
     if isinstance(state, Open):
         return OrderRequestCancel(order.key, state.id)
+    if isinstance(state, (OpenInFlight, OpenUnknown)):
+        return OrderRequestCancel(order.key, None)
+    if isinstance(state, CancelUnknown):
+        return OrderRequestCancel(order.key, None if state.order is None else state.order.id)
     return None
 
 
 def is_active(state: OrderState) -> bool:
     """Tell whether an order in this state may still trade."""
-    return isinstance(state, (OpenInFlight, Open, CancelInFlight))
+    return isinstance(state, (OpenInFlight, Open, CancelInFlight, OpenUnknown, CancelUnknown))
+
+
+def is_unknown(state: OrderState) -> bool:
+    """Tell whether what became of a request is not known; such an order counts as live until the venue is asked."""
+    return isinstance(state, (OpenUnknown, CancelUnknown))
 
 
 def open_part(state: OrderState) -> Open | None:
-    """Return the acknowledged part of a state: the open order itself, or the one under a cancel in flight."""
+    """Return the acknowledged part of a state: the open order itself, or the one that a cancel was sent for."""
     if isinstance(state, Open):
         return state
-    if isinstance(state, CancelInFlight):
+    if isinstance(state, (CancelInFlight, CancelUnknown)):
         return state.order
     return None
 

@@ -11,6 +11,8 @@ from tradebus.core.engine.event import (
     FundingReceived,
     OrderReceived,
     OwnerChanged,
+    RequestInDoubt,
+    RequestNeverReceived,
     SnapshotReceived,
     TradeReceived,
 )
@@ -21,6 +23,7 @@ from tradebus.wire.codec.enumeration import EnumCodec
 from tradebus.wire.codec.error import EncodeError
 from tradebus.wire.codec.number import computed_from_text, computed_to_text
 from tradebus.wire.codec.order import (
+    REQUEST_KINDS,
     SIDES,
     order_error_from_pb,
     order_error_to_pb,
@@ -133,6 +136,14 @@ def account_event_to_pb(event: AccountEvent, into: pb.AccountEvent) -> None:
         into.owner_changed.owner_epoch = data.owner_epoch
     elif isinstance(data, FundingReceived):
         _funding_to_pb(data, into.funding)
+    elif isinstance(data, RequestInDoubt):
+        order_key_to_pb(data.key, into.request_in_doubt.key)
+        into.request_in_doubt.request = REQUEST_KINDS.to_pb(data.request)
+        into.request_in_doubt.reason = data.reason
+    elif isinstance(data, RequestNeverReceived):
+        order_key_to_pb(data.key, into.request_never_received.key)
+        into.request_never_received.request = REQUEST_KINDS.to_pb(data.request)
+        into.request_never_received.reason = data.reason
     else:
         raise EncodeError(f"expected what an account event can carry, found {type(data).__name__}")
 
@@ -172,6 +183,10 @@ def _data_from_pb(message: pb.AccountEvent, bounds: IndexBounds) -> AccountData:
         return named(which, message.owner_changed, _owner_changed_from_pb, bounds)
     if which == "funding":
         return named(which, message.funding, _funding_from_pb, bounds)
+    if which == "request_in_doubt":
+        return named(which, message.request_in_doubt, _request_in_doubt_from_pb, bounds)
+    if which == "request_never_received":
+        return named(which, message.request_never_received, _request_never_received_from_pb, bounds)
     raise nothing_set("data", message)
 
 
@@ -231,3 +246,13 @@ def _cancel_answered_from_pb(message: pb.CancelAnswered, bounds: IndexBounds) ->
         message.time_exchange_ns if has("time_exchange_ns") else None,
         named("error", message.error, order_error_from_pb, bounds) if has("error") else None,
     )
+
+
+def _request_in_doubt_from_pb(message: pb.RequestInDoubt, bounds: IndexBounds) -> RequestInDoubt:
+    key = child(message, "key", message.key, order_key_from_pb, bounds)
+    return RequestInDoubt(key, REQUEST_KINDS.from_pb(message.request, "request"), message.reason)
+
+
+def _request_never_received_from_pb(message: pb.RequestNeverReceived, bounds: IndexBounds) -> RequestNeverReceived:
+    key = child(message, "key", message.key, order_key_from_pb, bounds)
+    return RequestNeverReceived(key, REQUEST_KINDS.from_pb(message.request, "request"), message.reason)

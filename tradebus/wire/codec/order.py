@@ -7,13 +7,16 @@ from tradebus.core.model.order import (
     EXPIRED,
     FULLY_FILLED,
     OPEN_IN_FLIGHT,
+    OPEN_UNKNOWN,
     CancelInFlight,
     Cancelled,
+    CancelUnknown,
     Expired,
     FullyFilled,
     Open,
     OpenFailed,
     OpenInFlight,
+    OpenUnknown,
     Order,
     OrderError,
     OrderErrorKind,
@@ -22,6 +25,7 @@ from tradebus.core.model.order import (
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
+    RequestKind,
     TimeInForce,
 )
 from tradebus.core.model.side import Side
@@ -35,6 +39,7 @@ from tradebus.wire.pb.v1 import order_pb2 as pb
 SIDES: Final = EnumCodec(Side, pb.Side)
 ORDER_KINDS: Final = EnumCodec(OrderKind, pb.OrderKind)
 TIMES_IN_FORCE: Final = EnumCodec(TimeInForce, pb.TimeInForce)
+REQUEST_KINDS: Final = EnumCodec(RequestKind, pb.RequestKind)
 ORDER_ERROR_KINDS: Final = EnumCodec(OrderErrorKind, pb.OrderErrorKind)
 
 
@@ -147,6 +152,12 @@ def order_to_pb(order: Order, into: pb.Order) -> None:
         order_error_to_pb(state.error, into.open_failed.error)
     elif isinstance(state, Expired):
         into.expired.SetInParent()
+    elif isinstance(state, OpenUnknown):
+        into.open_unknown.SetInParent()
+    elif isinstance(state, CancelUnknown):
+        into.cancel_unknown.SetInParent()
+        if state.order is not None:
+            open_to_pb(state.order, into.cancel_unknown.order)
     else:
         raise EncodeError(f"expected a state of an order, found {type(state).__name__}")
 
@@ -180,11 +191,19 @@ def _state_from_pb(message: pb.Order, bounds: IndexBounds) -> OrderState:
         return named(which, message.open_failed, _open_failed_from_pb, bounds)
     if which == "expired":
         return EXPIRED
+    if which == "open_unknown":
+        return OPEN_UNKNOWN
+    if which == "cancel_unknown":
+        return named(which, message.cancel_unknown, _cancel_unknown_from_pb, bounds)
     raise nothing_set("state", message)
 
 
 def _cancel_in_flight_from_pb(message: pb.CancelInFlight, bounds: IndexBounds) -> CancelInFlight:
     return CancelInFlight(named("order", message.order, open_from_pb, bounds) if message.HasField("order") else None)
+
+
+def _cancel_unknown_from_pb(message: pb.CancelUnknown, bounds: IndexBounds) -> CancelUnknown:
+    return CancelUnknown(named("order", message.order, open_from_pb, bounds) if message.HasField("order") else None)
 
 
 def _cancelled_from_pb(message: pb.Cancelled, _bounds: IndexBounds) -> Cancelled:

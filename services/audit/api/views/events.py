@@ -17,6 +17,7 @@ from services.audit.api.views.values import (
     DecimalText,
     ExchangeName,
     InstrumentName,
+    RequestKindName,
     Time,
     TimeOrNone,
     TradingStateName,
@@ -104,6 +105,28 @@ class CancelAnsweredView(View):
     error: OrderErrorView | None
 
 
+class RequestInDoubtView(View):
+    """No answer to a request will come, and what became of it is not known."""
+
+    SHOWS: ClassVar[type[Record]] = core.RequestInDoubt
+
+    type: Literal["request_in_doubt"] = "request_in_doubt"
+    key: OrderKeyView
+    request: RequestKindName
+    reason: str
+
+
+class RequestNeverReceivedView(View):
+    """A request never reached the venue, and never will."""
+
+    SHOWS: ClassVar[type[Record]] = core.RequestNeverReceived
+
+    type: Literal["request_never_received"] = "request_never_received"
+    key: OrderKeyView
+    request: RequestKindName
+    reason: str
+
+
 class TradeReceivedView(View):
     """One of our orders was filled, partly or fully."""
 
@@ -144,7 +167,9 @@ AccountDataView: TypeAlias = Annotated[
     | Annotated[CancelAnsweredView, Tag("cancel_answered")]
     | Annotated[TradeReceivedView, Tag("trade_received")]
     | Annotated[FundingReceivedView, Tag("funding_received")]
-    | Annotated[OwnerChangedView, Tag("owner_changed")],
+    | Annotated[OwnerChangedView, Tag("owner_changed")]
+    | Annotated[RequestInDoubtView, Tag("request_in_doubt")]
+    | Annotated[RequestNeverReceivedView, Tag("request_never_received")],
     Discriminator(tag_of),
 ]
 

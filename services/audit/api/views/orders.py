@@ -62,6 +62,24 @@ class CancelInFlightView(View):
     """The open part, if the venue had acknowledged the order."""
 
 
+class OpenUnknownView(View):
+    """Sent, and what became of it is not known: it may be live."""
+
+    SHOWS: ClassVar[type[Record]] = core.OpenUnknown
+
+    type: Literal["open_unknown"] = "open_unknown"
+
+
+class CancelUnknownView(View):
+    """A cancel was sent, and what became of it is not known."""
+
+    SHOWS: ClassVar[type[Record]] = core.CancelUnknown
+
+    type: Literal["cancel_unknown"] = "cancel_unknown"
+    order: OpenView | None
+    """The open part, if the venue had acknowledged the order."""
+
+
 class CancelledView(View):
     """Gone from the book by cancel."""
 
@@ -105,7 +123,9 @@ OrderStateView: TypeAlias = Annotated[
     | Annotated[CancelledView, Tag("cancelled")]
     | Annotated[FullyFilledView, Tag("fully_filled")]
     | Annotated[OpenFailedView, Tag("open_failed")]
-    | Annotated[ExpiredView, Tag("expired")],
+    | Annotated[ExpiredView, Tag("expired")]
+    | Annotated[OpenUnknownView, Tag("open_unknown")]
+    | Annotated[CancelUnknownView, Tag("cancel_unknown")],
     Discriminator(tag_of),
 ]
 

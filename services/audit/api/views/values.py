@@ -25,7 +25,7 @@ from tradebus.core.model.account import Liquidity
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.instrument import InstrumentKind, OptionExercise, OptionKind, QuantityUnit, QuoteKind
 from tradebus.core.model.number import decimal_text
-from tradebus.core.model.order import OrderErrorKind, OrderKind, TimeInForce
+from tradebus.core.model.order import OrderErrorKind, OrderKind, RequestKind, TimeInForce
 from tradebus.core.model.side import Side
 
 _NS_PER_S: Final = 1_000_000_000
@@ -228,6 +228,7 @@ AccountLinkName: TypeAlias = Annotated[str, _EnumText(AccountLink)]
 OrderKindName: TypeAlias = Annotated[str, _EnumText(OrderKind)]
 TimeInForceName: TypeAlias = Annotated[str, _EnumText(TimeInForce)]
 OrderErrorKindName: TypeAlias = Annotated[str, _EnumText(OrderErrorKind)]
+RequestKindName: TypeAlias = Annotated[str, _EnumText(RequestKind)]
 LiquidityName: TypeAlias = Annotated[str, _EnumText(Liquidity)]
 InstrumentKindName: TypeAlias = Annotated[str, _EnumText(InstrumentKind)]
 QuoteKindName: TypeAlias = Annotated[str, _EnumText(QuoteKind)]

@@ -40,6 +40,8 @@ from tradebus.core.engine.event import (
     CancelAnswered,
     OrderReceived,
     OwnerChanged,
+    RequestInDoubt,
+    RequestNeverReceived,
     SnapshotReceived,
     TradeReceived,
 )
@@ -48,6 +50,7 @@ from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 from tradebus.core.model.account import AccountSnapshot
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
+from tradebus.core.model.order import RequestKind
 
 NO_EXCHANGE, NO_INSTRUMENT, NO_ASSET = ExchangeIndex(2), InstrumentIndex(3), AssetIndex(5)
 
@@ -75,6 +78,12 @@ BAD: dict[str, EngineEvent] = {
         CancelAnswered(order_key(exchange=BETA), None, None, None), ALPHA
     ),
     "answer for no instrument": account_event(CancelAnswered(order_key(instrument=NO_INSTRUMENT), None, None, None)),
+    "doubt about no instrument": account_event(
+        RequestInDoubt(order_key(instrument=NO_INSTRUMENT), RequestKind.OPEN, "")
+    ),
+    "fate of a request on another exchange": account_event(
+        RequestNeverReceived(order_key(instrument=BETA_BTC), RequestKind.CANCEL, "")
+    ),
     "snapshot with a balance of no asset": account_event(
         SnapshotReceived(AccountSnapshot((asset_balance(ASSET_USDT), asset_balance(NO_ASSET)), ()))
     ),

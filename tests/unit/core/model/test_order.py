@@ -11,12 +11,16 @@ from tradebus.core.model.order import (
     EXPIRED,
     FULLY_FILLED,
     OPEN_IN_FLIGHT,
+    OPEN_UNKNOWN,
     CancelInFlight,
     Cancelled,
+    CancelUnknown,
     OpenFailed,
+    OpenUnknown,
     OrderState,
     cancel_request,
     is_active,
+    is_unknown,
     open_part,
     order_from_request,
     state_time_exchange_ns,
@@ -35,6 +39,9 @@ FAILED = OpenFailed(order_error())
         (OPEN, True, OPEN, 7),
         (CancelInFlight(None), True, None, None),
         (CancelInFlight(OPEN), True, OPEN, 7),
+        (OPEN_UNKNOWN, True, None, None),
+        (CancelUnknown(None), True, None, None),
+        (CancelUnknown(OPEN), True, OPEN, 7),
         (CANCELLED, False, None, 9),
         (FULLY_FILLED, False, None, None),
         (FAILED, False, None, None),
@@ -43,6 +50,7 @@ FAILED = OpenFailed(order_error())
 )
 def test_what_each_state_carries(state: OrderState, active: bool, part: OrderState | None, time: int | None) -> None:
     assert is_active(state) is active
+    assert is_unknown(state) is isinstance(state, OpenUnknown | CancelUnknown)
     assert open_part(state) == part
     assert state_time_exchange_ns(state) == time
     remaining = Decimal("0.75") if part is not None else Decimal(1)
@@ -62,6 +70,12 @@ def test_a_cancel_names_the_venues_id_where_it_is_known_and_is_not_asked_twice()
     assert cancel_request(order_in(OPEN)) == cancel_of("c1", "1")
     for state in (CancelInFlight(None), CancelInFlight(OPEN), CANCELLED, FULLY_FILLED, FAILED, EXPIRED):
         assert cancel_request(order_in(state)) is None
+
+
+def test_a_cancel_of_which_no_answer_came_is_asked_again() -> None:
+    assert cancel_request(order_in(OPEN_UNKNOWN)) == cancel_of()
+    assert cancel_request(order_in(CancelUnknown(None))) == cancel_of()
+    assert cancel_request(order_in(CancelUnknown(OPEN))) == cancel_of("c1", "1")
 
 
 def test_small_sums() -> None:

@@ -102,6 +102,26 @@ class CancelAnswered(_message.Message):
     error: _order_pb2.OrderError
     def __init__(self, key: _Optional[_Union[_order_pb2.OrderKey, _Mapping]] = ..., id: _Optional[str] = ..., time_exchange_ns: _Optional[int] = ..., error: _Optional[_Union[_order_pb2.OrderError, _Mapping]] = ...) -> None: ...
 
+class RequestInDoubt(_message.Message):
+    __slots__ = ("key", "request", "reason")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    key: _order_pb2.OrderKey
+    request: _order_pb2.RequestKind
+    reason: str
+    def __init__(self, key: _Optional[_Union[_order_pb2.OrderKey, _Mapping]] = ..., request: _Optional[_Union[_order_pb2.RequestKind, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RequestNeverReceived(_message.Message):
+    __slots__ = ("key", "request", "reason")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    key: _order_pb2.OrderKey
+    request: _order_pb2.RequestKind
+    reason: str
+    def __init__(self, key: _Optional[_Union[_order_pb2.OrderKey, _Mapping]] = ..., request: _Optional[_Union[_order_pb2.RequestKind, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class TradeReceived(_message.Message):
     __slots__ = ("trade",)
     TRADE_FIELD_NUMBER: _ClassVar[int]
@@ -131,7 +151,7 @@ class OwnerChanged(_message.Message):
     def __init__(self, owner: _Optional[str] = ..., owner_epoch: _Optional[int] = ...) -> None: ...
 
 class AccountEvent(_message.Message):
-    __slots__ = ("exchange", "cause", "ordinal", "snapshot", "balance", "order", "cancel_answered", "trade", "owner_changed", "funding")
+    __slots__ = ("exchange", "cause", "ordinal", "snapshot", "balance", "order", "cancel_answered", "trade", "owner_changed", "funding", "request_in_doubt", "request_never_received")
     EXCHANGE_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +162,8 @@ class AccountEvent(_message.Message):
     TRADE_FIELD_NUMBER: _ClassVar[int]
     OWNER_CHANGED_FIELD_NUMBER: _ClassVar[int]
     FUNDING_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_IN_DOUBT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_NEVER_RECEIVED_FIELD_NUMBER: _ClassVar[int]
     exchange: int
     cause: int
     ordinal: int
@@ -152,7 +174,9 @@ class AccountEvent(_message.Message):
     trade: TradeReceived
     owner_changed: OwnerChanged
     funding: FundingReceived
-    def __init__(self, exchange: _Optional[int] = ..., cause: _Optional[int] = ..., ordinal: _Optional[int] = ..., snapshot: _Optional[_Union[SnapshotReceived, _Mapping]] = ..., balance: _Optional[_Union[BalanceReceived, _Mapping]] = ..., order: _Optional[_Union[OrderReceived, _Mapping]] = ..., cancel_answered: _Optional[_Union[CancelAnswered, _Mapping]] = ..., trade: _Optional[_Union[TradeReceived, _Mapping]] = ..., owner_changed: _Optional[_Union[OwnerChanged, _Mapping]] = ..., funding: _Optional[_Union[FundingReceived, _Mapping]] = ...) -> None: ...
+    request_in_doubt: RequestInDoubt
+    request_never_received: RequestNeverReceived
+    def __init__(self, exchange: _Optional[int] = ..., cause: _Optional[int] = ..., ordinal: _Optional[int] = ..., snapshot: _Optional[_Union[SnapshotReceived, _Mapping]] = ..., balance: _Optional[_Union[BalanceReceived, _Mapping]] = ..., order: _Optional[_Union[OrderReceived, _Mapping]] = ..., cancel_answered: _Optional[_Union[CancelAnswered, _Mapping]] = ..., trade: _Optional[_Union[TradeReceived, _Mapping]] = ..., owner_changed: _Optional[_Union[OwnerChanged, _Mapping]] = ..., funding: _Optional[_Union[FundingReceived, _Mapping]] = ..., request_in_doubt: _Optional[_Union[RequestInDoubt, _Mapping]] = ..., request_never_received: _Optional[_Union[RequestNeverReceived, _Mapping]] = ...) -> None: ...
 
 class AccountReconnecting(_message.Message):
     __slots__ = ("exchange", "reason")

@@ -42,6 +42,12 @@ class OrderErrorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORDER_ERROR_KIND_ORDER_ALREADY_CANCELLED: _ClassVar[OrderErrorKind]
     ORDER_ERROR_KIND_ORDER_ALREADY_FULLY_FILLED: _ClassVar[OrderErrorKind]
     ORDER_ERROR_KIND_ORDER_UNKNOWN: _ClassVar[OrderErrorKind]
+
+class RequestKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REQUEST_KIND_UNSPECIFIED: _ClassVar[RequestKind]
+    REQUEST_KIND_OPEN: _ClassVar[RequestKind]
+    REQUEST_KIND_CANCEL: _ClassVar[RequestKind]
 SIDE_UNSPECIFIED: Side
 SIDE_BUY: Side
 SIDE_SELL: Side
@@ -66,6 +72,9 @@ ORDER_ERROR_KIND_ORDER_REJECTED: OrderErrorKind
 ORDER_ERROR_KIND_ORDER_ALREADY_CANCELLED: OrderErrorKind
 ORDER_ERROR_KIND_ORDER_ALREADY_FULLY_FILLED: OrderErrorKind
 ORDER_ERROR_KIND_ORDER_UNKNOWN: OrderErrorKind
+REQUEST_KIND_UNSPECIFIED: RequestKind
+REQUEST_KIND_OPEN: RequestKind
+REQUEST_KIND_CANCEL: RequestKind
 
 class OrderKey(_message.Message):
     __slots__ = ("exchange", "instrument", "strategy", "cid")
@@ -133,6 +142,16 @@ class CancelInFlight(_message.Message):
     order: Open
     def __init__(self, order: _Optional[_Union[Open, _Mapping]] = ...) -> None: ...
 
+class OpenUnknown(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CancelUnknown(_message.Message):
+    __slots__ = ("order",)
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    order: Open
+    def __init__(self, order: _Optional[_Union[Open, _Mapping]] = ...) -> None: ...
+
 class Cancelled(_message.Message):
     __slots__ = ("id", "time_exchange_ns")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -156,7 +175,7 @@ class Expired(_message.Message):
     def __init__(self) -> None: ...
 
 class Order(_message.Message):
-    __slots__ = ("key", "side", "price", "quantity", "kind", "time_in_force", "open_in_flight", "open", "cancel_in_flight", "cancelled", "fully_filled", "open_failed", "expired")
+    __slots__ = ("key", "side", "price", "quantity", "kind", "time_in_force", "open_in_flight", "open", "cancel_in_flight", "cancelled", "fully_filled", "open_failed", "expired", "open_unknown", "cancel_unknown")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SIDE_FIELD_NUMBER: _ClassVar[int]
     PRICE_FIELD_NUMBER: _ClassVar[int]
@@ -170,6 +189,8 @@ class Order(_message.Message):
     FULLY_FILLED_FIELD_NUMBER: _ClassVar[int]
     OPEN_FAILED_FIELD_NUMBER: _ClassVar[int]
     EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    OPEN_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     key: OrderKey
     side: Side
     price: str
@@ -183,4 +204,6 @@ class Order(_message.Message):
     fully_filled: FullyFilled
     open_failed: OpenFailed
     expired: Expired
-    def __init__(self, key: _Optional[_Union[OrderKey, _Mapping]] = ..., side: _Optional[_Union[Side, str]] = ..., price: _Optional[str] = ..., quantity: _Optional[str] = ..., kind: _Optional[_Union[OrderKind, str]] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., open_in_flight: _Optional[_Union[OpenInFlight, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., cancel_in_flight: _Optional[_Union[CancelInFlight, _Mapping]] = ..., cancelled: _Optional[_Union[Cancelled, _Mapping]] = ..., fully_filled: _Optional[_Union[FullyFilled, _Mapping]] = ..., open_failed: _Optional[_Union[OpenFailed, _Mapping]] = ..., expired: _Optional[_Union[Expired, _Mapping]] = ...) -> None: ...
+    open_unknown: OpenUnknown
+    cancel_unknown: CancelUnknown
+    def __init__(self, key: _Optional[_Union[OrderKey, _Mapping]] = ..., side: _Optional[_Union[Side, str]] = ..., price: _Optional[str] = ..., quantity: _Optional[str] = ..., kind: _Optional[_Union[OrderKind, str]] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., open_in_flight: _Optional[_Union[OpenInFlight, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., cancel_in_flight: _Optional[_Union[CancelInFlight, _Mapping]] = ..., cancelled: _Optional[_Union[Cancelled, _Mapping]] = ..., fully_filled: _Optional[_Union[FullyFilled, _Mapping]] = ..., open_failed: _Optional[_Union[OpenFailed, _Mapping]] = ..., expired: _Optional[_Union[Expired, _Mapping]] = ..., open_unknown: _Optional[_Union[OpenUnknown, _Mapping]] = ..., cancel_unknown: _Optional[_Union[CancelUnknown, _Mapping]] = ...) -> None: ...
