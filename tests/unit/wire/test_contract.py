@@ -14,8 +14,12 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import Message
 
 import tradebus.core
+from tests.golden.snapshot.corpus import full_snapshot
 from tests.golden.wire.corpus import corpus
+from tests.support.full_state import full_state
+from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.record import Record, field_names
+from tradebus.wire.codec.snapshot import snapshot_to_bytes
 from tradebus.wire.pb import v1
 from tradebus.wire.pb.v1 import (
     account_journal_pb2,
@@ -26,6 +30,7 @@ from tradebus.wire.pb.v1 import (
     flow_pb2,
     heartbeat_pb2,
     market_pb2,
+    snapshot_pb2,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,7 +48,7 @@ MESSAGES_BY_GOLDEN_NAME: dict[str, type[Message]] = {
     "order_requests": exec_pb2.OrderRequests,
 }
 
-SHADOWS = {"MarketBatchFrames", "AuditBatchFrames"}
+SHADOWS = {"MarketBatchFrames", "AuditBatchFrames", "EngineSnapshotFrames"}
 """The same bytes as another message, with repeated messages left encoded."""
 
 BASES = {
@@ -58,8 +63,11 @@ BASES = {
 }
 """Classes of the core that exist to be derived from."""
 
-FIELDS_ELSEWHERE = {
+FIELDS_ELSEWHERE: dict[str, dict[str, set[str]]] = {
     # A level is two fields: a market event is read millions of times, and each message inside it costs a fifth of it.
+    # Which asset and instrument a state is of, its position in the list says.
+    "AssetState": {"asset": set()},
+    "InstrumentState": {"instrument": set()},
     "BookL1": {"best_bid": {"best_bid_price", "best_bid_amount"}, "best_ask": {"best_ask_price", "best_ask_amount"}},
 }
 """Fields of the core by the fields that carry them, where the names differ."""
@@ -131,6 +139,28 @@ def test_every_field_of_the_core_has_its_field_in_the_contract(name: str) -> Non
     assert grouped_fields(message) - NOT_IN_CORE.get(name, set()) == expected
 
 
+def held(value: object) -> Iterator[type[Record]]:
+    """Yield the classes of all records in a value; what an index holds has tests of its own."""
+    if isinstance(value, IndexedInstruments):
+        return
+    if isinstance(value, Record):
+        yield type(value)
+        for field in field_names(type(value)):
+            if field not in FIELDS_ELSEWHERE.get(type(value).__name__, {}):
+                yield from held(getattr(value, field))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from held(item)
+    elif isinstance(value, dict):
+        yield from held(list(value.values()))
+
+
+def test_every_class_of_the_state_has_its_message() -> None:
+    kinds = {kind.__name__ for kind in held(full_state())}
+    assert kinds >= {"EngineState", "InstrumentState", "Position", "StrategyState", "Timer", "Open", "CancelInFlight"}
+    assert kinds - NEVER_SENT <= set(travelling())
+
+
 def alternatives(message: str, oneof: str) -> set[str]:
     """Return the names of the messages of which a oneof holds one."""
     parts = [field.message_type for field in messages()[message].oneofs_by_name[oneof].fields]
@@ -173,6 +203,7 @@ def test_the_codecs_set_every_field_of_every_message() -> None:
     for name, (_, encoded) in corpus().items():
         kind = MESSAGES_BY_GOLDEN_NAME[name.partition("-")[0]]
         found |= set(filled(kind.FromString(encoded)))
+    found |= set(filled(snapshot_pb2.EngineSnapshot.FromString(snapshot_to_bytes(full_snapshot()))))
     wanted = {
         (name, field.name) for name, message in messages().items() if name not in SHADOWS for field in message.fields
     }

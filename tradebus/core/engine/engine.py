@@ -19,6 +19,7 @@ from tradebus.core.engine.deciding import Decider, Question
 from tradebus.core.engine.event import AccountReconnecting, EngineStarted, FeedEnded, Shutdown, TradingStateUpdate
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.naming import OrderNames
+from tradebus.core.engine.resume import check_resumable
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
@@ -49,6 +50,8 @@ class Engine:
         sequence: int = 0,
         epoch: int = 1,
         is_debug: bool = False,
+        state: EngineState | None = None,
+        time_ns: int = 0,
     ) -> None:
         enter_engine_context()
         ids = [strategy.id for strategy in strategies]
@@ -57,17 +60,52 @@ class Engine:
         if RISK_MANAGER in ids:
             raise ValueError(f"expected another id for a strategy than {RISK_MANAGER!r}")
         self.started: Final = started
-        self.state: Final[EngineState] = initial_state(started, [strategy.initial_data() for strategy in strategies])
+        if state is None:
+            state = initial_state(started, [strategy.initial_data() for strategy in strategies])
+            self._first: int | None = sequence
+        else:
+            check_resumable(state, started)
+            self._first = None
+        self.state: Final[EngineState] = state
         self.sequence = sequence
-        self.time_ns = 0
+        self.time_ns = time_ns
         self.epoch: Final = epoch
-        self._first: Final = sequence
         self._strategies: Final = strategies
         names = OrderNames(started.engine_id, epoch)
         self._decider: Final = Decider(self.state, risk, names, is_debug=is_debug)
 
+    @staticmethod
+    def resume(
+        started: EngineStarted,
+        strategies: list[Strategy],
+        risk: RiskManager,
+        state: EngineState,
+        *,
+        sequence: int,
+        time_ns: int,
+        epoch: int = 1,
+        is_debug: bool = False,
+    ) -> "Engine":
+        """Return an engine that goes on from a state, such as a snapshot's, and makes the ticks that would have come.
+
+        ``sequence`` and ``time_ns`` are those of the last tick in the state. The journal has its start record, so
+        ``start`` is not called. Raises CannotResume for a state of other strategies, or without what they remember.
+        """
+        return Engine(
+            started,
+            strategies,
+            risk,
+            sequence=sequence + 1,
+            epoch=epoch,
+            is_debug=is_debug,
+            state=state,
+            time_ns=time_ns,
+        )
+
     def start(self, now_ns: int) -> AuditTick:
         """Return the record that begins the journal; must be the first tick."""
+        if self._first is None:
+            raise ValueError(f"expected to go on at sequence {self.sequence}: a resumed engine has its start record")
         if self.sequence != self._first:
             raise ValueError(f"expected to start at sequence {self._first}, found {self.sequence}")
         return self._tick(self.started, now_ns)

@@ -64,3 +64,15 @@ class ForeignIndex(DecodeError):
 
 class Inconsistent(DecodeError):
     """Parts that contradict each other, or a value outside of what its field allows."""
+
+
+class UnknownVersion(DecodeError):
+    """Bytes of a version that this reader does not know, such as a later one."""
+
+
+class HashMismatch(DecodeError):
+    """What was read back does not have the hash that was recorded when it was written."""
+
+
+class DataNotRestored(DecodeError):
+    """A strategy's class did not take back what it remembered; the message says which and how it failed."""

@@ -79,8 +79,7 @@ def _event_to_bytes(event: MarketEvent) -> bytes:
             message.trade.SetInParent()
             _trade_to_pb(data, message.trade)
         elif isinstance(data, BookL1):
-            message.book_l1.SetInParent()
-            _book_l1_to_pb(data, message.book_l1)
+            book_l1_to_pb(data, message.book_l1)
         else:
             raise EncodeError(f"expected a PublicTrade or BookL1, found {type(data).__name__}")
     except (TypeError, ValueError) as error:
@@ -95,7 +94,9 @@ def _trade_to_pb(trade: PublicTrade, into: pb.PublicTrade) -> None:
     into.side = SIDES.to_pb(trade.side)
 
 
-def _book_l1_to_pb(book: BookL1, into: pb.BookL1) -> None:
+def book_l1_to_pb(book: BookL1, into: pb.BookL1) -> None:
+    """Fill a message with the top of a book."""
+    into.SetInParent()
     bid, ask = book.best_bid, book.best_ask
     if bid is not None:
         into.best_bid_price = str(bid.price)
@@ -113,7 +114,7 @@ def market_event_from_pb(message: pb.MarketEvent, bounds: IndexBounds = UNBOUNDE
     if which == "trade":
         data = _trade_from_pb(message.trade)
     elif which == "book_l1":
-        data = _book_l1_from_pb(message.book_l1)
+        data = book_l1_from_pb(message.book_l1)
     else:
         raise nothing_set("data", message)
     return MarketEvent(
@@ -135,7 +136,8 @@ def _trade_from_pb(message: pb.PublicTrade) -> PublicTrade:
     )
 
 
-def _book_l1_from_pb(message: pb.BookL1) -> BookL1:
+def book_l1_from_pb(message: pb.BookL1) -> BookL1:
+    """Return the top of a book; raises DecodeError."""
     return BookL1(
         _level_from_text(message.best_bid_price, message.best_bid_amount, "book_l1.best_bid"),
         _level_from_text(message.best_ask_price, message.best_ask_amount, "book_l1.best_ask"),

@@ -1,8 +1,9 @@
 """Values that user data may hold: ``plain.proto``."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds
 from tradebus.wire.codec.error import EncodeError, Inconsistent, InvalidNumber
@@ -42,7 +43,7 @@ def plain_to_pb(value: object, into: pb.PlainValue, depth: int = 0) -> None:
     elif isinstance(value, tuple) and kind is tuple:
         _items_to_pb(value, into.tuple, depth)
     elif isinstance(value, dict) and kind is dict:
-        _entries_to_pb(value, into.dict, depth)
+        plain_dict_to_pb(value, into.dict, depth)
     else:
         raise EncodeError(f"expected None, bool, int, Decimal, str, bytes, list, tuple or dict, found {kind.__name__}")
 
@@ -53,7 +54,8 @@ def _items_to_pb(items: list[object] | tuple[object, ...], into: pb.PlainList, d
         plain_to_pb(item, into.items.add(), depth + 1)
 
 
-def _entries_to_pb(entries: dict[object, object], into: pb.PlainDict, depth: int) -> None:
+def plain_dict_to_pb(entries: Mapping[Any, object], into: pb.PlainDict, depth: int = 0) -> None:
+    """Fill a message with a map of plain values; raises EncodeError, also for a key that is no text."""
     into.SetInParent()
     for key, item in entries.items():
         if type(key) is not str:
@@ -82,7 +84,7 @@ def plain_from_pb(message: pb.PlainValue, bounds: IndexBounds = UNBOUNDED) -> ob
     if which == "tuple":
         return named(which, message.tuple, _items_from_pb, bounds)
     if which == "dict":
-        return named(which, message.dict, _entries_from_pb, bounds)
+        return named(which, message.dict, plain_dict_from_pb, bounds)
     raise nothing_set("kind", message)
 
 
@@ -99,7 +101,8 @@ def _items_from_pb(message: pb.PlainList, bounds: IndexBounds) -> tuple[object, 
     return children("items", message.items, plain_from_pb, bounds)
 
 
-def _entries_from_pb(message: pb.PlainDict, bounds: IndexBounds) -> dict[str, object]:
+def plain_dict_from_pb(message: pb.PlainDict, bounds: IndexBounds = UNBOUNDED) -> dict[str, object]:
+    """Return a map of plain values, keys in the order they were written; raises DecodeError."""
     values = children("values", message.values, plain_from_pb, bounds)
     entries = dict(zip(message.keys, values, strict=False))
     if not len(entries) == len(message.keys) == len(values):

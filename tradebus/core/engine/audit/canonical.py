@@ -1,9 +1,12 @@
 """Write any value as one canonical text, so that equal values give equal hashes on every machine and build.
 
-Version 1. Every item carries a mark of its kind and ends unambiguously, so no two different values share a text:
-``~`` none, ``t``/``f`` bools, ``i5;`` ints, ``d1.5;`` decimals (stripped: 1.0 = 1, -0 = 0), ``s3:abc`` text with its
-length, ``b`` bytes as hex, ``e`` enum names, ``[..]`` lists and tuples, ``{..}`` maps sorted by key, ``Name(..)``
-records with their fields in order. Floats and anything else are refused: they have no place in a state.
+Every item carries a mark of its kind and ends unambiguously, so no two different values share a text: ``~`` none,
+``t``/``f`` bools, ``i5;`` ints, ``d1.5;`` decimals (stripped: 1.0 = 1, -0 = 0), ``s3:abc`` text with its length, ``b``
+bytes as hex, ``e`` enum names, ``[..]`` lists and tuples, ``{..}`` maps sorted by key, ``Name(..)`` records with their
+fields in order. Floats and anything else are refused: they have no place in a state.
+
+The version (``HASH_VERSION``) says what is written. It rises when a release adds a field to a class of the state, and
+``ADDED_IN`` then says which, so that the hash of an older snapshot or batch can still be computed and compared.
 """
 
 from decimal import Decimal
@@ -17,6 +20,8 @@ from tradebus.core.model.number import decimal_text
 from tradebus.core.model.record import Record, field_names
 
 HASH_VERSION: Final = 1
+ADDED_IN: Final[dict[str, dict[str, int]]] = {}
+"""Class, field, and the version that wrote the field first; what is not here is in every version."""
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
@@ -24,14 +29,22 @@ class NotCanonical(TypeError):
     """A value that has no canonical text."""
 
 
-def canonical_text(value: object) -> str:
+def canonical_text(value: object, version: int = HASH_VERSION) -> str:
     """Return the canonical text of a value; raises NotCanonical naming the type it cannot write."""
     out: list[str] = []
-    write(value, out)
+    write(value, out, version)
     return "".join(out)
 
 
-def write(value: object, out: list[str]) -> None:
+def written_fields(kind: type, version: int) -> tuple[str, ...]:
+    """Return the fields of a record class that a version writes, in order."""
+    added = ADDED_IN.get(kind.__name__)
+    if added is None:
+        return field_names(kind)
+    return tuple([name for name in field_names(kind) if added.get(name, 1) <= version])
+
+
+def write(value: object, out: list[str], version: int = HASH_VERSION) -> None:
     """Append the canonical text of a value to ``out``, in pieces."""
     if value is None:
         out.append("~")
@@ -48,25 +61,25 @@ def write(value: object, out: list[str]) -> None:
     elif isinstance(value, Record):
         out.append(type(value).__name__)
         out.append("(")
-        for name in field_names(type(value)):
-            write(getattr(value, name), out)
+        for name in written_fields(type(value), version):
+            write(getattr(value, name), out, version)
         out.append(")")
     elif isinstance(value, Enum):
         out.append(f"e{value.name};")
     elif isinstance(value, (list, tuple)):
         out.append("[")
         for item in value:
-            write(item, out)
+            write(item, out, version)
         out.append("]")
     elif isinstance(value, dict):
-        _write_map(value, out)
+        _write_map(value, out, version)
     elif isinstance(value, bytes):
         out.append(f"b{value.hex()};")
     else:
         raise NotCanonical(f"expected a value of the state, found {type(value).__name__} {value!r:.80}")
 
 
-def _write_map(value: dict[object, object], out: list[str]) -> None:
+def _write_map(value: dict[object, object], out: list[str], version: int) -> None:
     entries: list[tuple[str, object]] = []
     for key, item in value.items():
         if not isinstance(key, str):
@@ -75,8 +88,8 @@ def _write_map(value: dict[object, object], out: list[str]) -> None:
     entries.sort(key=_entry_key)
     out.append("{")
     for key, item in entries:
-        write(key, out)
-        write(item, out)
+        write(key, out, version)
+        write(item, out, version)
     out.append("}")
 
 

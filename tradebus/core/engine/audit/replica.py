@@ -62,9 +62,10 @@ class Replica:
         """Tell whether there is a state."""
         return self._state is not None
 
-    def resume(self, state: EngineState, sequence: int, time_ns: int) -> None:
-        """Go on from a known state."""
+    def resume(self, state: EngineState, sequence: int, time_ns: int, started: EngineStarted | None = None) -> None:
+        """Go on from a known state, such as a snapshot's; sequence and time are those of the last tick in it."""
         self._state = state
+        self.started = started
         self.sequence = sequence
         self.time_ns = time_ns
         self.is_ended = False

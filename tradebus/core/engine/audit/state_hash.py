@@ -39,38 +39,39 @@ def _hex(text: str) -> str:
     return blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def core_text(state: EngineState) -> str:
+def core_text(state: EngineState, version: int = HASH_VERSION) -> str:
     """Return the canonical text of everything but what strategies remember."""
     out: list[str] = []
-    write(state.index, out)
-    write(state.trading, out)
-    write(state.connectivity, out)
-    write(state.assets, out)
-    write(state.instruments, out)
+    write(state.index, out, version)
+    write(state.trading, out, version)
+    write(state.connectivity, out, version)
+    write(state.assets, out, version)
+    write(state.instruments, out, version)
     for strategy in state.strategies:
-        write(strategy.setup, out)
-        write(strategy.failure, out)
-        write(strategy.is_halted, out)
-    write(state.cursors, out)
-    write(state.timers, out)
+        write(strategy.setup, out, version)
+        write(strategy.failure, out, version)
+        write(strategy.is_halted, out, version)
+    write(state.cursors, out, version)
+    write(state.timers, out, version)
     return "".join(out)
 
 
-def user_text(state: EngineState) -> str | None:
-    """Return the canonical text of what the strategies remember; none where a class is not available."""
+def user_text(state: EngineState, version: int = HASH_VERSION) -> str | None:
+    """Return the canonical text of what the strategies remember; none where that is not known here."""
     out: list[str] = []
     for strategy in state.strategies:
-        if strategy.data is None:
+        plain = strategy.plain()
+        if plain is None:
             return None
-        write(strategy.setup.id, out)
-        write(strategy.data.to_plain(), out)
+        write(strategy.setup.id, out, version)
+        write(plain, out, version)
     return "".join(out)
 
 
-def hash_state(state: EngineState) -> StateHash:
-    """Return the hash of a state; every leaf of it counts."""
-    user = user_text(state)
-    return StateHash(HASH_VERSION, _hex(core_text(state)), "" if user is None else _hex(user))
+def hash_state(state: EngineState, version: int = HASH_VERSION) -> StateHash:
+    """Return the hash of a state as a version computes it; every leaf of it counts."""
+    user = user_text(state, version)
+    return StateHash(version, _hex(core_text(state, version)), "" if user is None else _hex(user))
 
 
 @final

@@ -112,8 +112,9 @@ class EngineState(Record):
 
     def strategy_data(self, strategy: StrategyId) -> StrategyData:
         """Return what a strategy remembers; raises KeyError where its class is not available here."""
-        data = self.strategy(strategy).data
-        if data is None:
+        found = self.strategy(strategy)
+        data = found.data
+        if data is None or not found.has_class:
             raise KeyError(f"the data of strategy {strategy!r} is not available: its class could not be loaded")
         return data
 

@@ -58,6 +58,36 @@ class StrategyData:
 
 
 @final
+class KeptData(StrategyData):
+    """What a strategy remembered, kept as plain values where its class is not available, so that nothing is lost.
+
+    It can be hashed and stored again until the first event or patch; from there on nobody knows what the class would
+    have made of it, and ``is_current`` tells so.
+    """
+
+    def __init__(self, plain: dict[str, object]) -> None:
+        self._plain = plain
+        self.is_current = True
+
+    def process(self, state: "EngineState", event: EngineEvent) -> None:  # noqa: ARG002 - what is in it is not known
+        """Turn outdated."""
+        self.is_current = False
+
+    def apply_patch(self, key: str, value: object) -> None:  # noqa: ARG002 - as above
+        """Turn outdated."""
+        self.is_current = False
+
+    def to_plain(self) -> dict[str, object]:
+        """Return what was kept."""
+        return self._plain
+
+    def from_plain(self, plain: dict[str, object]) -> None:
+        """Keep something else."""
+        self._plain = plain
+        self.is_current = True
+
+
+@final
 class StrategyState(Record):
     """A strategy of this engine: how it was set up, what it remembers, and why it failed, if it did (else empty).
 
@@ -77,6 +107,18 @@ class StrategyState(Record):
         self.data = data
         self.failure = failure
         self.is_halted = is_halted
+
+    @property
+    def has_class(self) -> bool:
+        """Tell whether the strategy's class is available here, so that its data is what it remembers."""
+        return self.data is not None and not isinstance(self.data, KeptData)
+
+    def plain(self) -> dict[str, object] | None:
+        """Return what is remembered as plain values by name; none where that is not known here."""
+        data = self.data
+        if data is None or (isinstance(data, KeptData) and not data.is_current):
+            return None
+        return data.to_plain()
 
     def process(self, state: "EngineState", event: EngineEvent) -> None:
         """Let the data take in an event; the first exception marks the strategy failed and stops it for good.

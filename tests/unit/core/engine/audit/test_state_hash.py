@@ -11,30 +11,19 @@ import pytest
 
 import tradebus.core
 from tests.support.builders import (
-    ALPHA,
-    BTC,
-    asset_balance,
-    balance_told,
-    book,
     cancel_of,
     engine_of,
     engine_started,
-    fill,
-    filled,
-    funded,
     open_request,
-    opened,
-    order_in,
-    order_told,
     public_trade,
     setup_of,
     simulated_account,
-    spot_definition,
     steps,
     usual_index,
 )
-from tests.support.scenario import Memory, Scripted, follow
-from tradebus.core.engine.audit.canonical import NotCanonical
+from tests.support.full_state import full_state
+from tests.support.scenario import Memory, Scripted
+from tradebus.core.engine.audit.canonical import ADDED_IN, HASH_VERSION, NotCanonical
 from tradebus.core.engine.audit.state_hash import (
     RunDigest,
     StateHash,
@@ -45,84 +34,16 @@ from tradebus.core.engine.audit.state_hash import (
 )
 from tradebus.core.engine.event import ClockAdvanced, EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.position import Position
 from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import MarketGap
-from tradebus.core.model.asset import asset_from_name
-from tradebus.core.model.identifiers import ExchangeId
-from tradebus.core.model.index import IndexedInstruments, index_instruments
+from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.instrument import (
     InstrumentContract,
-    InstrumentDefinition,
-    InstrumentKind,
-    InstrumentSpec,
-    OptionExercise,
-    OptionKind,
-    QuantityUnit,
-    QuoteKind,
 )
-from tradebus.core.model.order import FULLY_FILLED, CancelInFlight, OrderState
+from tradebus.core.model.order import FULLY_FILLED, OrderState
 from tradebus.core.model.record import Record, field_names
-from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision
-
-
-class Everything(StrategyData):
-    """Data with a value of every plain kind."""
-
-    def __init__(self) -> None:
-        self.flag = True
-        self.count = 3
-        self.amount = Decimal("1.5")
-        self.text = "text"
-        self.raw = b"raw"
-        self.items: list[object] = [1, ["a", Decimal(2)]]
-        self.pair = (1, (True, "b"))
-        self.names: dict[str, object] = {"a": 1, "b": {"c": Decimal(3)}}
-
-
-def rich_index() -> IndexedInstruments:
-    """Spot with a specification, and an option: no part of a definition is absent from both."""
-    btc, usdt = asset_from_name("btc"), asset_from_name("usdt")
-    contract = InstrumentContract(
-        InstrumentKind.OPTION,
-        Decimal("0.1"),
-        asset_from_name("usdc"),
-        1_700_000_000_000_000_000,
-        Decimal(50000),
-        OptionKind.CALL,
-        OptionExercise.EUROPEAN,
-    )
-    spec = InstrumentSpec(Decimal(1), Decimal("0.5"), QuantityUnit.ASSET, btc, Decimal(2), Decimal(3), Decimal(4))
-    option = InstrumentDefinition(
-        ExchangeId.SIM_ALPHA, "call", "CALL", btc, usdt, QuoteKind.UNDERLYING_QUOTE, contract, spec
-    )
-    return index_instruments([option, spot_definition(spec=steps("0.1", "0.1"))])
-
-
-def full_state() -> EngineState:
-    """A state in which nothing is missing that can be there."""
-    index = rich_index()
-    strategy = Scripted(data=Everything)
-    started = engine_started([setup_of(strategy.id, fast="1")], index=index, accounts=[simulated_account()])
-    followed = follow(strategy, started=started)
-    for i in (0, 1):
-        followed.process(book((99 + i, 1), (101 + i, 2), instrument=i, time_ns=7))
-        followed.process(public_trade(100, instrument=i, time_ns=8))
-        followed.process(filled(fill("a", Side.BUY, 90, 1, 1, instrument=i), 5, 2 * i + 1))
-        followed.process(filled(fill("b", Side.SELL, 95, 3, 1, instrument=i, fees_asset=1), 5, 2 * i + 2))
-        followed.process(funded(-1, i, instrument=i))
-        followed.process(order_told(order_in(opened(3, "0.5"), f"open{i}", instrument=i)))
-        followed.process(order_told(order_in(CancelInFlight(opened(4, "0.25", "2")), f"cancel{i}", instrument=i)))
-        followed.process(order_told(order_in(cid=f"flight{i}", instrument=i)))
-    for asset in range(len(index.assets)):
-        followed.process(balance_told(asset_balance(asset, 10, 4, time_ns=6)))
-    followed.process(MarketGap(ALPHA, BTC, 1, 2))
-    state = followed.engine.state
-    state.strategies[0].failure = "none really"
-    state.set_timer(strategy.id, "t", 9)
-    return state
-
 
 Change = tuple[str, Any]
 
@@ -407,3 +328,27 @@ def test_digest_is_that_of_the_ticks_and_not_of_the_process() -> None:
 def test_text_of_a_tick_begins_where_the_process_ends() -> None:
     engine = engine_of(started=engine_started(run="secret run", code="secret code"))
     assert "secret" not in digest_text(engine.start(0))
+
+
+def test_a_field_of_a_later_version_does_not_enter_an_earlier_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = full_state()
+    before = hash_state(state)
+    monkeypatch.setitem(ADDED_IN, "Position", {"trade_digest": HASH_VERSION + 1})
+    earlier = hash_state(state)
+    later = hash_state(state, HASH_VERSION + 1)
+    assert earlier.core != before.core
+    assert (later.version, later.core, later.user) == (HASH_VERSION + 1, before.core, before.user)
+    position = state.instruments[0].position
+    assert position is not None
+    state.instruments[0].position = _made(
+        Position, ["other" if name == "trade_digest" else getattr(position, name) for name in Position.FIELDS]
+    )
+    assert hash_state(state) == earlier
+    assert hash_state(state, HASH_VERSION + 1).core != before.core
+
+
+def test_fields_that_came_later_are_fields() -> None:
+    records = {kind.__name__: kind for kind in Record.__subclasses__()}
+    for kind, fields in ADDED_IN.items():
+        assert set(fields) <= set(field_names(records[kind]))
+        assert all(1 < version <= HASH_VERSION for version in fields.values())

@@ -1,0 +1,108 @@
+"""A state in which nothing is missing that can be there: whatever walks over states is tested with it.
+
+Who adds a part to the state adds it here.
+"""
+
+from decimal import Decimal
+
+from tests.support.builders import (
+    ALPHA,
+    BTC,
+    asset_balance,
+    balance_told,
+    book,
+    engine_started,
+    fill,
+    filled,
+    funded,
+    opened,
+    order_in,
+    order_told,
+    public_trade,
+    setup_of,
+    simulated_account,
+    spot_definition,
+    steps,
+)
+from tests.support.scenario import Followed, Scripted, follow
+from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.strategy_data import StrategyData
+from tradebus.core.market.event import MarketGap
+from tradebus.core.model.asset import asset_from_name
+from tradebus.core.model.identifiers import ExchangeId
+from tradebus.core.model.index import IndexedInstruments, index_instruments
+from tradebus.core.model.instrument import (
+    InstrumentContract,
+    InstrumentDefinition,
+    InstrumentKind,
+    InstrumentSpec,
+    OptionExercise,
+    OptionKind,
+    QuantityUnit,
+    QuoteKind,
+)
+from tradebus.core.model.order import CancelInFlight
+from tradebus.core.model.side import Side
+
+
+class Everything(StrategyData):
+    """Data with a value of every plain kind."""
+
+    def __init__(self) -> None:
+        self.flag = True
+        self.count = 3
+        self.amount = Decimal("1.5")
+        self.text = "text"
+        self.raw = b"raw"
+        self.items: list[object] = [1, ["a", Decimal(2)]]
+        self.pair = (1, (True, "b"))
+        self.names: dict[str, object] = {"a": 1, "b": {"c": Decimal(3)}}
+
+
+def rich_index() -> IndexedInstruments:
+    """Spot with a specification, and an option: no part of a definition is absent from both."""
+    btc, usdt = asset_from_name("btc"), asset_from_name("usdt")
+    contract = InstrumentContract(
+        InstrumentKind.OPTION,
+        Decimal("0.1"),
+        asset_from_name("usdc"),
+        1_700_000_000_000_000_000,
+        Decimal(50000),
+        OptionKind.CALL,
+        OptionExercise.EUROPEAN,
+    )
+    spec = InstrumentSpec(Decimal(1), Decimal("0.5"), QuantityUnit.ASSET, btc, Decimal(2), Decimal(3), Decimal(4))
+    option = InstrumentDefinition(
+        ExchangeId.SIM_ALPHA, "call", "CALL", btc, usdt, QuoteKind.UNDERLYING_QUOTE, contract, spec
+    )
+    return index_instruments([option, spot_definition(spec=steps("0.1", "0.1"))])
+
+
+def full_run() -> Followed:
+    """Return an engine, and a replica of it, in whose state nothing is missing that can be there."""
+    index = rich_index()
+    strategy = Scripted(data=Everything)
+    started = engine_started([setup_of(strategy.id, fast="1")], index=index, accounts=[simulated_account()])
+    followed = follow(strategy, started=started)
+    for i in (0, 1):
+        followed.process(book((99 + i, 1), (101 + i, 2), instrument=i, time_ns=7))
+        followed.process(public_trade(100, instrument=i, time_ns=8))
+        followed.process(filled(fill("a", Side.BUY, 90, 1, 1, instrument=i), 5, 2 * i + 1))
+        followed.process(filled(fill("b", Side.SELL, 95, 3, 1, instrument=i, fees_asset=1), 5, 2 * i + 2))
+        followed.process(funded(-1, i, instrument=i))
+        followed.process(order_told(order_in(opened(3, "0.5"), f"open{i}", instrument=i)))
+        followed.process(order_told(order_in(CancelInFlight(opened(4, "0.25", "2")), f"cancel{i}", instrument=i)))
+        followed.process(order_told(order_in(cid=f"flight{i}", instrument=i)))
+    for asset in range(len(index.assets)):
+        followed.process(balance_told(asset_balance(asset, 10, 4, time_ns=6)))
+    followed.process(MarketGap(ALPHA, BTC, 1, 2))
+    state = followed.engine.state
+    state.strategies[0].failure = "none really"
+    state.strategies[0].is_halted = True
+    state.set_timer(strategy.id, "t", 9)
+    return followed
+
+
+def full_state() -> EngineState:
+    """Return that engine's state."""
+    return full_run().engine.state

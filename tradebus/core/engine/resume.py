@@ -1,0 +1,24 @@
+"""Say whether an engine can go on from a state, such as one that was read from a snapshot."""
+
+from mypy_extensions import mypyc_attr
+
+from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.state.engine_state import EngineState
+
+
+@mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
+class CannotResume(ValueError):
+    """A state that an engine cannot go on from; the message says what does not fit."""
+
+
+def check_resumable(state: EngineState, started: EngineStarted) -> None:
+    """Refuse a state that is not of this start record, or lacks what a strategy remembers; raises CannotResume."""
+    if state.index != started.index:
+        raise CannotResume(f"expected the index {started.index.fingerprint()}, found {state.index.fingerprint()}")
+    wanted = [setup.id for setup in started.strategies]
+    found = [strategy.setup.id for strategy in state.strategies]
+    if found != wanted:
+        raise CannotResume(f"expected the strategies {wanted}, found {found}")
+    unknown = [strategy.setup.id for strategy in state.strategies if not strategy.has_class]
+    if unknown:
+        raise CannotResume(f"what the strategies {unknown} remember is not known: their classes could not be loaded")
