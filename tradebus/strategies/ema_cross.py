@@ -10,6 +10,7 @@ from decimal import Decimal
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.instrument import InstrumentState
+from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.market.event import MarketEvent, PublicTrade
 from tradebus.core.model.identifiers import NO_CLIENT_ORDER_ID, InstrumentIndex, StrategyId
 from tradebus.core.model.index import IndexedInstruments
@@ -17,32 +18,28 @@ from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import OrderKey, OrderKind, OrderRequestOpen, TimeInForce
 from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision, Strategy
-from tradebus.strategies.holdings import Holdings
 from tradebus.strategies.parameters import ParameterError, Parameters, quantity_for
 
 # Averages need no more digits than prices have; rounding keeps the state small. 12 decimals are far below any tick.
 AVERAGE_STEP = Decimal("0.000000000001")
 
 
-class EmaCrossData(Holdings):
+class EmaCrossData(StrategyData):
     """What the strategy remembers: both averages and the number of trades seen, by instrument index."""
 
-    def __init__(self, strategy: StrategyId, index: IndexedInstruments, fast: int, slow: int) -> None:
-        super().__init__(strategy, index)
+    def __init__(self, index: IndexedInstruments, fast: int, slow: int) -> None:
         self.weight_fast = Decimal(2) / (fast + 1)
         self.weight_slow = Decimal(2) / (slow + 1)
         self.fast: list[Decimal] = [ZERO for _ in index.instruments]
         self.slow: list[Decimal] = [ZERO for _ in index.instruments]
         self.seen: list[int] = [0 for _ in index.instruments]
 
-    def process(self, state: EngineState, event: EngineEvent) -> None:
-        """Update the averages from a public trade, the holding from our fills."""
+    def process(self, state: EngineState, event: EngineEvent) -> None:  # noqa: ARG002 - the event is enough here
+        """Update the averages from a public trade."""
         if isinstance(event, MarketEvent):
             data = event.data
             if isinstance(data, PublicTrade):
                 self._average(event.instrument, data.price)
-        else:
-            super().process(state, event)
 
     def _average(self, instrument: InstrumentIndex, price: Decimal) -> None:
         if self.seen[instrument] == 0:
@@ -78,7 +75,7 @@ class EmaCross(Strategy):
 
     def initial_data(self) -> EmaCrossData:
         """Return averages of nothing."""
-        return EmaCrossData(self._id, self._index, self._fast, self._slow)
+        return EmaCrossData(self._index, self._fast, self._slow)
 
     def generate_algo_orders(self, state: EngineState, event: EngineEvent) -> Decision | None:
         """Enter above, leave below; nothing while an order of ours is at work there."""
@@ -90,7 +87,7 @@ class EmaCross(Strategy):
         if not isinstance(data, EmaCrossData) or data.seen[event.instrument] < self._slow:
             return None
         instrument = state.instruments[event.instrument]
-        held = data.holding(event.instrument)
+        held = instrument.strategy_quantity(self._id)
         is_above = data.fast[event.instrument] > data.slow[event.instrument]
         if is_above == (held > ZERO) or instrument.data.is_stale or self._is_working(instrument):
             return None

@@ -28,7 +28,6 @@ from tradebus.core.model.order import (
 )
 from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision, Strategy
-from tradebus.strategies.holdings import Holdings
 from tradebus.strategies.parameters import Parameters, quantity_for
 
 BPS = Decimal("0.0001")
@@ -40,7 +39,6 @@ class Quoter(Strategy):
     def __init__(self, strategy: StrategyId, params: Mapping[str, str], index: IndexedInstruments) -> None:
         read = Parameters(strategy, params)
         self._id = strategy
-        self._index = index
         self._notional = read.amount("notional", "500")
         self._notional_max = read.amount("notional_max", "2000")
         self._requote = read.amount("requote_bps", "1") * BPS
@@ -52,19 +50,12 @@ class Quoter(Strategy):
         """Return the strategy's id."""
         return self._id
 
-    def initial_data(self) -> Holdings:
-        """Return a holding of nothing."""
-        return Holdings(self._id, self._index)
-
     def generate_algo_orders(self, state: EngineState, event: EngineEvent) -> Decision | None:
         """Move quotes that were left behind, add those that are missing."""
         if not isinstance(event, MarketEvent) or event.instrument not in self._instruments:
             return None
         book = event.data
         if not isinstance(book, BookL1) or book.best_bid is None or book.best_ask is None:
-            return None
-        data = state.strategy_data(self._id)
-        if not isinstance(data, Holdings):
             return None
         instrument = state.instruments[event.instrument]
         bid, ask = book.best_bid.price, book.best_ask.price
@@ -79,7 +70,7 @@ class Quoter(Strategy):
                 request = cancel_request(order)
                 if request is not None and request.id is not None:
                     cancels.append(request)
-        held_notional = data.holding(event.instrument) * bid
+        held_notional = instrument.strategy_quantity(self._id) * bid
         if not quoted[Side.BUY] and held_notional < self._notional_max:
             self._quote(instrument, Side.BUY, bid, opens)
         if not quoted[Side.SELL] and held_notional > -self._notional_max:

@@ -22,6 +22,7 @@ from tradebus.core.engine.event import (
     TradeReceived,
 )
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.funding import AssetAmount, add_amount
 from tradebus.core.model.identifiers import ClientOrderId
 from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import (
@@ -152,7 +153,8 @@ class OrderLife:
         self.filled_quantity = ZERO
         self.filled_value = ZERO
         """Price times quantity over its fills, in quote."""
-        self.fees = ZERO
+        self.fees: list[AssetAmount] = []
+        """Paid for its fills, by asset; negative for rebates."""
         self.steps: list[OrderStep] = []
         self.steps_dropped = 0
 
@@ -220,7 +222,10 @@ class Orders:
                 trade = data.trade
                 life.filled_quantity += abs(trade.quantity)
                 life.filled_value += trade.value_quote
-                life.fees += trade.fees
+                asset = trade.fees_asset
+                if asset is None:
+                    asset = state.instruments[trade.instrument].pnl_asset
+                life.fees = add_amount(life.fees, asset, trade.fees)
                 life.note(tick, StepKind.FILLED, f"{abs(trade.quantity):f} at {trade.price:f}")
         elif isinstance(data, CancelAnswered):
             self._cancel_answered(tick, data, state)

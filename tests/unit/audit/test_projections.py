@@ -13,6 +13,8 @@ from tests.support.audit_api import new_fold
 from tests.support.audit_run import EngineRun, messages_of
 from tests.support.builders import (
     ALPHA,
+    ASSET_ETH,
+    ASSET_USDT,
     BETA,
     BETA_BTC,
     BTC,
@@ -56,6 +58,7 @@ from tradebus.core.engine.event import (
 )
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import initial_state
+from tradebus.core.engine.state.funding import AssetAmount
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketGap, MarketReconnecting
@@ -121,6 +124,17 @@ class Journal:
         return [step.kind for step in life.steps]
 
 
+def test_fees_of_an_order_are_added_up_by_asset() -> None:
+    journal = Journal()
+    journal.decide(decided(opens=(open_request(quantity=3),)))
+    journal.tick(filled(fill("t1", fees="0.1", fees_asset=ASSET_ETH)))
+    journal.tick(filled(fill("t2", fees="0.2")))
+    journal.tick(filled(fill("t3", fees="-0.05", fees_asset=ASSET_ETH)))
+    life = journal.orders.get("c1")
+    assert life is not None
+    assert life.fees == [AssetAmount(ASSET_ETH, Decimal("0.05")), AssetAmount(ASSET_USDT, Decimal("0.2"))]
+
+
 def test_order_is_followed_from_request_to_full_fill() -> None:
     journal = Journal()
     journal.decide(decided(opens=(open_request(quantity=2),)))
@@ -133,7 +147,8 @@ def test_order_is_followed_from_request_to_full_fill() -> None:
     life = journal.orders.get("c1")
     assert life is not None
     assert life.status is OrderStatus.FULLY_FILLED
-    assert (life.filled_quantity, life.price_average, life.fees) == (Decimal(2), Decimal("101.5"), Decimal("0.3"))
+    assert (life.filled_quantity, life.price_average) == (Decimal(2), Decimal("101.5"))
+    assert life.fees == [AssetAmount(ASSET_USDT, Decimal("0.3"))]
     assert journal.steps() == [
         StepKind.REQUESTED,
         StepKind.REPORTED,

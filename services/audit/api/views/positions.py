@@ -132,7 +132,7 @@ class FundingTotalsView(View):
 
 
 class AssetAmountView(View):
-    """An amount of an asset; negative where it was paid."""
+    """An amount of an asset."""
 
     SHOWS: ClassVar[type[Record]] = AssetAmount
 

@@ -4,6 +4,7 @@ from pydantic import AliasPath, Field
 
 from services.audit.api.views.base import View
 from services.audit.api.views.orders import OrderStateView
+from services.audit.api.views.positions import AssetAmountView
 from services.audit.api.views.values import (
     AccountLinkName,
     AssetNameOrNone,
@@ -108,7 +109,8 @@ class OrderSummaryView(View):
     filled_quantity: DecimalText
     price_average: DecimalOrNone
     """Of its fills; null before the first."""
-    fees: DecimalText
+    fees: list[AssetAmountView]
+    """Paid for its fills, by asset; negative for rebates."""
     sequence_first: int
     """The tick that it was first seen in."""
     sequence_last: int

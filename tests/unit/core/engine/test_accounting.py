@@ -285,6 +285,9 @@ def test_fills_are_attributed_by_strategy() -> None:
     assert state_of(run).strategy_pnl_unrealised(B) == 10
     # The account sold what it bought; each strategy may still hold its side. In all they made the same.
     assert realised(run) == 18
+    assert run.engine.state.strategy_pnl(A) == run.engine.state.strategy_pnl(B) == {ASSET_USDT: Decimal(9)}
+    assert run.engine.state.strategy_pnl(UNKNOWN) == {}
+    assert [state_of(run).strategy_quantity(name) for name in (A, B, UNKNOWN)] == [2, -2, 0]
 
 
 def test_a_strategy_closes_flips_and_counts() -> None:

@@ -58,6 +58,10 @@ def data_of(followed: Followed) -> EmaCrossData:
     return data
 
 
+def holding(followed: Followed) -> Decimal:
+    return followed.engine.state.instruments[BTC].strategy_quantity(NAME)
+
+
 def test_it_buys_for_its_notional_when_the_fast_average_is_above() -> None:
     followed = running(notional="1000")
     assert trades(followed, 100, 101, 102).outputs == (), "not before the slow average has seen enough"
@@ -77,13 +81,13 @@ def test_it_leaves_what_it_holds_when_the_fast_average_is_below_and_never_goes_s
     followed = running()
     trades(followed, 100, 101, 102, 103)
     bought(followed)
-    held = data_of(followed).holding(BTC)
+    held = holding(followed)
     assert held > 0
     assert trades(followed, 104).outputs == ()
     (request,) = decided(trades(followed, 50)).opens_sent
     assert (request.side, request.quantity) == (Side.SELL, held)
     bought(followed)
-    assert data_of(followed).holding(BTC) == 0
+    assert holding(followed) == 0
     assert trades(followed, 40, 30).outputs == ()
 
 
@@ -94,10 +98,10 @@ def test_falling_from_the_start_it_stays_flat() -> None:
 def test_only_its_own_fills_count() -> None:
     followed = running()
     followed.process(filled(fill(strategy="other", quantity=5)))
-    assert data_of(followed).holding(BTC) == 0
+    assert holding(followed) == 0
     followed.process(filled(fill(strategy=NAME, quantity=5)))
     followed.process(filled(fill(strategy=NAME, side=Side.SELL, quantity=7)))
-    assert data_of(followed).holding(BTC) == -2
+    assert holding(followed) == -2
 
 
 def test_instruments_have_averages_of_their_own_and_others_are_left_alone() -> None:

@@ -118,6 +118,16 @@ class EngineState(Record):
             raise KeyError(f"the data of strategy {strategy!r} is not available: its class could not be loaded")
         return data
 
+    def strategy_pnl(self, strategy: StrategyId) -> dict[AssetIndex, Decimal]:
+        """Return what a strategy made, realised and open at mark prices, by the asset it is in."""
+        totals: dict[AssetIndex, Decimal] = {}
+        for state in self.instruments:
+            found = state.strategies.get(strategy)
+            if found is not None:
+                made = found.pnl_realised + state.strategy_pnl_unrealised(strategy)
+                totals[state.pnl_asset] = totals.get(state.pnl_asset, ZERO) + made
+        return totals
+
     def set_timer(self, strategy: StrategyId, id: str, due_ns: int) -> None:
         """Set or move a timer."""
         self.clear_timer(strategy, id)

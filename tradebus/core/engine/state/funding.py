@@ -11,7 +11,7 @@ FUNDING_IDS_MAX: Final = 64
 
 @final
 class AssetAmount(Record):
-    """An amount of an asset: positive what came in, negative what went out."""
+    """An amount of an asset."""
 
     FIELDS: ClassVar[tuple[str, ...]] = ("asset", "amount")
 

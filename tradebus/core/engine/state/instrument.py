@@ -170,6 +170,11 @@ class InstrumentState(Record):
             return ZERO
         return payoff_of(self.instrument).value(self.quantity_net(), price)
 
+    def strategy_quantity(self, strategy: StrategyId) -> Decimal:
+        """Return what a strategy holds: positive for long, negative for short, 0 for flat."""
+        found = self.strategies.get(strategy)
+        return ZERO if found is None else found.quantity_net
+
     def strategy_pnl_unrealised(self, strategy: StrategyId) -> Decimal:
         """Return a strategy's open profit at the mark price, no exit fees taken off; 0 when flat."""
         price = self.price_mark()
