@@ -59,6 +59,16 @@ class VirtualTimeLoop:
             self._process(event, self.time_ns)
             self.events += 1
 
+    def tell(self, event: EngineEvent) -> None:
+        """Process an event that is not of the feed at the time now: a command, trading switched on, a lost link.
+
+        What it causes becomes due as the feed goes on, or when it is finished.
+        """
+        if not self._is_started:
+            self.start(self.time_ns)
+        if not self.is_ended:
+            self._process(event, self.time_ns)
+
     def start(self, time_ns: int) -> None:
         """Begin the journal; feeding the first event does it at that event's time."""
         self._is_started = True

@@ -11,6 +11,7 @@ from tests.support.builders import (
     BETA_BTC,
     BTC,
     book,
+    command_of,
     engine_of,
     engine_started,
     market_request,
@@ -23,19 +24,22 @@ from tests.support.scenario import Scripted, answer_once, assert_same_state, sam
 from tradebus.core.backtest.loop import VirtualTimeLoop, VirtualTimeStuck, simulated_exchanges
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.command import SendOpenRequests
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import (
     AccountEvent,
     AccountSetup,
+    ClockAdvanced,
     EngineStarted,
     FeedEnded,
+    Shutdown,
     TimerFired,
     TradeReceived,
     TradingStateUpdate,
 )
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import MarketEvent
+from tradebus.core.market.event import MarketEvent, MarketReconnecting
 from tradebus.core.strategy.interface import Decision
 
 
@@ -128,6 +132,39 @@ def test_each_thing_happens_at_its_own_time_however_far_the_next_event_is() -> N
         (1_000_000, "TimerFired"),
         (10**9, "MarketEvent"),
     ]
+
+
+def test_what_is_told_happens_now_and_its_consequences_later() -> None:
+    run = Run(latency_ns=50)
+    run.feed(book(time_ns=10))
+    run.loop.tell(command_of(SendOpenRequests((market_request(),))))
+    run.loop.tell(MarketReconnecting(ALPHA, "lost"))
+    run.feed(book(time_ns=100))
+    told = [entry for entry in run.timeline() if entry[1] not in {"SnapshotReceived", "BalanceReceived"}]
+    assert told == [
+        (10, "EngineStarted"),
+        (10, "MarketEvent"),
+        (10, "Command"),
+        (10, "MarketReconnecting"),
+        (60, "OrderReceived"),
+        (60, "TradeReceived"),
+        (100, "MarketEvent"),
+    ]
+    assert run.loop.events == 2
+
+
+def test_what_is_told_before_the_feed_begins_the_journal() -> None:
+    run = Run()
+    run.loop.tell(TradingStateUpdate(TradingState.DISABLED, "operator"))
+    assert run.timeline() == [(0, "EngineStarted"), (0, "TradingStateUpdate")]
+
+
+def test_nothing_is_told_after_the_end() -> None:
+    run = Run()
+    run.feed(book(time_ns=10))
+    run.loop.tell(Shutdown())
+    run.loop.tell(ClockAdvanced())
+    assert run.timeline()[-1] == (10, "Shutdown")
 
 
 def test_a_timer_set_for_the_past_fires_now() -> None:
