@@ -79,6 +79,7 @@ from tradebus.core.model.identifiers import (
 )
 from tradebus.core.model.index import IndexedInstruments, index_instruments
 from tradebus.core.model.instrument import (
+    SPOT,
     Instrument,
     InstrumentContract,
     InstrumentDefinition,
@@ -171,26 +172,36 @@ strategy_ids: Final = ids.map(StrategyId)
 _names: Final = st.sampled_from(["btc", "eth", "sol", "usdt", "usd"])
 assets: Final = _names.map(lambda name: Asset(name, f"X{name.upper()}"))
 exchange_assets: Final = st.builds(ExchangeAsset, members(ExchangeId), assets)
+limits: Final = given_numbers.filter(lambda number: number >= 0)
+positive_numbers: Final = given_numbers.filter(lambda number: number > 0)
 instrument_specs: Final = st.builds(
     InstrumentSpec,
-    given_numbers,
-    given_numbers,
+    limits,
+    limits,
     members(QuantityUnit),
     st.none() | assets,
-    given_numbers,
-    given_numbers,
-    given_numbers,
+    limits,
+    limits,
+    limits,
 )
-instrument_contracts: Final = st.builds(
-    InstrumentContract,
-    members(InstrumentKind),
-    given_numbers.filter(lambda number: number > 0),
-    st.none() | assets,
-    st.none() | times_ns,
-    st.none() | given_numbers,
-    st.none() | members(OptionKind),
-    st.none() | members(OptionExercise),
-)
+
+
+@st.composite
+def instrument_contracts(draw: st.DrawFn) -> InstrumentContract:
+    """Any contract: each kind has its terms and no others."""
+    kind = draw(members(InstrumentKind))
+    if kind is InstrumentKind.SPOT:
+        return SPOT
+    is_option = kind is InstrumentKind.OPTION
+    return InstrumentContract(
+        kind,
+        draw(positive_numbers),
+        draw(assets),
+        None if kind is InstrumentKind.PERPETUAL else draw(times_ns),
+        draw(given_numbers) if is_option else None,
+        draw(members(OptionKind)) if is_option else None,
+        draw(members(OptionExercise)) if is_option else None,
+    )
 
 
 @st.composite
@@ -198,7 +209,7 @@ def instrument_definitions(
     draw: st.DrawFn, exchanges: SearchStrategy[ExchangeId] | None = None
 ) -> InstrumentDefinition:
     """Any instrument: spot and derivatives, with and without a specification."""
-    contract = draw(instrument_contracts)
+    contract = draw(instrument_contracts())
     is_spot = contract.kind is InstrumentKind.SPOT
     return InstrumentDefinition(
         draw(members(ExchangeId) if exchanges is None else exchanges),

@@ -21,7 +21,7 @@ from tradebus.core.engine.event import (
 )
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent, PublicTrade
-from tradebus.core.model.account import AssetBalance, Trade
+from tradebus.core.model.account import AssetBalance, Balance, Trade
 from tradebus.core.model.identifiers import (
     STRATEGY_UNKNOWN,
     ClientOrderId,
@@ -46,6 +46,7 @@ from tradebus.core.model.order import (
 )
 from tradebus.core.model.side import Side
 from tradebus.core.simulation.exchange import SimulatedExchange
+from tradebus.wire.tagged import order as tagged
 
 MS = 1_000_000
 
@@ -100,6 +101,15 @@ def run_models(case: Case, check: Check) -> None:
         first, second = (client_order_id("demo", 1, 7, ordinal) for ordinal in (0, 1))
         check.differs("derived-ids", "id", (first, second), ("demoe1s7n0", "demoe1s7n1"))
         check.equal("alphabet", set(first) <= set(expected["alphabet"]), expected=True)
+    elif operation == "display_order_kind":
+        check.equal("display", tagged.order_kind_json(tagged.order_kind(given)), expected)
+    elif operation == "json_time_in_force":
+        written = {given["kind"]: {"post_only": given["post_only"]}} if "post_only" in given else given["kind"]
+        found = tagged.time_in_force(written)
+        check.equal("read", found, reading.time_in_force(written))
+        check.equal("written", tagged.time_in_force_json(found), expected)
+    elif operation == "balance_used":
+        check.equal("used", Balance(Decimal(given["total"]), Decimal(given["free"])).used, expected)
     elif operation == "snapshot_time_most_recent":
         times = [ms * MS for ms in given["balances"]]
         states = [reading.order_state(state) for state in given["orders"]]

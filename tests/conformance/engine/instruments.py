@@ -37,7 +37,10 @@ from tradebus.core.model.instrument import (
     QuoteKind,
     instrument_name,
 )
+from tradebus.core.model.market_data_instrument import market_data_contract
 from tradebus.core.model.side import parse_side
+from tradebus.wire.codec.error import DecodeError
+from tradebus.wire.tagged import instrument as tagged
 
 INDEX_ERRORS = {
     "ExchangeIndex": ExchangeIndexError,
@@ -169,10 +172,48 @@ def run_instrument_kinds(case: Case, check: Check) -> None:
     kind = contract(case.data["kind"])
     if case.data["op"] == "contract_size":
         check.equal("size", kind.contract_size, case.data["expected"])
+    elif case.data["op"] == "eq_market_data_kind":
+        asked = tagged.market_data_contract(_with_expiry(case.data["market_data_kind"]))
+        check.equal("describes", asked.describes(kind), case.data["expected"])
+        check.equal("describes its own", market_data_contract(kind).describes(kind), expected=True)
     else:
         assert case.data["op"] == "settlement_asset", case.data["op"]
         found = None if kind.settlement is None else kind.settlement.name_internal
         check.equal("settlement", found, case.data["expected"])
+
+
+def _with_expiry(written: Any) -> Any:
+    """Return a kind of market data as JSON has it; the vectors name the unit of the expiry."""
+    if isinstance(written, str):
+        return written
+    ((name, detail),) = written.items()
+    return {name: {("expiry" if key == "expiry_ms" else key): value for key, value in detail.items()}}
+
+
+def run_market_data_instruments(case: Case, check: Check) -> None:
+    """Read what subscriptions name, and print it."""
+    if "expected_error" in case.data:
+        check.equal("class", case.data["expected_error"]["class"], "Deserialise")
+        with pytest.raises(DecodeError):
+            tagged.market_data_instrument(case.data["input"])
+        return
+    found = tagged.market_data_instrument(case.data["input"])
+    wanted = case.data["parsed"]
+    check.equal("assets", [found.base, found.quote], [wanted["base"], wanted["quote"]])
+    kind = _with_expiry(wanted["instrument_kind"])
+    check.equal("kind", found.contract, tagged.market_data_contract(kind))
+    name, terms = (kind, {}) if isinstance(kind, str) else next(iter(kind.items()))
+    check.equal("kind's name", found.contract.kind.name.lower(), name)
+    ours: dict[str, object] = {
+        "expiry": None if found.contract.expiry_ns is None else found.contract.expiry_ns // 1_000_000,
+        "strike": found.contract.strike,
+        "kind": None if found.contract.option_kind is None else found.contract.option_kind.name.lower(),
+        "exercise": None if found.contract.option_exercise is None else found.contract.option_exercise.name.lower(),
+    }
+    for term, value in ours.items():
+        check.equal(term, value, terms.get(term))
+    check.equal("display", str(found), case.data["display"])
+    check.equal("written again", tagged.market_data_instrument(tagged.market_data_instrument_json(found)), found)
 
 
 def _has_clash(instruments: list[dict[str, Any]]) -> bool:
@@ -255,6 +296,7 @@ def run_index_lookup(case: Case, check: Check) -> None:
 
 RUNNERS = {
     ("instruments/exchange_ids.json", "cases"): run_exchange_ids,
+    ("instruments/market_data_instruments.json", "cases"): run_market_data_instruments,
     ("instruments/names.json", "cases"): run_names,
     ("instruments/sides.json", "cases"): run_sides,
     ("instruments/instrument_kinds.json", "cases"): run_instrument_kinds,

@@ -26,10 +26,6 @@ NOT_BUILT: dict[tuple[str, str], str] = {
     ("execution/error_messages.json", "*"): VENUE_ACCOUNTS,
     ("execution/indexer.json", "*"): VENUE_ACCOUNTS,
     ("execution/instrument_map.json", "*"): VENUE_ACCOUNTS,
-    (
-        "instruments/market_data_instruments.json",
-        "*",
-    ): "instruments of subscriptions are not built: subscriptions name the index",
 }
 
 
@@ -46,12 +42,8 @@ def _reason_of_operation(case: Case) -> str | None:
     data = case.data
     if case.file == "engine/config_backtest.json" and ("ids" in data or not data.get("events")):
         return BACKTESTS
-    if case.file == "instruments/instrument_kinds.json" and data["op"] == "eq_market_data_kind":
-        return "kinds of market data are not built: subscriptions name the index"
-    if case.file == "execution/models.json" and (
-        data["op"].startswith(("json_", "display_")) or data["op"] == "asset_fees_default"
-    ):
-        return "JSON and display forms are the API's and not built in the core (design decision 23)"
+    if case.file == "execution/models.json" and data["op"] == "asset_fees_default":
+        return "fees are a field of a fill"
     if case.file == "execution/mock_exchange.json":
         return _reason_of_mock(data)
     return None

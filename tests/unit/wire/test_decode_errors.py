@@ -163,7 +163,7 @@ TICK_CASES = {
     "contradiction": Case(
         lambda b: _set(b.ticks[0].started.index.instruments[1].definition.contract, "contract_size", "0"),
         errors.Inconsistent,
-        "ticks[0].started.index.instruments[1].definition",
+        "ticks[0].started.index.instruments[1].definition.contract",
         "contract size",
     ),
     "foreign index": Case(

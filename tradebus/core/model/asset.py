@@ -3,10 +3,13 @@
 Source: barter 0.12.5, barter-instrument ``asset``.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Final, final
 
 from tradebus.core.model.identifiers import ExchangeId
 from tradebus.core.model.record import Record
+
+NO_ALIASES: Final[Mapping[str, str]] = {}
 
 
 @final
@@ -31,6 +34,10 @@ class ExchangeAsset(Record):
         self.asset: Final = asset
 
 
-def asset_from_name(name: str) -> Asset:
-    """Return the asset that a venue calls ``name``; its internal name is the lower-cased text."""
-    return Asset(name, name)
+def asset_from_name(name: str, aliases: Mapping[str, str] = NO_ALIASES) -> Asset:
+    """Return the asset that a venue calls ``name``; its internal name is the lower-cased text, or its alias.
+
+    ``aliases`` are internal names by venue's name in lower case: ``{"xbt": "btc"}``.
+    """
+    lower = name.lower()
+    return Asset(aliases.get(lower, lower), name)

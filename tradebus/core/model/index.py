@@ -20,7 +20,7 @@ from tradebus.core.model.identifiers import (
     InstrumentIndex,
     exchange_order,
 )
-from tradebus.core.model.instrument import Instrument, InstrumentDefinition
+from tradebus.core.model.instrument import Instrument, InstrumentDefinition, InstrumentSpec
 from tradebus.core.model.number import ZERO, decimal_text
 from tradebus.core.model.record import Record, field_values
 
@@ -80,8 +80,24 @@ def _instrument_key(item: InstrumentDefinition) -> tuple[object, ...]:
         contract.option_exercise.value if contract.option_exercise is not None else 0,
         contract.expiry_ns if contract.expiry_ns is not None else 0,
         contract.strike if contract.strike is not None else ZERO,
-        spec is not None,
-        repr(spec),
+        *_spec_key(spec),
+    )
+
+
+def _spec_key(spec: InstrumentSpec | None) -> tuple[object, ...]:
+    """Order specifications, none first, then by their fields as the reference declares them."""
+    if spec is None:
+        return (False,)
+    asset = spec.quantity_asset
+    return (
+        True,
+        spec.price_min,
+        spec.tick_size,
+        spec.quantity_unit.value,
+        (asset.name_internal, asset.name_exchange) if asset is not None else ("", ""),
+        spec.quantity_min,
+        spec.lot_size,
+        spec.notional_min,
     )
 
 

@@ -81,6 +81,11 @@ class InstrumentSpec(Record):
         lot_size: Decimal,
         notional_min: Decimal,
     ) -> None:
+        if min(price_min, tick_size, quantity_min, lot_size, notional_min) < ZERO:
+            raise ValueError(
+                "expected steps and minima of 0 or more, found "
+                f"{price_min}, {tick_size}, {quantity_min}, {lot_size}, {notional_min}"
+            )
         self.price_min: Final = price_min
         self.tick_size: Final = tick_size
         self.quantity_unit: Final = quantity_unit
@@ -90,12 +95,34 @@ class InstrumentSpec(Record):
         self.notional_min: Final = notional_min
 
 
+_TERMS: Final = ("settlement asset", "expiry", "strike", "option kind", "option exercise")
+_TERMS_OF_KIND: Final = {
+    InstrumentKind.SPOT: 0,
+    InstrumentKind.PERPETUAL: 1,
+    InstrumentKind.FUTURE: 2,
+    InstrumentKind.OPTION: 5,
+}
+
+
+def _check_terms(kind: InstrumentKind, contract_size: Decimal, given: list[bool]) -> None:
+    name = kind.name.lower()
+    if contract_size <= ZERO:
+        raise ValueError(f"{name}: expected a contract size above 0, found {contract_size}")
+    if kind is InstrumentKind.SPOT and contract_size != ONE:
+        raise ValueError(f"{name}: expected a contract size of 1, found {contract_size}")
+    count = _TERMS_OF_KIND[kind]
+    for i, term in enumerate(_TERMS):
+        if given[i] is not (i < count):
+            raise ValueError(f"{name}: {term} is {'missing' if i < count else 'not one of its terms'}")
+
+
 @final
 class InstrumentContract(Record):
     """The contract behind an instrument: its kind, and what only derivatives have (none for spot).
 
     ``contract_size`` is in base per contract (in quote where it settles in base); ``expiry_ns`` is nanoseconds since
-    the epoch; ``strike`` in quote.
+    the epoch; ``strike`` in quote. Raises ValueError for a size that is not above 0, and for terms that do not belong
+    to the kind or are missing.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -118,6 +145,17 @@ class InstrumentContract(Record):
         option_kind: OptionKind | None,
         option_exercise: OptionExercise | None,
     ) -> None:
+        _check_terms(
+            kind,
+            contract_size,
+            [
+                settlement is not None,
+                expiry_ns is not None,
+                strike is not None,
+                option_kind is not None,
+                option_exercise is not None,
+            ],
+        )
         self.kind: Final = kind
         self.contract_size: Final = contract_size
         self.settlement: Final = settlement
@@ -160,8 +198,6 @@ class InstrumentDefinition(Record):
             raise ValueError(
                 f"{name_internal}: spot is priced in the underlying quote, found {quote_kind.name.lower()}"
             )
-        if contract.contract_size <= ZERO:
-            raise ValueError(f"{name_internal}: expected a contract size above 0, found {contract.contract_size}")
         self.exchange: Final = exchange
         self.name_internal: Final = name_internal.lower()
         self.name_exchange: Final = name_exchange

@@ -47,10 +47,10 @@ from tradebus.core.model.order import (
     order_from_request,
 )
 from tradebus.core.model.side import Side
+from tradebus.core.model.trading_rules import spec_problem
 from tradebus.core.simulation.book import TopOfBook, empty_book
 from tradebus.core.simulation.ledger import Ledger
 from tradebus.core.simulation.resting import RestingOrder
-from tradebus.core.simulation.rules import spec_problem
 from tradebus.core.simulation.transit import NEVER, Arrivals, Deliveries
 
 

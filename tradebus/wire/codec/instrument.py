@@ -79,15 +79,17 @@ def instrument_spec_to_pb(spec: InstrumentSpec, into: pb.InstrumentSpec) -> None
 def instrument_spec_from_pb(message: pb.InstrumentSpec, bounds: IndexBounds = UNBOUNDED) -> InstrumentSpec:
     """Return a venue's steps and minima; raises DecodeError."""
     has_asset = message.HasField("quantity_asset")
-    return InstrumentSpec(
-        given_from_text(message.price_min, "price_min"),
-        given_from_text(message.tick_size, "tick_size"),
-        QUANTITY_UNITS.from_pb(message.quantity_unit, "quantity_unit"),
-        named("quantity_asset", message.quantity_asset, asset_from_pb, bounds) if has_asset else None,
-        given_from_text(message.quantity_min, "quantity_min"),
-        given_from_text(message.lot_size, "lot_size"),
-        given_from_text(message.notional_min, "notional_min"),
-    )
+    price_min = given_from_text(message.price_min, "price_min")
+    tick_size = given_from_text(message.tick_size, "tick_size")
+    unit = QUANTITY_UNITS.from_pb(message.quantity_unit, "quantity_unit")
+    asset = named("quantity_asset", message.quantity_asset, asset_from_pb, bounds) if has_asset else None
+    quantity_min = given_from_text(message.quantity_min, "quantity_min")
+    lot_size = given_from_text(message.lot_size, "lot_size")
+    notional_min = given_from_text(message.notional_min, "notional_min")
+    try:
+        return InstrumentSpec(price_min, tick_size, unit, asset, quantity_min, lot_size, notional_min)
+    except ValueError as error:
+        raise Inconsistent(str(error)) from None
 
 
 def instrument_contract_to_pb(contract: InstrumentContract, into: pb.InstrumentContract) -> None:
@@ -107,17 +109,20 @@ def instrument_contract_to_pb(contract: InstrumentContract, into: pb.InstrumentC
 
 
 def instrument_contract_from_pb(message: pb.InstrumentContract, bounds: IndexBounds = UNBOUNDED) -> InstrumentContract:
-    """Return a contract; raises DecodeError."""
+    """Return a contract; raises DecodeError, also for terms that its kind does not have."""
     has = message.HasField
-    return InstrumentContract(
-        INSTRUMENT_KINDS.from_pb(message.kind, "kind"),
-        given_from_text(message.contract_size, "contract_size"),
-        named("settlement", message.settlement, asset_from_pb, bounds) if has("settlement") else None,
-        message.expiry_ns if has("expiry_ns") else None,
-        given_from_text(message.strike, "strike") if has("strike") else None,
-        OPTION_KINDS.from_pb(message.option_kind, "option_kind") if has("option_kind") else None,
-        OPTION_EXERCISES.from_pb(message.option_exercise, "option_exercise") if has("option_exercise") else None,
-    )
+    kind = INSTRUMENT_KINDS.from_pb(message.kind, "kind")
+    size = given_from_text(message.contract_size, "contract_size")
+    settlement = named("settlement", message.settlement, asset_from_pb, bounds) if has("settlement") else None
+    expiry_ns = message.expiry_ns if has("expiry_ns") else None
+    strike = given_from_text(message.strike, "strike") if has("strike") else None
+    option_kind = OPTION_KINDS.from_pb(message.option_kind, "option_kind") if has("option_kind") else None
+    has_exercise = has("option_exercise")
+    exercise = OPTION_EXERCISES.from_pb(message.option_exercise, "option_exercise") if has_exercise else None
+    try:
+        return InstrumentContract(kind, size, settlement, expiry_ns, strike, option_kind, exercise)
+    except ValueError as error:
+        raise Inconsistent(str(error)) from None
 
 
 def instrument_definition_to_pb(definition: InstrumentDefinition, into: pb.InstrumentDefinition) -> None:

@@ -12,6 +12,8 @@ from tradebus.core.model.instrument import (
     InstrumentContract,
     InstrumentDefinition,
     InstrumentKind,
+    InstrumentSpec,
+    QuantityUnit,
     QuoteKind,
     instrument_name,
 )
@@ -49,6 +51,38 @@ def test_contract_size_is_above_0() -> None:
     for size in ("0", "-1"):
         with pytest.raises(ValueError, match=f"contract size above 0, found {size}"):
             perpetual(size)
+
+
+USDC = asset_from_name("USDC")
+TERMS: list[tuple[InstrumentKind, Asset | None, int | None, Decimal | None, str]] = [
+    (InstrumentKind.SPOT, USDC, None, None, "spot: settlement asset is not one of its terms"),
+    (InstrumentKind.PERPETUAL, None, None, None, "perpetual: settlement asset is missing"),
+    (InstrumentKind.PERPETUAL, USDC, 1, None, "perpetual: expiry is not one of its terms"),
+    (InstrumentKind.FUTURE, USDC, None, None, "future: expiry is missing"),
+    (InstrumentKind.FUTURE, USDC, 1, Decimal(1), "future: strike is not one of its terms"),
+    (InstrumentKind.OPTION, USDC, 1, None, "option: strike is missing"),
+    (InstrumentKind.OPTION, USDC, 1, Decimal(1), "option: option kind is missing"),
+]
+
+
+@pytest.mark.parametrize(("kind", "settlement", "expiry_ns", "strike", "message"), TERMS)
+def test_a_contract_has_the_terms_of_its_kind_and_no_others(
+    kind: InstrumentKind, settlement: Asset | None, expiry_ns: int | None, strike: Decimal | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        InstrumentContract(kind, Decimal(1), settlement, expiry_ns, strike, None, None)
+
+
+def test_a_spot_contract_has_size_1() -> None:
+    with pytest.raises(ValueError, match="spot: expected a contract size of 1, found 2"):
+        InstrumentContract(InstrumentKind.SPOT, Decimal(2), None, None, None, None, None)
+
+
+def test_steps_and_minima_are_not_negative() -> None:
+    for i in range(5):
+        values = [Decimal(-1 if i == place else 1) for place in range(5)]
+        with pytest.raises(ValueError, match=r"steps and minima of 0 or more, found .*-1"):
+            InstrumentSpec(values[0], values[1], QuantityUnit.CONTRACT, None, values[2], values[3], values[4])
 
 
 def test_spot_is_priced_in_the_underlying_quote() -> None:

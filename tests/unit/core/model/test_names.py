@@ -59,3 +59,9 @@ def test_derived_ids_differ_in_each_part_and_fit_every_venue() -> None:
     ]
     assert len(set(ids)) == len(ids)
     assert all(cid.isascii() and cid.isalnum() and len(cid) <= 32 for cid in ids)
+
+
+def test_an_alias_gives_an_asset_its_usual_name() -> None:
+    found = asset_from_name("XBT", {"xbt": "btc"})
+    assert (found.name_internal, found.name_exchange) == ("btc", "XBT")
+    assert asset_from_name("ETH", {"xbt": "btc"}) == asset_from_name("ETH")

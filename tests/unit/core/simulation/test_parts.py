@@ -1,8 +1,6 @@
-"""The parts of a simulated exchange: the top of a book, the ledger, a resting order, the venue's rules."""
+"""The parts of a simulated exchange: the top of a book, the ledger, a resting order."""
 
 from decimal import Decimal
-
-import pytest
 
 from tests.support.builders import (
     ASSET_BTC,
@@ -10,19 +8,14 @@ from tests.support.builders import (
     ASSET_USDT,
     Number,
     book,
-    market_request,
     open_request,
-    spot_definition,
-    steps,
 )
 from tradebus.core.market.event import BookL1
 from tradebus.core.model.identifiers import OrderId
-from tradebus.core.model.order import OrderRequestOpen
 from tradebus.core.model.side import Side
 from tradebus.core.simulation.book import TopOfBook, empty_book
 from tradebus.core.simulation.ledger import Ledger, LedgerEntry
 from tradebus.core.simulation.resting import RestingOrder
-from tradebus.core.simulation.rules import spec_problem
 
 
 def top(bid: tuple[Number, Number] | None, ask: tuple[Number, Number] | None) -> TopOfBook:
@@ -135,32 +128,3 @@ def test_a_queue_only_gets_shorter() -> None:
     assert queue(order) == 1
     assert order.pass_queue(Decimal(4)) == 3
     assert queue(order) == 0
-
-
-SPEC = steps("0.5", "0.1", price_min=10, quantity_min="0.2", notional_min=50)
-
-RULES: list[tuple[OrderRequestOpen, str]] = [
-    (open_request(price=100, quantity=1), ""),
-    (open_request(price="100.5", quantity="0.5"), ""),
-    (open_request(price="100.3", quantity=1), "price 100.3 is not a multiple of the tick size 0.5"),
-    (open_request(price="9.5", quantity=100), "price 9.5 is below the minimum 10"),
-    (open_request(price=1000, quantity="0.25"), "quantity 0.25 is not a multiple of the lot size 0.1"),
-    (open_request(price=1000, quantity="0.1"), "quantity 0.1 is below the minimum 0.2"),
-    (open_request(price=100, quantity="0.4"), "notional 40.0 is below the minimum 50"),
-    (open_request(price=0), "expected price and quantity above 0, found 1 at 0"),
-    (open_request(quantity=0), "expected price and quantity above 0, found 0 at 100"),
-    (open_request(quantity=-1), "expected price and quantity above 0, found -1 at 100"),
-    (market_request(price="100.3"), ""),
-    (market_request(price="9.3", quantity=100), ""),
-    (market_request(price=1000, quantity="0.25"), "quantity 0.25 is not a multiple of the lot size 0.1"),
-]
-
-
-@pytest.mark.parametrize(("request_", "problem"), RULES)
-def test_the_venues_steps_and_minima(request_: OrderRequestOpen, problem: str) -> None:
-    assert spec_problem(spot_definition(spec=SPEC), request_) == problem
-
-
-def test_what_is_not_limited_is_allowed() -> None:
-    for spec in (None, steps()):
-        assert spec_problem(spot_definition(spec=spec), open_request(price="0.00000001", quantity="0.00000001")) == ""
