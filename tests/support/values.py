@@ -350,7 +350,12 @@ def engines_started(draw: st.DrawFn) -> EngineStarted:
     exchange = st.integers(0, len(index.exchanges) - 1).map(ExchangeIndex)
     asset = st.integers(0, len(index.assets) - 1).map(AssetIndex)
     simulation = st.builds(
-        SimulationSetup, times_ns, given_numbers, given_numbers, tuples_of(st.tuples(asset, given_numbers))
+        SimulationSetup,
+        times_ns,
+        given_numbers,
+        given_numbers,
+        tuples_of(st.tuples(asset, given_numbers)),
+        st.booleans(),
     )
     account = st.builds(AccountSetup, exchange, ids, st.none() | simulation)
     strategy = st.builds(StrategySetup, strategy_ids, ids, tuples_of(st.tuples(ids, texts)))

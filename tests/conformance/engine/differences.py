@@ -26,6 +26,7 @@ CONNECTIVITY: Place = ("engine/connectivity.json", "scripts")
 POSITIONS: Place = ("engine/positions.json", "update_from_trades")
 RUNNER: Place = ("engine/replica_runner.json", "runner")
 ORDERS = "engine/orders.json"
+INDEXER: Place = ("execution/indexer.json", "cases")
 MOCK: Place = ("execution/mock_exchange.json", "cases")
 
 DIFFERENCES: dict[str, Difference] = {
@@ -154,5 +155,53 @@ DIFFERENCES: dict[str, Difference] = {
         "the reply to an open request",
         "design decision 18: the simulated exchange answers with account events only",
         "an order that fills at once is told as fully filled; there is no second way to learn of it",
+    ),
+    "answers-take-time": Difference(
+        (MOCK,),
+        "when a cancel is refused as off line",
+        "engine.md section 17: answers cancels with an ExchangeOffline error, because the reply is dropped",
+        "it is answered as every other request, after the latency",
+    ),
+    "nanosecond-halves": Difference(
+        (MOCK,),
+        "exchange time, where the latency is an odd number of milliseconds",
+        "design decision 5: times are nanoseconds",
+        "half of it is half of it",
+    ),
+    "quantity-above-0": Difference(
+        (MOCK,),
+        "orders of quantity 0 or less",
+        "execution.md section 8.3 [fix]: refuse non-positive",
+        "a negative quantity would be the other side",
+    ),
+    "snapshot-lists-orders": Difference(
+        (INDEXER,),
+        "instruments without orders in a snapshot",
+        "containers: a snapshot of an account is a list of balances and a list of orders",
+        "each order names its instrument; one without orders has nothing to say",
+    ),
+    "misdirected-refused": Difference(
+        (INDEXER,),
+        "a request whose instrument is another exchange's",
+        "execution.md section 7 [fix]: translated instead of refused",
+        "it would trade something else under the same name",
+    ),
+    "unknown-parts-left-out": Difference(
+        (INDEXER,),
+        "a snapshot with an asset or instrument that is not indexed, or an error about one",
+        "execution.md section 7 [fix]: any failed look-up fails the whole item",
+        "the rest is true all the same; what was left out is told",
+    ),
+    "accounts-have-names": Difference(
+        (("engine/execution_manager.json", "stream_key"),),
+        "the key of an account's stream",
+        "design decision 14: an account is named after its exchange, a simulated one with -paper",
+        "two accounts' streams need two names",
+    ),
+    "one-engine-loop": Difference(
+        (("engine/config_backtest.json", "config"),),
+        "engine_feed_mode and audit_mode of a system",
+        "design decisions 1 and 10: the core is a function, and every step is in the journal",
+        "there is no other feed, and no engine without audit",
     ),
 }

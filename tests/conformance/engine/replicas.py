@@ -11,6 +11,7 @@ from tests.conformance.engine.outcome import Check
 from tests.conformance.engine.vectors import Case
 from tests.support.builders import asset_balance, balance_told, cancel_of, command_of, open_request
 from tests.support.scenario import Memory, Scripted
+from tradebus.core.backtest.batch import BacktestRun, MarketRecording, run_backtests
 from tradebus.core.backtest.loop import VirtualTimeLoop
 from tradebus.core.engine.apply import apply_event
 from tradebus.core.engine.audit.canonical import canonical_text
@@ -29,7 +30,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
 from tradebus.core.engine.state.link import Health
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import MarketReconnecting, PublicTrade
+from tradebus.core.market.event import MarketEvent, MarketReconnecting, PublicTrade
 from tradebus.core.model.identifiers import ExchangeIndex, StrategyId
 from tradebus.core.model.side import Side
 from tradebus.core.risk.interface import RiskManager
@@ -153,16 +154,35 @@ def run_replica_event_effect(case: Case, check: Check) -> None:
     check.equal("state change", changed, set() if expected == "none" else set(expected.split("+")))
 
 
+def _trade(time_ns: int) -> MarketEvent:
+    return market_event(time_ns, PublicTrade("", Decimal(1), Decimal(1), Side.BUY))
+
+
 def run_backtest(case: Case, check: Check) -> None:
-    """Begin a backtest at the time of its first event."""
-    if "ids" in case.data or not case.data["events"]:
-        pytest.fail("listed as not built")
-    times = [reading.time_ns(event["item"]) for event in case.data["events"] if "item" in event]
+    """Begin a backtest at the time of its first event; run several, and tell which is which."""
+    expected = case.data["expected"]
+    if "ids" in case.data:
+        runs = [BacktestRun(name, world.start_record(_index()), list) for name in case.data["ids"]]
+        outcomes = run_backtests(MarketRecording([_trade(1)]), runs)
+        check.equal("num_backtests", len(outcomes), expected["num_backtests"])
+        check.equal("summary_ids", [outcome.id for outcome in outcomes], expected["summary_ids"])
+        check.equal("problems", {outcome.problem for outcome in outcomes} - {""}, set())
+        return
+    events = [
+        _trade(reading.time_ns(event["item"])) if "item" in event else MarketReconnecting(ExchangeIndex(0), "")
+        for event in case.data["events"]
+    ]
+    if expected.get("error"):
+        with pytest.raises(ValueError, match="at least one market event"):
+            MarketRecording(events)
+        return
+    recording = MarketRecording(events)
+    check.equal("time_first_event", recording.time_first_ns, reading.time_ns(expected["time_first_event"]))
     ticks: list[AuditTick] = []
     loop = VirtualTimeLoop(Engine(world.start_record(_index()), [], RiskManager()), [], ticks.append)
-    for time in times:
-        loop.feed(market_event(time, PublicTrade("", Decimal(1), Decimal(1), Side.BUY)))
-    check.equal("time_first_event", ticks[0].time_ns, reading.time_ns(case.data["expected"]["time_first_event"]))
+    for event in recording.events:
+        loop.feed(event)
+    check.equal("time of the first tick", ticks[0].time_ns, recording.time_first_ns)
 
 
 RUNNERS = {

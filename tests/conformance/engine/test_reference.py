@@ -5,7 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.engine import accounts, audit, instruments, links, market, orders, positions, replicas, vectors
+from tests.conformance.engine import (
+    accounts,
+    audit,
+    execution,
+    instruments,
+    links,
+    market,
+    mock_exchange,
+    orders,
+    positions,
+    replicas,
+    vectors,
+)
 from tests.conformance.engine.differences import DIFFERENCES
 from tests.conformance.engine.not_built import NOT_BUILT, reason
 from tests.conformance.engine.outcome import LEDGER, Check, Outcome
@@ -13,7 +25,7 @@ from tests.conformance.engine.vectors import Case
 
 RUNNERS = {
     place: run
-    for module in (positions, orders, links, market, replicas, audit, instruments, accounts)
+    for module in (positions, orders, links, market, replicas, audit, instruments, accounts, mock_exchange, execution)
     for place, run in module.RUNNERS.items()
 }
 CASES = vectors.cases()

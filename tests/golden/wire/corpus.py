@@ -280,7 +280,9 @@ _STARTED: Final = EngineStarted(
         AccountSetup(
             ExchangeIndex(0),
             "binance_spot-paper",
-            SimulationSetup(50_000_000, Decimal("0.0002"), Decimal("0.001"), ((AssetIndex(1), Decimal("100000.5")),)),
+            SimulationSetup(
+                50_000_000, Decimal("0.0002"), Decimal("0.001"), ((AssetIndex(1), Decimal("100000.5")),), True
+            ),
         ),
         AccountSetup(ExchangeIndex(1), "deribit", None),
     ),

@@ -227,18 +227,26 @@ class SimulationSetup(Record):
     """How a simulated account behaves; in the journal, so that every process that folds it simulates the same.
 
     ``latency_ns`` is a whole round trip: half until a request arrives, half until its answer does. Fees are fractions
-    of the value in quote (0.001 is 0.1 %). ``balances`` are what the account starts with.
+    of the value in quote (0.001 is 0.1 %). ``balances`` are what the account starts with. ``is_market_only``: only
+    market orders are taken, and fill at once, whole, at the price that the request carries, as the reference's mock
+    does; cancels are not answered by anybody. Else orders meet the market that the engine sees.
     """
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("latency_ns", "fee_maker", "fee_taker", "balances")
+    FIELDS: ClassVar[tuple[str, ...]] = ("latency_ns", "fee_maker", "fee_taker", "balances", "is_market_only")
 
     def __init__(
-        self, latency_ns: int, fee_maker: Decimal, fee_taker: Decimal, balances: tuple[tuple[AssetIndex, Decimal], ...]
+        self,
+        latency_ns: int,
+        fee_maker: Decimal,
+        fee_taker: Decimal,
+        balances: tuple[tuple[AssetIndex, Decimal], ...],
+        is_market_only: bool = False,
     ) -> None:
         self.latency_ns: Final = latency_ns
         self.fee_maker: Final = fee_maker
         self.fee_taker: Final = fee_taker
         self.balances: Final = balances
+        self.is_market_only: Final = is_market_only
 
 
 @final

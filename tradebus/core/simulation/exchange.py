@@ -6,11 +6,13 @@ alone. Half the latency passes until a request arrives, half until its answer do
 
 Fills. Takers fill at the best opposite price, up to the amount shown; what remains of a market, immediate-or-cancel or
 fill-or-kill order is cancelled, of a limit order rests. A resting order fills at its own price when the opposite best
-price reaches it, when a trade goes through it, and at a trade at its price once the queue before it is used up.
+price reaches it, when a trade goes through it, and at a trade at its price once the queue before it is used up. A setup
+that is ``is_market_only`` knows no market: see ``_open_at_request``.
 
 Keys. An event's key is (sequence of the last tick folded, ordinal from 1); keys only grow, so each is applied once.
 """
 
+from collections import deque
 from decimal import Decimal
 from typing import Final, final
 
@@ -28,7 +30,7 @@ from tradebus.core.engine.event import (
     TradeReceived,
 )
 from tradebus.core.market.event import BookL1, MarketEvent, PublicTrade
-from tradebus.core.model.account import AccountSnapshot, Liquidity, Trade
+from tradebus.core.model.account import AccountSnapshot, AssetBalance, Liquidity, Trade
 from tradebus.core.model.identifiers import AssetIndex, ClientOrderId, InstrumentIndex, OrderId, TradeId
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.number import ZERO, enter_engine_context
@@ -37,6 +39,7 @@ from tradebus.core.model.order import (
     Cancelled,
     Open,
     OpenFailed,
+    Order,
     OrderError,
     OrderErrorKind,
     OrderKind,
@@ -52,6 +55,11 @@ from tradebus.core.simulation.book import TopOfBook, empty_book
 from tradebus.core.simulation.ledger import Ledger
 from tradebus.core.simulation.resting import RestingOrder
 from tradebus.core.simulation.transit import NEVER, Arrivals, Deliveries
+
+TRADES_KEPT_MAX: Final = 10_000
+"""How many of its last fills an account can be asked for."""
+LIMIT_NOT_SUPPORTED: Final = "MockExchange does not supported OrderKind: Limit"
+"""The reference's words, by which its users know the refusal."""
 
 
 @final
@@ -78,6 +86,8 @@ class SimulatedExchange:
         self._ordinal = 0
         self._orders = 0
         self._trades = 0
+        self._history: Final[deque[Trade]] = deque(maxlen=TRADES_KEPT_MAX)
+        self._is_market_only: Final = simulation.is_market_only
 
     def fold(self, tick: AuditTick) -> None:
         """Take in the engine's next tick: what arrives until then, its market event, then its requests."""
@@ -97,6 +107,10 @@ class SimulatedExchange:
                 if isinstance(output, RequestsDecided):
                     self._fold_requests(output, tick.time_ns)
             self.advance(tick.time_ns)
+
+    def submit(self, request: OrderRequestOpen | OrderRequestCancel, time_ns: int) -> None:
+        """Send a request at a time, besides those of the ticks; times must not go back."""
+        self._arrivals.add(time_ns + self._half_ns, request)
 
     def advance(self, time_ns: int) -> None:
         """Let every request arrive that is due at a time."""
@@ -128,6 +142,25 @@ class SimulatedExchange:
         """Return the ids of the orders resting on the book, in the order they came."""
         return list(self._resting)
 
+    def arrival_ns(self, time_ns: int) -> int:
+        """Return when a request that is sent at a time arrives."""
+        return time_ns + self._half_ns
+
+    def balances(self, time_ns: int) -> list[AssetBalance]:
+        """Return the balance of every asset that the account ever had, in index order, told at a time."""
+        return [self._ledger.balance(asset, time_ns) for asset in self._ledger.assets()]
+
+    def orders(self, time_ns: int) -> list[Order]:
+        """Return the orders resting on the book, in the order they came, told at a time."""
+        return [
+            order_from_request(order.request).with_state(Open(order.id, time_ns, order.filled))
+            for order in self._resting.values()
+        ]
+
+    def trades(self, since_ns: int) -> list[Trade]:
+        """Return the fills from a time on, in order; of the last ``TRADES_KEPT_MAX`` of the account."""
+        return [trade for trade in self._history if trade.time_exchange_ns >= since_ns]
+
     def _begin(self, tick: AuditTick) -> None:
         simulation = self.setup.simulation
         assert simulation is not None, "checked when the exchange was made"
@@ -141,8 +174,8 @@ class SimulatedExchange:
         self._ordinal = 0
         self._orders = 0
         self._trades = 0
-        balances = [self._ledger.balance(asset, tick.time_ns) for asset in self._ledger.assets()]
-        self._tell(SnapshotReceived(AccountSnapshot(tuple(balances), ())), tick.time_ns)
+        self._history.clear()
+        self._tell(SnapshotReceived(AccountSnapshot(tuple(self.balances(tick.time_ns)), ())), tick.time_ns)
 
     def _fold_requests(self, output: RequestsDecided, time_ns: int) -> None:
         exchange = self.setup.exchange
@@ -207,6 +240,9 @@ class SimulatedExchange:
         if problem:
             self._refuse(request, OrderErrorKind.ORDER_REJECTED, definition.name, problem, time_ns)
             return
+        if self._is_market_only:
+            self._open_at_request(request, time_ns)
+            return
         book = self._books[request.key.instrument]
         price = book.taker_price(request.side)
         crosses = price is not None and (
@@ -245,6 +281,17 @@ class SimulatedExchange:
             self._tell_order(request, Open(order.id, time_ns, ZERO), time_ns)
             self._tell_reserved(order, time_ns)
 
+    def _open_at_request(self, request: OrderRequestOpen, time_ns: int) -> None:
+        """Fill a market order whole at the price it carries, as the reference's mock; refuse every other kind."""
+        if request.kind is not OrderKind.MARKET:
+            name = self._index.instruments[request.key.instrument].name
+            self._refuse(request, OrderErrorKind.ORDER_REJECTED, name, LIMIT_NOT_SUPPORTED, time_ns)
+            return
+        order = RestingOrder(request, OrderId(str(self._orders)), request.price, request.quantity)
+        if self._reserve(order, time_ns):
+            self._orders += 1
+            self._fill(order, request.price, request.quantity, Liquidity.TAKER, time_ns)
+
     def _reserve(self, order: RestingOrder, time_ns: int) -> bool:
         request = order.request
         asset = self._paid_asset(order)
@@ -266,6 +313,11 @@ class SimulatedExchange:
         self._ledger.release(self._paid_asset(order), order.required(self._fee_reserved))
 
     def _cancel(self, request: OrderRequestCancel, time_ns: int) -> None:
+        if self._is_market_only:
+            exchange = self._index.exchanges[self.setup.exchange].value
+            offline = OrderError(OrderErrorKind.EXCHANGE_OFFLINE, exchange, "cancels are not answered here")
+            self._tell(CancelAnswered(request.key, None, None, offline), time_ns)
+            return
         order = self._resting.get(request.key.cid)
         if order is None:
             error = OrderError(OrderErrorKind.ORDER_UNKNOWN, request.key.cid, "no open order has this client order id")
@@ -300,30 +352,26 @@ class SimulatedExchange:
             state = FULLY_FILLED
         else:
             state = Open(order.id, time_ns, order.filled)
-        trade_id = TradeId(str(self._trades))
+        trade = Trade(
+            TradeId(str(self._trades)),
+            order.id,
+            request.key.cid,
+            request.key.instrument,
+            request.key.strategy,
+            time_ns,
+            request.side,
+            price,
+            amount,
+            fees,
+            None,
+            liquidity,
+        )
         self._trades += 1
+        self._history.append(trade)
         self._tell_order(request, state, time_ns)
         self._tell(BalanceReceived(self._ledger.balance(debited, time_ns)), time_ns)
         self._tell(BalanceReceived(self._ledger.balance(credited, time_ns)), time_ns)
-        self._tell(
-            TradeReceived(
-                Trade(
-                    trade_id,
-                    order.id,
-                    request.key.cid,
-                    request.key.instrument,
-                    request.key.strategy,
-                    time_ns,
-                    request.side,
-                    price,
-                    amount,
-                    fees,
-                    None,
-                    liquidity,
-                )
-            ),
-            time_ns,
-        )
+        self._tell(TradeReceived(trade), time_ns)
 
     def _refuse(
         self, request: OrderRequestOpen, kind: OrderErrorKind, subject: str, message: str, time_ns: int

@@ -102,6 +102,7 @@ def _simulation_to_pb(setup: SimulationSetup, into: pb.SimulationSetup) -> None:
     into.fee_taker = str(setup.fee_taker)
     for asset, amount in setup.balances:
         into.balances.add(asset=asset, amount=str(amount))
+    into.is_market_only = setup.is_market_only
 
 
 def _simulation_from_pb(message: pb.SimulationSetup, bounds: IndexBounds) -> SimulationSetup:
@@ -110,6 +111,7 @@ def _simulation_from_pb(message: pb.SimulationSetup, bounds: IndexBounds) -> Sim
         given_from_text(message.fee_maker, "fee_maker"),
         given_from_text(message.fee_taker, "fee_taker"),
         children("balances", message.balances, _simulation_balance_from_pb, bounds),
+        message.is_market_only,
     )
 
 

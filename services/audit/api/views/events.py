@@ -276,6 +276,8 @@ class SimulationSetupView(View):
     fee_taker: DecimalText
     balances: Annotated[dict[str, DecimalText], BeforeValidator(decimals_by_asset)]
     """What it starts with, by asset."""
+    is_market_only: bool
+    """Only market orders are taken, and fill whole at the price that they carry."""
 
 
 class AccountSetupView(View):

@@ -91,16 +91,18 @@ class SimulationBalance(_message.Message):
     def __init__(self, asset: _Optional[int] = ..., amount: _Optional[str] = ...) -> None: ...
 
 class SimulationSetup(_message.Message):
-    __slots__ = ("latency_ns", "fee_maker", "fee_taker", "balances")
+    __slots__ = ("latency_ns", "fee_maker", "fee_taker", "balances", "is_market_only")
     LATENCY_NS_FIELD_NUMBER: _ClassVar[int]
     FEE_MAKER_FIELD_NUMBER: _ClassVar[int]
     FEE_TAKER_FIELD_NUMBER: _ClassVar[int]
     BALANCES_FIELD_NUMBER: _ClassVar[int]
+    IS_MARKET_ONLY_FIELD_NUMBER: _ClassVar[int]
     latency_ns: int
     fee_maker: str
     fee_taker: str
     balances: _containers.RepeatedCompositeFieldContainer[SimulationBalance]
-    def __init__(self, latency_ns: _Optional[int] = ..., fee_maker: _Optional[str] = ..., fee_taker: _Optional[str] = ..., balances: _Optional[_Iterable[_Union[SimulationBalance, _Mapping]]] = ...) -> None: ...
+    is_market_only: bool
+    def __init__(self, latency_ns: _Optional[int] = ..., fee_maker: _Optional[str] = ..., fee_taker: _Optional[str] = ..., balances: _Optional[_Iterable[_Union[SimulationBalance, _Mapping]]] = ..., is_market_only: _Optional[bool] = ...) -> None: ...
 
 class AccountSetup(_message.Message):
     __slots__ = ("exchange", "account", "simulation")
