@@ -85,7 +85,7 @@ def run_models(case: Case, check: Check) -> None:
         first, second = (client_order_id("demo", 1, 7, ordinal) for ordinal in (0, 1))
         check.differs("derived-ids", "id", (first, second), ("demoe1s7n0", "demoe1s7n1"))
         check.equal("alphabet", set(first) <= set(expected["alphabet"]), expected=True)
-    elif operation == "display_order_kind":
+    elif operation in {"display_order_kind", "json_order_kind"}:
         check.equal("display", tagged.order_kind_json(tagged.order_kind(given)), expected)
     elif operation == "json_time_in_force":
         written = {given["kind"]: {"post_only": given["post_only"]}} if "post_only" in given else given["kind"]

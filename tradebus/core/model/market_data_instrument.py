@@ -17,7 +17,6 @@ from tradebus.core.model.instrument import (
     OptionExercise,
     OptionKind,
 )
-from tradebus.core.model.number import decimal_text
 from tradebus.core.model.record import Record
 
 
@@ -63,7 +62,7 @@ class MarketDataContract(Record):
         if self.strike is None or self.option_kind is None or self.option_exercise is None:
             return f"{text}_{until}"
         right, exercise = self.option_kind.name.lower(), self.option_exercise.name.lower()
-        return f"{text}_{right}_{exercise}_{until}_{decimal_text(self.strike)}"
+        return f"{text}_{right}_{exercise}_{until}_{self.strike:f}"
 
     def describes(self, contract: InstrumentContract) -> bool:
         """Tell whether a contract is of this kind; its size and what it settles in do not matter."""

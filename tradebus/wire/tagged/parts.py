@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from tradebus.core.model.number import NumberError, parse_decimal
+from tradebus.core.model.number import NumberError, decimal_text, parse_decimal
 from tradebus.wire.codec.error import DecodeError, Inconsistent, InvalidNumber, Malformed, MissingField
 
 NS_PER_MS: Final = 1_000_000
@@ -54,11 +54,13 @@ def whole(value: Json) -> int:
 
 
 def number(value: Json) -> Decimal:
-    """Return a number, written as text or as a JSON number; a fraction is read from its shortest text."""
+    """Return a number, written as text or as a JSON number; a binary fraction is read from its shortest text."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise Malformed(f"expected a number, found {value!r:.80}")
     try:
-        return parse_decimal(str(value))
+        found = parse_decimal(str(value))
+        # A binary fraction has no trailing zero of its own: 5.0 is the number 5.
+        return Decimal(decimal_text(found)) if isinstance(value, float) else found
     except NumberError as error:
         raise InvalidNumber(str(error)) from None
 

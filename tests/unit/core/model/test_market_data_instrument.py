@@ -68,7 +68,8 @@ def test_kinds_print_what_tells_them_apart() -> None:
     assert str(SPOT_DATA) == "spot"
     assert str(MarketDataContract(InstrumentKind.PERPETUAL)) == "perpetual"
     assert str(market_data_contract(future())) == "future_2023-12-31-UTC"
-    assert str(market_data_contract(option("50000.0"))) == "option_put_european_2023-12-31-UTC_50000"
+    assert str(market_data_contract(option("50000"))) == "option_put_european_2023-12-31-UTC_50000"
+    assert str(market_data_contract(option("0.50"))) == "option_put_european_2023-12-31-UTC_0.50"
     assert str(MarketDataInstrument("BTC", "USD", SPOT_DATA)) == "btc_usd_spot"
 
 

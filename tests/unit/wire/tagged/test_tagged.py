@@ -22,7 +22,7 @@ from tradebus.core.model.market_data_instrument import MarketDataContract, Marke
 from tradebus.core.model.order import OrderKind, TimeInForce
 from tradebus.core.model.side import Side
 from tradebus.wire.codec.error import DecodeError
-from tradebus.wire.tagged import instrument, order
+from tradebus.wire.tagged import instrument, order, parts
 
 SPEC = {
     "price": {"min": "0.01", "tick_size": 0.01},
@@ -95,6 +95,11 @@ def test_what_is_read_of_market_data_is_written_again() -> None:
     future = {"future": {"expiry": 5}}
     assert instrument.market_data_contract_json(instrument.market_data_contract(future)) == future
     assert instrument.market_data_instrument({"base": "btc", "quote": "usd", "kind": "spot"}) == spot
+
+
+def test_numbers_keep_their_digits_unless_they_are_binary() -> None:
+    written: list[tuple[object, str]] = [("1.50", "1.50"), (5, "5"), (5.0, "5"), (0.05, "0.05"), (1e-8, "0.00000001")]
+    assert [f"{parts.number(value):f}" for value, _ in written] == [text for _, text in written]
 
 
 def test_orders_are_written_as_they_are_read() -> None:
