@@ -32,13 +32,14 @@ from tradebus.core.engine.state.payoff import payoff_of
 from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
-from tradebus.core.model.number import NumberError, check_computed, check_decimal
+from tradebus.core.model.number import EXPONENT_MAX, NumberError, check_computed, check_decimal
 from tradebus.core.model.order import OrderKey, OrderKind, OrderRequestCancel, OrderRequestOpen, TimeInForce
 from tradebus.core.model.record import Record
 from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision
 
 INDEX_COUNT_MAX: Final = 2**32
+AMOUNT_EXPONENT_MIN: Final = -100
 TIME_NS_MIN: Final = -(2**63)
 TIME_NS_MAX: Final = 2**63 - 1
 
@@ -71,6 +72,16 @@ def check_market_event(state: EngineState, event: MarketEvent) -> None:
     _check_instrument(state, event.instrument, event.exchange)
 
 
+def _check_amount(what: str, value: Decimal) -> None:
+    """Refuse a number that arithmetic on it could not keep: none at all, not finite, or absurdly large or small."""
+    try:
+        check_computed(value)
+    except NumberError as error:
+        raise InvalidEvent(f"{what}: {error}") from None
+    if value and not AMOUNT_EXPONENT_MIN <= value.adjusted() <= EXPONENT_MAX:
+        raise InvalidEvent(f"{what}: expected an amount of 1e{AMOUNT_EXPONENT_MIN} to 1e{EXPONENT_MAX}, found {value}")
+
+
 def _check_asset(state: EngineState, asset: AssetIndex) -> None:
     if not 0 <= asset < len(state.assets):
         raise InvalidEvent(f"expected an asset index of 0 to {len(state.assets) - 1}, found {asset}")
@@ -78,6 +89,8 @@ def _check_asset(state: EngineState, asset: AssetIndex) -> None:
 
 def _check_trade(state: EngineState, trade: Trade, exchange: ExchangeIndex) -> None:
     _check_instrument(state, trade.instrument, exchange)
+    for name, value in (("price", trade.price), ("quantity", trade.quantity), ("fees", trade.fees)):
+        _check_amount(f"fill {trade.id}: {name}", value)
     if trade.quantity <= 0 or trade.price < 0:
         raise InvalidEvent(f"fill {trade.id}: expected a quantity above 0, found {trade.quantity} at {trade.price}")
     if not trade.price and payoff_of(state.instruments[trade.instrument].instrument).is_inverse:
@@ -111,6 +124,7 @@ def _check_account_event(state: EngineState, event: AccountEvent) -> None:
     elif isinstance(data, FundingReceived):
         _check_instrument(state, data.instrument, event.exchange)
         _check_asset(state, data.asset)
+        _check_amount(f"funding {data.id}", data.amount)
 
 
 def _check_command(state: EngineState, command: Command) -> None:

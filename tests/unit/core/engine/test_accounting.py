@@ -132,6 +132,23 @@ def test_fees_in_an_asset_that_there_is_not_are_refused(asset: int) -> None:
     assert state_of(run).position is None
 
 
+@pytest.mark.parametrize("number", [Decimal("NaN"), Decimal("Infinity"), Decimal("1e29"), Decimal("-1e-101")])
+def test_numbers_that_cannot_be_accounted_for_are_refused(number: Decimal) -> None:
+    run = followed()
+    trade(run, Side.BUY, 100, 1)
+    before = run.engine.hash()
+    events = [
+        filled(fill(price=number)),
+        filled(fill(quantity=number)),
+        filled(fill(fees=number)),
+        funded(number),
+    ]
+    for event in events:
+        with pytest.raises(InvalidEvent, match="expected a"):
+            run.engine.process(event, 1)
+    assert run.engine.hash() == before
+
+
 # Contracts
 
 
