@@ -13,18 +13,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import codec, engine, pipeline
+from bench import codec, engine, pipeline, state_hash
 from tradebus.core import COMPILED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what was asked for and return the exit code."""
     parser = argparse.ArgumentParser("python -m bench", description="measure, print tables, write JSON")
-    parser.add_argument("--only", choices=("engine", "codec", "pipeline"), action="append", help="only these parts")
+    known = ["engine", "hash", "codec", "pipeline"]
+    parser.add_argument("--only", choices=known, action="append", help="only these parts")
     parser.add_argument("--json", type=Path, default=Path(".tradebus/bench.json"), help="where the JSON goes")
     parser.add_argument("--sync-always", action="store_true", help="pipeline: fsync every batch")
     options = parser.parse_args(argv)
-    parts = options.only or ["engine", "codec", "pipeline"]
+    parts = options.only or known
     console = Console(highlight=False)
     results: dict[str, Any] = {
         "python": platform.python_version(),
@@ -35,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "engine" in parts:
         results["engine"] = engine.measure_both()
         console.print(_engine_table(results["engine"]))
+    if "hash" in parts:
+        results["hash"] = state_hash.measure()
+        console.print(_hash_table(results["hash"]))
     if "codec" in parts:
         results["codec"] = codec.measure()
         console.print(_codec_table(results["codec"]))
@@ -57,6 +61,17 @@ def _engine_table(results: dict[str, Any]) -> Table:
     for build, rates in results.items():
         for name, one in rates.items():
             table.add_row(build, name, f"{one['median']:,}", f"{one['lowest']:,} to {one['highest']:,}")
+    return table
+
+
+def _hash_table(results: dict[str, Any]) -> Table:
+    table = Table(title="state hash every 10,000 ticks (median of 5): CPU of one, and its share of the ticks' own")
+    for name in ("state", "hash", "whole", "share", "highest"):
+        table.add_column(name, justify="left" if name == "state" else "right")
+    for name, one in results.items():
+        times = (f"{one[f'{each}_us']:,.0f} us" for each in ("hash", "whole"))
+        shares = (f"{one[each]:.1f} %" for each in ("share_percent", "share_percent_highest"))
+        table.add_row(name, *times, *shares)
     return table
 
 

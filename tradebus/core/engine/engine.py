@@ -6,12 +6,12 @@ then hands over the requests that stand in it.
 Source: barter 0.12.5 ``engine/mod.rs``; the order of steps is the reference's.
 """
 
-from typing import Final, final
+from typing import Final, NoReturn, final
 
 from tradebus.core.engine.action.cancel_orders import cancel_requests
 from tradebus.core.engine.answers import checked_answer, failure
 from tradebus.core.engine.apply import apply_event, apply_market_event
-from tradebus.core.engine.audit.state_hash import StateHash, hash_state
+from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Origin, PositionExit
 from tradebus.core.engine.check import check_event, check_market_event
 from tradebus.core.engine.command import CancelOrders, ClosePositions, Command, SendCancelRequests, SendOpenRequests
@@ -71,6 +71,7 @@ class Engine:
         self.time_ns = time_ns
         self.epoch: Final = epoch
         self._strategies: Final = strategies
+        self._hasher: Final = StateHasher()
         names = OrderNames(started.engine_id, epoch)
         self._decider: Final = Decider(self.state, risk, names, is_debug=is_debug)
 
@@ -112,7 +113,11 @@ class Engine:
 
     def hash(self) -> StateHash:
         """Return the hash of the state."""
-        return hash_state(self.state)
+        return self._hasher.hash(self.state)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse copy and pickle: two engines of one journal would be two writers."""
+        raise TypeError("Engine: take a snapshot of its state and resume from it instead of copying the engine")
 
     def next_timer_due_ns(self) -> int | None:
         """Return when the first timer is due, none if none is set."""

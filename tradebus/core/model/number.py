@@ -198,6 +198,6 @@ def decimal_text(value: Decimal) -> str:
     text = str(value)
     if "E" in text or "e" in text:
         text = format(value, "f")
-    if "." in text:
+    if text[-1] == "0" and "." in text:
         text = text.rstrip("0").rstrip(".")
     return text

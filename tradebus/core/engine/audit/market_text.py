@@ -16,7 +16,7 @@ def market_tick_text(tick: AuditTick, event: MarketEvent) -> str | None:
         return None
     data = event.data
     if isinstance(data, BookL1):
-        content = f"BookL1({_level_text(data.best_bid)}{_level_text(data.best_ask)})"
+        content = f"BookL1({level_text(data.best_bid)}{level_text(data.best_ask)})"
     elif isinstance(data, PublicTrade):
         side = "BUY" if data.side is Side.BUY else "SELL"
         price, amount = decimal_text(data.price), decimal_text(data.amount)
@@ -30,7 +30,8 @@ def market_tick_text(tick: AuditTick, event: MarketEvent) -> str | None:
     )
 
 
-def _level_text(level: Level | None) -> str:
+def level_text(level: Level | None) -> str:
+    """Return the canonical text of a level of the book."""
     if level is None:
         return "~"
     return f"Level(d{decimal_text(level.price)};d{decimal_text(level.amount)};)"

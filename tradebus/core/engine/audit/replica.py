@@ -4,12 +4,12 @@ Source: barter 0.12.5 ``engine/audit/state_replica.rs``, whose replica ignores o
 """
 
 from collections.abc import Callable
-from typing import final
+from typing import Final, NoReturn, final
 
 from mypy_extensions import mypyc_attr
 
 from tradebus.core.engine.apply import apply_event, apply_output
-from tradebus.core.engine.audit.state_hash import StateHash, hash_state
+from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import EngineStarted, FeedEnded, StrategySetup
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
@@ -45,6 +45,7 @@ class Replica:
     def __init__(self, make_data: StrategyDataFactory) -> None:
         self._make_data = make_data
         self._state: EngineState | None = None
+        self._hasher: Final = StateHasher()
         self.started: EngineStarted | None = None
         self.sequence = -1
         self.time_ns = 0
@@ -103,6 +104,10 @@ class Replica:
         self.time_ns = tick.time_ns
         return True
 
+    def __reduce__(self) -> NoReturn:
+        """Refuse copy and pickle: what strategies remember cannot be copied."""
+        raise TypeError("Replica: take a snapshot of its state and resume from it instead of copying the replica")
+
     def hash(self) -> StateHash:
         """Return the hash of the replica's own state."""
-        return hash_state(self.state)
+        return self._hasher.hash(self.state)

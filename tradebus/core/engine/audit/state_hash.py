@@ -10,6 +10,7 @@ from typing import ClassVar, Final, final
 
 from tradebus.core.engine.audit.canonical import HASH_VERSION, canonical_text, write
 from tradebus.core.engine.audit.market_text import market_tick_text
+from tradebus.core.engine.audit.state_texts import StateTexts, told, write_state_of
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
@@ -39,16 +40,34 @@ def _hex(text: str) -> str:
     return blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def core_text(state: EngineState, version: int = HASH_VERSION) -> str:
-    """Return the canonical text of everything but what strategies remember."""
+def core_text(state: EngineState, version: int = HASH_VERSION, texts: StateTexts | None = None) -> str:
+    """Return the canonical text of everything but what strategies remember.
+
+    With ``texts`` of the same state, written before in the present version, only what has changed is written anew.
+    """
     out: list[str] = []
     write(state.index, out, version)
     write(state.trading, out, version)
     write(state.connectivity, out, version)
-    write(state.assets, out, version)
-    write(state.instruments, out, version)
-    for strategy in state.strategies:
-        write(strategy.setup, out, version)
+    out.append("[")
+    if texts is None:
+        for i, asset in enumerate(state.assets):
+            write_state_of(asset, "asset", told(asset.asset, state.index.assets, i, version), out, version)
+    else:
+        texts.write_assets(state.assets, state.index, out)
+    out.append("][")
+    if texts is None:
+        for i, instrument in enumerate(state.instruments):
+            which = told(instrument.instrument, state.index.instruments, i, version)
+            write_state_of(instrument, "instrument", which, out, version)
+    else:
+        texts.write_instruments(state.instruments, state.index, out)
+    out.append("]")
+    for i, strategy in enumerate(state.strategies):
+        if texts is None:
+            write(strategy.setup, out, version)
+        else:
+            texts.write_setup(i, strategy.setup, out)
         write(strategy.failure, out, version)
         write(strategy.is_halted, out, version)
     write(state.cursors, out, version)
@@ -68,10 +87,26 @@ def user_text(state: EngineState, version: int = HASH_VERSION) -> str | None:
     return "".join(out)
 
 
-def hash_state(state: EngineState, version: int = HASH_VERSION) -> StateHash:
+def hash_state(state: EngineState, version: int = HASH_VERSION, texts: StateTexts | None = None) -> StateHash:
     """Return the hash of a state as a version computes it; every leaf of it counts."""
     user = user_text(state, version)
-    return StateHash(version, _hex(core_text(state, version)), "" if user is None else _hex(user))
+    return StateHash(version, _hex(core_text(state, version, texts)), "" if user is None else _hex(user))
+
+
+@final
+class StateHasher:
+    """Hashes a state again and again, at the cost of what has changed since; gives what ``hash_state`` gives."""
+
+    def __init__(self) -> None:
+        self._texts: Final = StateTexts()
+
+    def hash(self, state: EngineState) -> StateHash:
+        """Return the hash of a state as it is now; any state will do, the one that was hashed last is cheapest."""
+        return hash_state(state, HASH_VERSION, self._texts)
+
+    def core_text(self, state: EngineState) -> str:
+        """Return the text that is hashed."""
+        return core_text(state, HASH_VERSION, self._texts)
 
 
 @final
