@@ -18,6 +18,7 @@ from tradebus.core.model.side import Side
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
 SWING_S = 120
+CENT = Decimal("0.01")
 PRICES = {"btc": Decimal(60_000), "eth": Decimal(2_500)}
 
 
@@ -61,13 +62,18 @@ def engine_started(
 
 
 def swinging_market(index: IndexedInstruments, seconds: int) -> Iterator[MarketEvent]:
-    """Yield a book and a trade of every instrument each second; prices swing by 2 % up and down in two minutes."""
+    """Yield a book and a trade of every instrument each second.
+
+    Prices go up and down in two minutes, by 1, 2 and 3 % in turn, and are restless within 0.1 %. The same each time.
+    """
     for second in range(seconds):
-        swing = Decimal(abs((second + SWING_S // 4) % SWING_S - SWING_S // 2) - SWING_S // 4) / (SWING_S // 4)
+        phase = (second + SWING_S // 4) % SWING_S
+        swing = Decimal(abs(phase - SWING_S // 2) - SWING_S // 4) / (SWING_S // 4) * (1 + second // SWING_S % 3)
+        unrest = Decimal(second * 7_919 % 101 - 50) / 500
         for number, instrument in enumerate(index.instruments):
             middle = PRICES[instrument.definition.base.name_internal]
-            price = middle + middle * swing / 50
-            half_spread = middle / 10_000
+            price = (middle + middle * (swing + unrest) / 100).quantize(CENT)
+            half_spread = (middle / 10_000).quantize(CENT)
             book = BookL1(Level(price - half_spread, Decimal(5)), Level(price + half_spread, Decimal(5)))
             trade = PublicTrade(str(second + 1), price, Decimal("0.5"), Side.BUY if second % 2 else Side.SELL)
             kinds: tuple[MarketData, ...] = (book, trade)

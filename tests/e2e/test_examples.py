@@ -131,6 +131,20 @@ async def test_historic_data_is_replayed_with_its_lost_links(tmp_path: Path) -> 
     assert only(r"^pnl (-?[\d.]+) usdt$", said) == (f"{-Decimal('9.09090') * 110 * Decimal('0.0005'):.4f}",)
 
 
+async def test_each_limit_of_the_risk_manager_refuses_with_its_reason() -> None:
+    said = await run("risk_manager", "--seconds", "60")
+    counts = only(r"^(\d+) orders sent, (\d+) refused, (\d+) at work$", said)
+    sent, refused, at_work = (int(count) for count in counts)
+    # A bid at each trade, every tenth time far too much besides, every fifteenth far too dear.
+    assert (sent, refused, at_work) == (3, 60 + 6 + 4 - 3, 3)
+    reasons = numbers(r"^  (\w+): (\d+), for example: (.*)$", said)
+    assert [(limit, int(count)) for limit, count, _ in reasons] == [("orders", 57), ("price", 4), ("value", 6)]
+    orders, price, value = (reason for _, _, reason in reasons)
+    assert orders == "expected at most 3 at work, found 3 before this one"
+    assert re.match(r"expected within 0\.2 of the market's [\d.]+, found [\d.]+$", price)
+    assert re.match(r"expected at most 100000, found \d{8}\.\d\d$", value)
+
+
 def frames() -> Iterator[tuple[str, bytes]]:
     """Yield books and trades of both instruments whose prices go up and down, for ever."""
     for number in count(1):
