@@ -22,6 +22,7 @@ from services.replaying.run import STALLED_S, ReplayFailed, progress_bar, run_re
 from services.replaying.settings import replay_settings
 from services.supervisor import SERVICES, Program, SupervisorError
 from tradebus.config import ConfigError, ExitCode, Flags, Settings, load_settings
+from tradebus.config.risk import make_risk
 from tradebus.config.strategies import make_strategies
 
 SKIPPED_SHOWN = 6
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None, programs: Sequence[Program] = SERVIC
     try:
         settings = _settings(options.recordings, options.config, run, options.hash_every_batch)
         make_strategies(settings)
+        make_risk(settings)
     except ConfigError as error:
         for problem in error.problems:
             talk.print(f"configuration: {problem}", markup=False)

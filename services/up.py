@@ -15,6 +15,7 @@ from pathlib import Path
 from services.runtime.run import print_problems
 from services.supervisor import Supervisor, Terminal, background, foreground
 from tradebus.config import ConfigError, ExitCode, Flags, RuntimeSettings, Settings, load_settings
+from tradebus.config.risk import make_risk
 from tradebus.config.strategies import make_strategies
 
 _YES = frozenset({"1", "yes", "true"})
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings(flags)
         make_strategies(settings)
+        make_risk(settings)
     except ConfigError as error:
         print_problems(error, sys.stderr)
         return ExitCode.CONFIG_INVALID

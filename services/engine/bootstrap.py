@@ -23,23 +23,26 @@ from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.nats import provision_streams
 from tradebus.bus.interface import Bus
 from tradebus.config import Settings
+from tradebus.config.risk import make_risk
 from tradebus.config.sections.modes import Mode
 from tradebus.config.strategies import make_strategies
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import EngineStarted
-from tradebus.core.risk.interface import RiskManager
 from tradebus.core.strategy.interface import Strategy
+from tradebus.strategies.checks import load_risk
+from tradebus.strategies.loading import load_strategy
 
 SILENCE_NS: Final = 3 * NS_PER_S
 QUIET_NS: Final = {Mode.DEMO: NS_PER_S // 10, Mode.PAPER: NS_PER_S // 10, Mode.LIVE: NS_PER_S}
 
 
 async def bootstrap(runtime: Runtime) -> Service:
-    """Return the engine service for the configured mode; raises ConfigError for strategies that cannot be made."""
+    """Return the engine service for the configured mode; raises ConfigError for user code that cannot be made."""
     settings = runtime.settings
     run = settings.runtime.run or f"{time.time_ns() // 1_000_000}-{secrets.token_hex(3)}"
     started = engine_started(settings, run)
     strategies = make_strategies(settings)
+    make_risk(settings)
     bus = await runtime.connect_nats()
     await provision_streams(settings)
     return await build(runtime, bus, started, strategies)
@@ -58,7 +61,15 @@ async def build(runtime: Runtime, bus: Bus, started: EngineStarted, strategies: 
         )
     # In replay and backtest both epochs are 1, so that the same recording gives the same ids.
     epoch = 1 if is_replay else end.position + 1
-    engine = Engine(started, strategies, RiskManager(), sequence=end.sequence + 1, epoch=epoch)
+    engine = Engine(
+        started,
+        strategies,
+        load_risk(started.risk, started.index),
+        sequence=end.sequence + 1,
+        epoch=epoch,
+        make_strategy=load_strategy,
+        make_risk=load_risk,
+    )
     base = JournaledEngine(
         runtime,
         engine,

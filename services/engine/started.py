@@ -3,6 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from tradebus.config import Settings
+from tradebus.config.risk import risk_setups
 from tradebus.config.strategies import strategy_setups
 from tradebus.core.engine.event import AccountSetup, EngineStarted, SimulationSetup
 from tradebus.core.engine.state.trading import TradingState
@@ -26,6 +27,7 @@ def engine_started(settings: Settings, run: str) -> EngineStarted:
         ),
         tuple(strategy_setups(settings)),
         TradingState.ENABLED if settings.engine.trading_at_start else TradingState.DISABLED,
+        tuple(risk_setups(settings)),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from tradebus.core.engine.command import Command, CommandAction
+from tradebus.core.engine.configuring import StrategyFactory
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import (
     AccountData,
@@ -25,6 +26,7 @@ from tradebus.core.engine.event import (
     StrategySetup,
     TradeReceived,
 )
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
 from tradebus.core.model.account import AssetBalance, Balance, Liquidity, Trade
@@ -68,6 +70,7 @@ from tradebus.core.model.order import (
 from tradebus.core.model.side import Side
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.strategy.interface import Strategy
+from tradebus.strategies.checks import BUILT_IN, load_risk
 
 ALPHA, BETA = ExchangeIndex(0), ExchangeIndex(1)
 BTC, ETH, BETA_BTC = InstrumentIndex(0), InstrumentIndex(1), InstrumentIndex(2)
@@ -179,6 +182,7 @@ def engine_started(
     engine_id: str = "test",
     run: str = "run",
     code: str = "code",
+    risk: Sequence[RiskCheckSetup] = (),
 ) -> EngineStarted:
     """Return a start record; both exchanges of the usual index have a simulated account unless told otherwise."""
     if accounts is None:
@@ -187,7 +191,7 @@ def engine_started(
             simulated_account(BETA, ((ASSET_BETA_BTC, 10), (ASSET_BETA_USDT, 1_000_000))),
         )
     return EngineStarted(
-        engine_id, "demo", run, code, index or usual_index(), tuple(accounts), tuple(strategies), trading
+        engine_id, "demo", run, code, index or usual_index(), tuple(accounts), tuple(strategies), trading, tuple(risk)
     )
 
 
@@ -196,10 +200,20 @@ def engine_of(
     risk: RiskManager | None = None,
     started: EngineStarted | None = None,
     is_debug: bool = True,
+    make_strategy: StrategyFactory | None = None,
 ) -> Engine:
-    """Return an engine that runs these strategies, in debug mode: a decision that changes state raises."""
+    """Return an engine that runs these strategies, in debug mode: a decision that changes state raises.
+
+    Its risk manager is made from the start record unless given.
+    """
     started = started or engine_started([setup_of(strategy.id) for strategy in strategies])
-    return Engine(started, list(strategies), risk or RiskManager(), is_debug=is_debug)
+    risk = risk or load_risk(started.risk, started.index)
+    return Engine(started, list(strategies), risk, is_debug=is_debug, make_strategy=make_strategy, make_risk=load_risk)
+
+
+def check_of(name: str, **params: str) -> RiskCheckSetup:
+    """Return the setup of one of the library's risk checks."""
+    return RiskCheckSetup(name, BUILT_IN[name], tuple(sorted(params.items())))
 
 
 # Orders
@@ -268,10 +282,12 @@ def order_in(
     *,
     instrument: int = BTC,
     strategy: str = STRATEGY,
+    kind: OrderKind = OrderKind.LIMIT,
+    time_in_force: TimeInForce = TimeInForce.GOOD_UNTIL_CANCELLED,
 ) -> Order:
     """Return an order in a state."""
     key = order_key(cid, instrument, strategy=strategy)
-    return Order(key, side, Decimal(price), Decimal(quantity), OrderKind.LIMIT, TimeInForce.GOOD_UNTIL_CANCELLED, state)
+    return Order(key, side, Decimal(price), Decimal(quantity), kind, time_in_force, state)
 
 
 def order_error(kind: OrderErrorKind = OrderErrorKind.ORDER_REJECTED, message: str = "no") -> OrderError:

@@ -11,10 +11,13 @@ from tests.support.builders import (
     asset_balance,
     balance_told,
     book,
+    check_of,
+    command_of,
     engine_started,
     fill,
     filled,
     funded,
+    open_request,
     opened,
     order_in,
     order_told,
@@ -25,6 +28,7 @@ from tests.support.builders import (
     steps,
 )
 from tests.support.scenario import Followed, Scripted, follow
+from tradebus.core.engine.command import SendOpenRequests
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.market.event import MarketGap
@@ -82,7 +86,9 @@ def full_run() -> Followed:
     """Return an engine, and a replica of it, in whose state nothing is missing that can be there."""
     index = rich_index()
     strategy = Scripted(data=Everything)
-    started = engine_started([setup_of(strategy.id, fast="1")], index=index, accounts=[simulated_account()])
+    rate = check_of("order_rate", orders_max="3", window_ms="1000")
+    setups, accounts = [setup_of(strategy.id, fast="1")], [simulated_account()]
+    started = engine_started(setups, index=index, accounts=accounts, risk=[rate])
     followed = follow(strategy, started=started)
     for i in (0, 1):
         followed.process(book((99 + i, 1), (101 + i, 2), instrument=i, time_ns=7))
@@ -96,6 +102,7 @@ def full_run() -> Followed:
     for asset in range(len(index.assets)):
         followed.process(balance_told(asset_balance(asset, 10, 4, time_ns=6)))
     followed.process(MarketGap(ALPHA, BTC, 1, 2))
+    followed.process(command_of(SendOpenRequests((open_request("sent"),))), 11)
     state = followed.engine.state
     state.strategies[0].failure = "none really"
     state.strategies[0].is_halted = True

@@ -19,6 +19,7 @@ from tests.support.builders import (
     book,
     cancel_answered,
     cancel_of,
+    check_of,
     command_of,
     engine_of,
     engine_started,
@@ -47,6 +48,7 @@ from tradebus.core.engine.command import (
     SendCancelRequests,
     SendOpenRequests,
 )
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import (
     AccountLinkChanged,
@@ -79,6 +81,7 @@ from tradebus.core.risk.interface import RiskDecision, RiskManager
 from tradebus.core.strategy.interface import Decision
 
 SECONDS = 1_000_000_000
+RATE, RATE_CHANGED = (check_of("order_rate", orders_max=count, window_ms="20000") for count in ("3", "2"))
 ON, OFF = (TradingStateUpdate(state, "operator") for state in (TradingState.ENABLED, TradingState.DISABLED))
 PLAIN: list[object] = [
     None,
@@ -93,7 +96,7 @@ PLAIN: list[object] = [
 
 
 class Cap(RiskManager):
-    """Refuses what is larger than 5."""
+    """Refuses what is larger than 5, and takes no notice of the checks that stand in the state."""
 
     def check(
         self, state: EngineState, cancels: tuple[OrderRequestCancel, ...], opens: tuple[OrderRequestOpen, ...]
@@ -155,6 +158,8 @@ def events() -> Iterator[tuple[int, EngineEvent]]:
     yield 30, public_trade("98.5")
     yield 30, in_doubt("teste1s25n0")
     yield 30, never_received("teste1s25n0", RequestKind.CANCEL)
+    yield 30, command_of(SendOpenRequests((open_request("large", quantity=7), open_request("capped")), True), "7")
+    yield 30, ConfigChanged("operator", (setup_of(StrategyId("busy"), a="2"),), (RATE_CHANGED,))
     yield 31, AccountLinkChanged(BETA, AccountLink.TERMINATED)
     yield 32, command_of(CancelOrders(ALL_INSTRUMENTS), "6")
 
@@ -196,8 +201,8 @@ def strategies() -> list[Scripted]:
 def run() -> tuple[Engine, list[AuditTick], list[Scripted]]:
     """Return the engine after the history, all ticks, and the strategies."""
     both = strategies()
-    started = engine_started([setup_of(strategy.id, a="1") for strategy in both])
-    engine = engine_of(*both, risk=Cap(), started=started)
+    started = engine_started([setup_of(strategy.id, a="1") for strategy in both], risk=[RATE])
+    engine = engine_of(*both, risk=Cap(), started=started, make_strategy=lambda _setup, _index: both[0])
     ticks = [engine.start(0)]
     ticks += [engine.process(event, seconds * SECONDS) for seconds, event in events()]
     return engine, ticks, both

@@ -22,6 +22,7 @@ from tradebus.core.engine.audit.tick import (
     RefusedCancel,
     RefusedOpen,
     RequestsDecided,
+    RiskOverridden,
     TimerCleared,
     TimerSet,
 )
@@ -36,6 +37,7 @@ from tradebus.core.engine.command import (
     SendCancelRequests,
     SendOpenRequests,
 )
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.error import EngineError, EngineErrorKind
 from tradebus.core.engine.event import (
     AccountEvent,
@@ -61,6 +63,7 @@ from tradebus.core.engine.event import (
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
@@ -332,15 +335,19 @@ instrument_filters: Final = st.one_of(
     st.builds(ByUnderlyings, tuples_of(st.tuples(asset_indices, asset_indices))),
 )
 command_actions: Final = st.one_of(
-    st.builds(SendOpenRequests, tuples_of(order_requests_open, 2)),
+    st.builds(SendOpenRequests, tuples_of(order_requests_open, 2), st.booleans()),
     st.builds(SendCancelRequests, tuples_of(order_requests_cancel, 2)),
-    st.builds(ClosePositions, instrument_filters),
+    st.builds(ClosePositions, instrument_filters, st.booleans()),
     st.builds(CancelOrders, instrument_filters),
 )
 commands: Final = st.builds(Command, ids, ids, command_actions)
 trading_state_updates: Final = st.builds(TradingStateUpdate, members(TradingState), texts)
 
 # ---------------------------------------------------------------------------------------------- engine
+
+strategy_setups: Final = st.builds(StrategySetup, strategy_ids, ids, tuples_of(st.tuples(ids, texts)))
+risk_check_setups: Final = st.builds(RiskCheckSetup, ids, ids, tuples_of(st.tuples(ids, texts)))
+configs_changed: Final = st.builds(ConfigChanged, texts, tuples_of(strategy_setups, 2), tuples_of(risk_check_setups, 2))
 
 
 @st.composite
@@ -358,7 +365,6 @@ def engines_started(draw: st.DrawFn) -> EngineStarted:
         st.booleans(),
     )
     account = st.builds(AccountSetup, exchange, ids, st.none() | simulation)
-    strategy = st.builds(StrategySetup, strategy_ids, ids, tuples_of(st.tuples(ids, texts)))
     return EngineStarted(
         draw(ids),
         draw(ids),
@@ -366,8 +372,9 @@ def engines_started(draw: st.DrawFn) -> EngineStarted:
         draw(texts),
         index,
         draw(tuples_of(account, 2)),
-        draw(tuples_of(strategy, 2)),
+        draw(tuples_of(strategy_setups, 2)),
         draw(members(TradingState)),
+        draw(tuples_of(risk_check_setups, 2)),
     )
 
 
@@ -382,6 +389,7 @@ engine_events: Final[SearchStrategy[EngineEvent]] = st.one_of(
     trading_state_updates,
     st.builds(ClockAdvanced),
     st.builds(TimerFired, strategy_ids, texts, times_ns),
+    configs_changed,
     st.builds(Shutdown),
     st.builds(FeedEnded),
 )
@@ -440,6 +448,7 @@ outputs: Final[SearchStrategy[Output]] = st.one_of(
     st.builds(TimerCleared, strategy_ids, texts),
     st.builds(DataPatched, strategy_ids, texts, plain_values),
     st.builds(Halted, strategy_ids, texts),
+    st.builds(RiskOverridden, tuples_of(st.builds(RefusedOpen, order_requests_open, texts), 2)),
 )
 audit_ticks: Final = st.builds(
     AuditTick, sequences, times_ns, engine_events, tuples_of(outputs, 2), tuples_of(engine_errors, 2)

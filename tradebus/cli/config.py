@@ -9,6 +9,7 @@ import typer
 
 from tradebus.cli.output import mode_text, print_json, print_problems, print_rows, stderr, stdout
 from tradebus.config import ConfigError, ExitCode, Flags, Loaded, json_schema, load, toml
+from tradebus.config.risk import make_risk
 from tradebus.config.strategies import make_strategies
 
 app = typer.Typer(no_args_is_help=True, help="What the configuration says, whether it is right, and its schema.")
@@ -57,6 +58,7 @@ def validate(
     with _reporting(as_json=as_json):
         loaded = _load(config, mode, recording, settings)
         make_strategies(loaded.settings)
+        make_risk(loaded.settings)
     if as_json:
         print_json({"valid": True, "mode": loaded.settings.mode.value, "files": [str(path) for path in loaded.files]})
     elif not quiet:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from tradebus.core.model.identifiers import ExchangeId
+from tradebus.strategies.checks import BUILT_IN
 
 CONNECTORS: Final = ("simulated",)
 """Execution connectors that can be run."""
@@ -19,8 +20,5 @@ RECORDED_FEEDS: Final = (ExchangeId.BINANCE_SPOT,)
 KINDS: Final = ("spot",)
 """Instrument kinds that can be traded."""
 
-RISK_CHECKS: Final[tuple[str, ...]] = ()
-"""Risk checks that can be run."""
-
-RISK_CHECKS_PLANNED: Final = ("max_order_notional", "max_position", "price_band", "order_rate")
-"""Names that have a meaning but no check behind them yet: a limit that nobody enforces must not look enforced."""
+RISK_CHECKS: Final = tuple(BUILT_IN)
+"""Risk checks that come with the library; others are named by their class."""

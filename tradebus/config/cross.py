@@ -92,12 +92,12 @@ def _strategies(parts: Parts) -> Iterator[Finding]:
 
 def _risk(parts: Parts) -> Iterator[Finding]:
     for index, name in enumerate(parts.risk):
-        if name in available.RISK_CHECKS:
-            continue
-        hint = did_you_mean(name, available.RISK_CHECKS)
-        if name in available.RISK_CHECKS_PLANNED:
-            hint = "This version has no such check; a limit that nobody enforces is refused."
-        yield Finding(("engine", "risk", index), f"a risk check: {one_of(available.RISK_CHECKS)}", shown(name), hint)
+        if name in parts.risk[:index]:
+            yield Finding(("engine", "risk", index), "each risk check once", shown(name))
+        if name not in available.RISK_CHECKS and ":" not in name:
+            hint = did_you_mean(name, available.RISK_CHECKS)
+            expected = f"a risk check: {one_of(available.RISK_CHECKS)}, or a class as package.module:Class"
+            yield Finding(("engine", "risk", index), expected, shown(name), hint)
     for name in parts.risk_params:
         if name not in parts.risk:
             expected = "limits of a check that `engine.risk` names"

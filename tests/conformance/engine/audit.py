@@ -12,7 +12,15 @@ from tests.conformance.engine.positions import EXIT_FIELDS, check_exit, check_po
 from tests.conformance.engine.vectors import Case
 from tests.support.scenario import Scripted, assert_same_state
 from tradebus.core.engine.audit.replica import Replica
-from tradebus.core.engine.audit.tick import AuditTick, Origin, PositionExit, RefusedOpen, RequestsDecided
+from tradebus.core.engine.audit.tick import (
+    AuditTick,
+    Origin,
+    Output,
+    PositionExit,
+    RefusedOpen,
+    RequestsDecided,
+    RiskOverridden,
+)
 from tradebus.core.engine.command import CancelOrders, ClosePositions, Command, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.error import EngineError, EngineErrorKind
@@ -55,7 +63,7 @@ from tradebus.core.model.order import (
 )
 from tradebus.core.model.side import Side
 from tradebus.core.risk.interface import RiskDecision, RiskManager
-from tradebus.core.strategy.close import close_with_market_orders
+from tradebus.core.strategy.close import close_with_market_orders, quantity_to_close
 from tradebus.core.strategy.interface import Decision
 
 LINKS = {"healthy": AccountLink.HEALTHY, "unhealthy": AccountLink.UNHEALTHY, "terminated": AccountLink.TERMINATED}
@@ -162,6 +170,9 @@ class Script:
             for corrected in (False, True)
         )
         # By instrument: time and price of the last trade that counted, in the reference and in ours.
+        # Before the step: what of each position no order at work closes. Orders of a close as ours sends them.
+        self._unclosed: list[Decimal] = []
+        self._less: dict[OrderRequestOpen, OrderRequestOpen] = {}
         self._trades: dict[int, tuple[tuple[int, Decimal], tuple[int, Decimal]]] = {}
 
     def _prepare(self, state: EngineState, initial: dict[str, Any]) -> None:
@@ -185,6 +196,8 @@ class Script:
         """Process one event and compare everything."""
         event = self._event(written)
         active = [set(found.orders) for found in self._engine.state.instruments]
+        self._less = {}
+        self._unclosed = [quantity_to_close(found) for found in self._engine.state.instruments]
         self._note(written)
         time_ns = reading.time_ns(written["time"]) if "time" in written else 0
         tick = self._engine.process(event, time_ns)
@@ -243,7 +256,7 @@ class Script:
     # Outputs
 
     def _compare_outputs(self, what: str, tick: AuditTick, expected: dict[str, Any], active: list[set[Any]]) -> None:
-        ours = list(tick.outputs)
+        ours = self._without_overrides(what, tick)
         wanted: list[dict[str, Any]] = list(expected["outputs"])
         sent = [_written_request(request) for request in expected["execution_requests"]]
         colliding: list[object] = []
@@ -255,9 +268,21 @@ class Script:
             assert expected["errors"], f"{what}: the reference has no output {extra}"
             self._compare_kept_output(what, extra, expected)
         found = [request for output in ours if isinstance(output, RequestsDecided) for request in _sent(output)]
-        self._check.equal(
-            f"{what}.execution_requests", found, [request for request in sent if request not in colliding]
-        )
+        left = [
+            self._less.get(request, request) if isinstance(request, OrderRequestOpen) else request for request in sent
+        ]
+        nothing = [rest for rest in self._less.values() if not rest.quantity]
+        wanted_sent = [request for request in left if request not in colliding and request not in nothing]
+        self._check.equal(f"{what}.execution_requests", found, wanted_sent)
+
+    def _without_overrides(self, what: str, tick: AuditTick) -> list[Output]:
+        """Return our outputs less those that say which refusals a command overrode; these are held to the rule."""
+        for output in tick.outputs:
+            if isinstance(output, RiskOverridden):
+                found = {item.request.key.instrument for item in output.opens}
+                refused = found & set(self._setup["risk_refuses_instruments"])
+                self._check.differs("override-is-told", f"{what}.overridden", refused, found)
+        return [output for output in tick.outputs if not isinstance(output, RiskOverridden)]
 
     def _compare_output(self, what: str, ours: object, wanted: dict[str, Any], active: list[set[Any]]) -> list[object]:
         """Compare one output; return the requests that ours refused because their ids are in use."""
@@ -277,6 +302,8 @@ class Script:
         wanted_cancels = [_written_request(request) for request in cancels["sent"]]
         self._check.equal(f"{what}.cancels", list(ours.cancels_sent), wanted_cancels)
         wanted_opens = [reading.open_request(request) for request in opens["sent"]]
+        if ours.origin is Origin.COMMAND_CLOSE_POSITIONS:
+            wanted_opens = self._less_at_work(what, ours, wanted_opens)
         colliding = [request for request in wanted_opens if request.key.cid in active[request.key.instrument]]
         opened = [request for request in wanted_opens if request not in colliding]
         self._check.equal(f"{what}.opens", list(ours.opens_sent), opened)
@@ -291,6 +318,21 @@ class Script:
             refused = [*colliding, *refused]
         self._check.equal(f"{what}.opens_refused", [item.request for item in ours.opens_refused], refused)
         return list(colliding)
+
+    def _less_at_work(self, what: str, ours: RequestsDecided, wanted: list[OrderRequestOpen]) -> list[OrderRequestOpen]:
+        """Return the orders of a close less what orders at work close already; they are held to the rule."""
+        less = []
+        for request in wanted:
+            quantity = min(request.quantity, self._unclosed[request.key.instrument])
+            rest = OrderRequestOpen(
+                request.key, request.side, request.price, quantity, request.kind, request.time_in_force
+            )
+            self._less[request] = rest
+            less.append(rest)
+        if less != wanted:
+            found = [*ours.opens_sent, *(refused.request for refused in ours.opens_refused)]
+            self._check.differs("close-counts-orders", f"{what}.opens", found, [rest for rest in less if rest.quantity])
+        return [rest for rest in less if rest.quantity]
 
     def _compare_failures(self, what: str, ours: list[tuple[object, EngineError]], wanted: dict[str, Any]) -> None:
         expected = [(_written_request(item["request"]), item["error"]) for item in wanted["errors"]]
@@ -497,10 +539,10 @@ def _account_data(written: dict[str, Any]) -> AccountData:
 
 def _command(written: dict[str, Any]) -> Command:
     kind = written["type"]
+    # The reference's commands pass by the risk manager: ours do where they say so.
     if kind == "command_send_open_requests":
-        return Command(
-            "1", "operator", SendOpenRequests(tuple(reading.open_request(item) for item in written["requests"]))
-        )
+        opens = tuple(reading.open_request(item) for item in written["requests"])
+        return Command("1", "operator", SendOpenRequests(opens, override_risk=True))
     if kind == "command_send_cancel_requests":
         cancels = tuple(reading.cancel_request(item) for item in written["requests"])
         return Command("1", "operator", SendCancelRequests(cancels))
@@ -508,7 +550,7 @@ def _command(written: dict[str, Any]) -> Command:
     if kind == "command_cancel_orders":
         return Command("1", "operator", CancelOrders(selection))
     assert kind == "command_close_positions", f"unknown command {kind}"
-    return Command("1", "operator", ClosePositions(selection))
+    return Command("1", "operator", ClosePositions(selection, override_risk=True))
 
 
 def run_script(case: Case, check: Check) -> None:

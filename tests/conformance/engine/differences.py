@@ -78,6 +78,18 @@ DIFFERENCES: dict[str, Difference] = {
         "design decision 5: what can be derived is derived on read",
         "it is not stored, so it cannot disagree with the links",
     ),
+    "override-is-told": Difference(
+        (AUDIT,),
+        "outputs, when a command sends orders that the risk manager refuses",
+        "engine.md section 17: commands and close_positions bypass risk",
+        "commands pass the risk manager; the reference's way is an explicit override, which the tick tells",
+    ),
+    "close-counts-orders": Difference(
+        (AUDIT,),
+        "orders of a command to close positions, where orders at work close them already",
+        "engine.md section 17: repeated close_positions sends duplicate orders",
+        "only what no market, immediate or cancel, or fill or kill order closes already is closed",
+    ),
     "algo-output-kept": Difference(
         (AUDIT,),
         "outputs, when an algorithmic order could not be sent for good",

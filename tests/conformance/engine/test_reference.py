@@ -16,6 +16,7 @@ from tests.conformance.engine import (
     orders,
     positions,
     replicas,
+    risk,
     vectors,
 )
 from tests.conformance.engine.differences import DIFFERENCES
@@ -25,7 +26,19 @@ from tests.conformance.engine.vectors import Case
 
 RUNNERS = {
     place: run
-    for module in (positions, orders, links, market, replicas, audit, instruments, accounts, mock_exchange, execution)
+    for module in (
+        positions,
+        orders,
+        links,
+        market,
+        replicas,
+        audit,
+        instruments,
+        accounts,
+        mock_exchange,
+        execution,
+        risk,
+    )
     for place, run in module.RUNNERS.items()
 }
 CASES = vectors.cases()

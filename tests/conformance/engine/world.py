@@ -55,7 +55,7 @@ def _instrument(
         _asset(assets, base),
         _asset(assets, quote),
         QuoteKind.UNDERLYING_QUOTE,
-        SPOT,
+        written.get("contract", SPOT),
         None,
     )
     return Instrument(

@@ -22,6 +22,7 @@ from tradebus.core.engine.audit.tick import (
     RefusedCancel,
     RefusedOpen,
     RequestsDecided,
+    RiskOverridden,
     TimerCleared,
     TimerSet,
 )
@@ -36,6 +37,7 @@ from tradebus.core.engine.command import (
     SendCancelRequests,
     SendOpenRequests,
 )
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.error import EngineError, EngineErrorKind
 from tradebus.core.engine.event import (
     AccountData,
@@ -62,6 +64,7 @@ from tradebus.core.engine.event import (
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
@@ -270,6 +273,11 @@ _ACTIONS: Final = (
     CancelOrders(ByUnderlyings(((AssetIndex(3), AssetIndex(2)),))),
     CancelOrders(ALL_INSTRUMENTS),
 )
+_OVERRIDES: Final = (
+    SendOpenRequests((_OPEN,), override_risk=True),
+    ClosePositions(ALL_INSTRUMENTS, override_risk=True),
+)
+_STRATEGY: Final = StrategySetup(StrategyId("quoter"), "tradebus.strategies.quoter:Quoter", (("spread_bps", "12"),))
 _STARTED: Final = EngineStarted(
     "demo",
     "demo",
@@ -286,7 +294,7 @@ _STARTED: Final = EngineStarted(
         ),
         AccountSetup(ExchangeIndex(1), "deribit", None),
     ),
-    (StrategySetup(StrategyId("quoter"), "tradebus.strategies.quoter:Quoter", (("spread_bps", "12"),)),),
+    (_STRATEGY,),
     TradingState.ENABLED,
 )
 _EVENTS: Final[tuple[EngineEvent, ...]] = (
@@ -345,6 +353,14 @@ _OUTPUTS: Final[tuple[Output, ...]] = (
     ),
     Halted(StrategyId("quoter"), "KeyError: 'x'"),
 )
+_CHECK: Final = RiskCheckSetup("max_position", "tradebus.core.risk.checks.position:MaxPosition", (("btc", "1.5"),))
+_CHANGED: Final = ConfigChanged("operator", (_STRATEGY,), (_CHECK,))
+_RISK_EVENTS: Final[tuple[EngineEvent, ...]] = (
+    EngineStarted("demo", "demo", "run-2", "c0de", _INDEX, (), (_STRATEGY,), TradingState.DISABLED, (_CHECK,)),
+    _CHANGED,
+    *(Command(f"cmd-{i}", "operator", action) for i, action in enumerate(_OVERRIDES)),
+)
+_RISK_OUTPUTS: Final[tuple[Output, ...]] = (RiskOverridden((RefusedOpen(_OPEN, "max_position: too much"),)),)
 
 
 _FUNDING: Final = AccountEvent(
@@ -375,6 +391,10 @@ def _ticks() -> tuple[AuditTick, ...]:
     )
 
 
+def _risk_ticks() -> tuple[AuditTick, ...]:
+    return tuple(AuditTick(i, T0 + i, event, _RISK_OUTPUTS, ()) for i, event in enumerate(_RISK_EVENTS))
+
+
 def corpus() -> dict[str, tuple[object, bytes]]:
     """Return values and their bytes by name."""
     ticks = _ticks()
@@ -388,6 +408,8 @@ def corpus() -> dict[str, tuple[object, bytes]]:
     audit_funding = AuditBatch(
         AuditBatchHead("demo", 1, 1, 1, CHAIN, FINGERPRINT, 0), (AuditTick(1, T0, _FUNDING, (_FUNDED,), ()),)
     )
+    risk = _risk_ticks()
+    audit_risk = AuditBatch(AuditBatchHead("demo", 1, 0, len(risk) - 1, bytes(16), FINGERPRINT, 0), risk)
     records: tuple[AccountRecord, ...] = (
         Ownership("execution-1", 3),
         *ACCOUNT_EVENTS,
@@ -410,11 +432,12 @@ def corpus() -> dict[str, tuple[object, bytes]]:
     )
     commands = {
         f"command-{i}": CommandMessage(f"cmd-{i}", "operator", T0, T0 + 60, Command(f"cmd-{i}", "operator", action))
-        for i, action in enumerate(_ACTIONS)
+        for i, action in enumerate((*_ACTIONS, *_OVERRIDES))
     }
     commands["command-trading"] = CommandMessage(
         "cmd-7", "operator", T0, 0, TradingStateUpdate(TradingState.DISABLED, "operator")
     )
+    commands["command-config"] = CommandMessage("cmd-9", "operator", T0, 0, _CHANGED)
     commands["command-shutdown"] = CommandMessage("cmd-8", "operator", T0, 0, Shutdown())
     requests = OrderRequests("live", 2, 17, T0 + 5, (_OPEN, _CANCEL, ResolveOrder(_KEY)))
     reply = OrderReply(
@@ -439,6 +462,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
     letter = dead_letter("engine", "md.deribit.1", "expected a MarketBatch, found none", b"\x00\x01", T0, 12)
     return {
         "audit_batch-first": (audit, audit_batch_to_bytes(audit)),
+        "audit_batch-risk": (audit_risk, audit_batch_to_bytes(audit_risk)),
         "audit_batch-next": (audit_next, audit_batch_to_bytes(audit_next)),
         "audit_batch-funding": (audit_funding, audit_batch_to_bytes(audit_funding)),
         "account_batch-all": (account, account_batch_to_bytes(account)),

@@ -22,6 +22,7 @@ from tests.support.builders import (
     asset_balance,
     book,
     cancel_of,
+    check_of,
     command_of,
     engine_of,
     engine_started,
@@ -45,6 +46,7 @@ from tradebus.core.engine.command import (
     SendCancelRequests,
     SendOpenRequests,
 )
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import (
     AccountData,
@@ -60,17 +62,20 @@ from tradebus.core.engine.event import (
     RequestInDoubt,
     RequestNeverReceived,
     SnapshotReceived,
+    StrategySetup,
     TimerFired,
     TradeReceived,
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketGap, MarketReconnecting
 from tradebus.core.model.account import AccountSnapshot
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, OrderId, StrategyId
+from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.order import (
     EXPIRED,
     FULLY_FILLED,
@@ -412,16 +417,37 @@ makers: SearchStrategy[Make] = st.one_of(
     st.just(_just(ClockAdvanced())),
     st.builds(_timer, st.tuples(picks, st.booleans())),
     st.builds(
-        lambda specs: _just(
-            command_of(SendOpenRequests(tuple(open_request(c, s, p, a, instrument=i) for i, s, p, a, c in specs)))
+        lambda specs, override: _just(
+            command_of(
+                SendOpenRequests(tuple(open_request(c, s, p, a, instrument=i) for i, s, p, a, c in specs), override)
+            )
         ),
         tuples_of(requests, 3),
+        st.booleans(),
     ),
     st.builds(_command_cancel, tuples_of(picks, 3)),
     st.builds(lambda selection: _just(command_of(CancelOrders(selection))), selections),
-    st.builds(lambda selection: _just(command_of(ClosePositions(selection))), selections),
+    st.builds(
+        lambda selection, override: _just(command_of(ClosePositions(selection, override))), selections, st.booleans()
+    ),
+    st.builds(
+        lambda name, size, limits: _just(ConfigChanged("operator", (setup_of(name, size=size),), checks(*limits))),
+        st.sampled_from([StrategyId(name) for name in STRATEGIES]),
+        st.sampled_from("12"),
+        st.sampled_from([("40", "100"), ("2", "100"), ("40", "3")]),
+    ),
     st.builds(_again, picks),
 )
+
+
+def checks(orders_max: str, position_max: str) -> tuple[RiskCheckSetup, ...]:
+    """Risk checks with limits that are wide enough, or not."""
+    return (
+        check_of("max_position", default=position_max),
+        check_of("order_rate", orders_max=orders_max, window_ms="1", per="exchange"),
+        check_of("max_open_orders", default="12"),
+        check_of("self_cross"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,8 +502,12 @@ class History:
             )
             for i, name in enumerate(STRATEGIES)
         ]
-        started = engine_started([setup_of(strategy.id) for strategy in self.strategies])
-        self.engine = engine_of(*self.strategies, started=started)
+        started = engine_started([setup_of(strategy.id) for strategy in self.strategies], risk=checks("40", "100"))
+        self.engine = engine_of(*self.strategies, started=started, make_strategy=self.make_strategy)
+
+    def make_strategy(self, setup: StrategySetup, _index: IndexedInstruments) -> Scripted:
+        """Return the strategy of a setup: there is one of each, whatever its parameters are."""
+        return next(strategy for strategy in self.strategies if strategy.id == setup.id)
 
     def _answer(self, state: EngineState, i: int, *, is_hook: bool) -> Any:
         assert self.step is not None

@@ -13,7 +13,7 @@ from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.model.record import field_values
-from tradebus.core.risk.interface import RiskManager
+from tradebus.strategies.checks import load_risk
 from tradebus.wire.codec.snapshot import EngineSnapshot, snapshot_from_bytes, snapshot_of, snapshot_to_bytes
 
 
@@ -60,16 +60,18 @@ def test_a_state_comes_back_as_it_was(history_steps: Sequence[Step]) -> None:
 
 def resumed(snapshot: EngineSnapshot, history: History) -> Engine:
     """Return an engine that goes on from a snapshot."""
-    head = snapshot.head
+    head, state = snapshot.head, snapshot.state
     return Engine.resume(
         snapshot.started,
         list(history.strategies),
-        RiskManager(),
-        snapshot.state,
+        load_risk([check.setup for check in state.risk.checks], state.index),
+        state,
         sequence=head.sequence,
         time_ns=head.time_ns,
         epoch=head.engine_epoch,
         is_debug=True,
+        make_strategy=history.make_strategy,
+        make_risk=load_risk,
     )
 
 

@@ -23,6 +23,7 @@ from tests.support.builders import ALPHA
 from tests.support.leaves import changed_leaves
 from tradebus.core.engine.command import ByExchanges
 from tradebus.core.engine.event import StrategySetup
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.model.asset import Asset, ExchangeAsset
 from tradebus.core.model.instrument import Instrument
@@ -48,6 +49,7 @@ FLATTENED: dict[tuple[str, str], type[Record]] = {
     ("Order", "key"): OrderKey,
     ("OrderRequestCancel", "key"): OrderKey,
     ("OrderRequestOpen", "key"): OrderKey,
+    ("RiskCheckState", "setup"): RiskCheckSetup,
     ("StrategyState", "setup"): StrategySetup,
 }
 """Parts whose fields a view shows beside its own; every one of them must be there."""

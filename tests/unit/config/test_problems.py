@@ -151,7 +151,13 @@ def test_a_misspelt_asset_among_the_balances_is_suggested(write: Write) -> None:
 
 def test_what_this_version_cannot_do_is_refused_not_ignored(write: Write) -> None:
     path = write(
-        ("[engine]", '[engine]\nrisk = ["max_order_notional", "max_ordr"]\n[engine.risk_params]\nrate = 1'),
+        (
+            "[engine]",
+            (
+                '[engine]\nrisk = ["max_order_notional", "max_order_notionl", "max_order_notional"]\n'
+                "[engine.risk_params]\nrate = { orders_max = 1 }"
+            ),
+        ),
         (
             "underlying = ",
             'kind = { perpetual = { contract_size = "1", settlement_asset = "usdt" } }\nunderlying = ',
@@ -159,10 +165,11 @@ def test_what_this_version_cannot_do_is_refused_not_ignored(write: Write) -> Non
     )
     assert problems(path) == [
         (
-            "engine.risk[0]: expected a risk check: nothing, found 'max_order_notional'. "
-            "This version has no such check; a limit that nobody enforces is refused."
+            "engine.risk[1]: expected a risk check: `max_order_notional`, `max_order_quantity`, `price_band`, "
+            "`max_open_orders`, `max_position`, `max_exposure`, `order_rate` or `self_cross`, "
+            "or a class as package.module:Class, found 'max_order_notionl'. Did you mean `max_order_notional`?"
         ),
-        "engine.risk[1]: expected a risk check: nothing, found 'max_ordr'",
+        "engine.risk[2]: expected each risk check once, found 'max_order_notional'",
         "engine.risk_params.rate: expected limits of a check that `engine.risk` names, found 'rate'",
         "instruments[0].kind: expected `spot`, all that this version trades, found `perpetual`",
     ]

@@ -84,7 +84,7 @@ def test_history_holds_everything_an_engine_knows() -> None:
         *("SendOpenRequests(", "SendCancelRequests(", "ClosePositions(", "CancelOrders(", "AllInstruments("),
         *("ByExchanges(", "ByInstruments(", "ByUnderlyings("),
         *("RequestsDecided(", "PositionExit(", "TimerSet(", "TimerCleared(", "DataPatched(", "Halted("),
-        *("FailedCancel(", "RefusedOpen(", "EngineError("),
+        *("FailedCancel(", "RefusedOpen(", "RiskOverridden(", "ConfigChanged(", "EngineError("),
     ]
     assert [kind for kind in kinds if kind not in text] == []
 

@@ -72,7 +72,7 @@ FIELDS_ELSEWHERE: dict[str, dict[str, set[str]]] = {
 }
 """Fields of the core by the fields that carry them, where the names differ."""
 
-NOT_IN_CORE = {"Command": {"time_ns", "expiry_ns", "set_trading_state", "shutdown"}}
+NOT_IN_CORE = {"Command": {"time_ns", "expiry_ns", "set_trading_state", "change_config", "shutdown"}}
 """Fields of the contract that its class in the core does not have: the times of a command on its way."""
 
 NEVER_SENT = {"Level"}

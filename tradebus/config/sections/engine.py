@@ -57,9 +57,9 @@ class EngineSettings(Section):
     strategies_dir: str = "strategies"
     """Folder of users' strategies, put on the import path of engine and audit alike."""
     risk: list[str] = Field(default_factory=list)
-    """Names of the risk checks that every open request must pass, in order."""
-    risk_params: dict[str, Any] = Field(default_factory=dict)
-    """Limits by name of the check."""
+    """The risk checks that every open request must pass, in order: by name, or a class as `package.module:Class`."""
+    risk_params: dict[str, Parameters] = Field(default_factory=dict)
+    """Limits by name of the check; what is allowed in them is the check's to say."""
     hash_every: Literal["batch"] | HashCadence = HashCadence()
     """`"batch"`, or a table of `ticks` and `seconds`."""
 

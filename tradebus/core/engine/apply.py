@@ -17,6 +17,7 @@ from tradebus.core.engine.audit.tick import (
     TimerCleared,
     TimerSet,
 )
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import (
     AccountEvent,
     AccountLinkChanged,
@@ -70,6 +71,8 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
         _change_link(state, event)
     elif isinstance(event, TimerFired):
         state.clear_timer(event.strategy, event.id)
+    elif isinstance(event, ConfigChanged):
+        _configure(state, event)
     return None
 
 
@@ -97,6 +100,13 @@ def _change_link(state: EngineState, event: AccountLinkChanged) -> None:
         for instrument in state.instruments:
             if instrument.instrument.exchange == event.exchange:
                 doubt_all(instrument.orders)
+
+
+def _configure(state: EngineState, event: ConfigChanged) -> None:
+    for setup in event.strategies:
+        state.strategy(setup.id).configure(setup)
+    for check in event.risk:
+        state.risk.configure(check)
 
 
 def is_duplicate(state: EngineState, event: AccountEvent) -> bool:
@@ -156,6 +166,8 @@ def apply_output(state: EngineState, output: Output) -> None:
             record_cancel(state.instruments[cancel.key.instrument].orders, cancel)
         for request in output.opens_sent:
             record_open(state.instruments[request.key.instrument].orders, request)
+        if state.risk.checks:
+            state.risk.record_sent([request.key.exchange for request in output.opens_sent], state.time_ns)
     elif isinstance(output, TimerSet):
         state.set_timer(output.strategy, output.id, output.due_ns)
     elif isinstance(output, TimerCleared):

@@ -8,6 +8,7 @@ from mypy_extensions import mypyc_attr
 from tradebus.core.engine.audit.plain import check_plain, id_problem
 from tradebus.core.engine.audit.tick import RefusedCancel, RefusedOpen
 from tradebus.core.engine.command import Command, SendCancelRequests, SendOpenRequests
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import (
     AccountEvent,
     AccountLinkChanged,
@@ -152,7 +153,7 @@ def check_event(state: EngineState, event: EngineEvent) -> None:
         _check_exchange(state, event.exchange)
     elif isinstance(event, Command):
         _check_command(state, event)
-    elif not isinstance(event, (TradingStateUpdate, ClockAdvanced, TimerFired, Shutdown, FeedEnded)):
+    elif not isinstance(event, (TradingStateUpdate, ClockAdvanced, TimerFired, ConfigChanged, Shutdown, FeedEnded)):
         raise InvalidEvent(f"expected an event that an engine processes, found {type(event).__name__}")
 
 

@@ -87,12 +87,13 @@ class CommandAction(Record):
 
 @final
 class SendOpenRequests(CommandAction):
-    """Open these orders."""
+    """Open these orders, as far as the risk manager approves; all of them where ``override_risk`` says so."""
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("requests",)
+    FIELDS: ClassVar[tuple[str, ...]] = ("requests", "override_risk")
 
-    def __init__(self, requests: tuple[OrderRequestOpen, ...]) -> None:
+    def __init__(self, requests: tuple[OrderRequestOpen, ...], override_risk: bool = False) -> None:
         self.requests: Final = requests
+        self.override_risk: Final = override_risk
 
 
 @final
@@ -107,12 +108,16 @@ class SendCancelRequests(CommandAction):
 
 @final
 class ClosePositions(CommandAction):
-    """Close the positions of the selected instruments, the way the strategy says."""
+    """Close the positions of the selected instruments, the way the strategies say.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("filter",)
+    As far as the risk manager approves; in any case where ``override_risk`` says so.
+    """
 
-    def __init__(self, filter: InstrumentFilter) -> None:  # noqa: A002 - the field's term
+    FIELDS: ClassVar[tuple[str, ...]] = ("filter", "override_risk")
+
+    def __init__(self, filter: InstrumentFilter, override_risk: bool = False) -> None:  # noqa: A002 - the field's term
         self.filter: Final = filter
+        self.override_risk: Final = override_risk
 
 
 @final

@@ -14,6 +14,7 @@ from tradebus.core.engine.audit.tick import (
     Output,
     RefusedOpen,
     RequestsDecided,
+    RiskOverridden,
     TimerCleared,
     TimerSet,
 )
@@ -25,18 +26,23 @@ from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.identifiers import RISK_MANAGER, StrategyId
 from tradebus.core.model.number import context_is_intact, restore_engine_context
+from tradebus.core.model.order import OrderRequestCancel
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.strategy.interface import Decision
 
 
 @final
 class Question:
-    """What user code was asked: at which step, what for, and whom (``unknown`` for an operator's command)."""
+    """What is decided: at which step, what for, and by whom (``unknown`` for an operator's command).
 
-    def __init__(self, sequence: int, origin: Origin, strategy: StrategyId) -> None:
+    ``override_risk`` says that what the risk manager refuses leaves all the same.
+    """
+
+    def __init__(self, sequence: int, origin: Origin, strategy: StrategyId, override_risk: bool = False) -> None:
         self.sequence: Final = sequence
         self.origin: Final = origin
         self.strategy: Final = strategy
+        self.override_risk: Final = override_risk
 
 
 @final
@@ -52,7 +58,7 @@ class Decider:
         self.outputs: list[Output] = []
         self.errors: list[EngineError] = []
         self.switched_off = False
-        self._risk: Final = risk
+        self.risk = risk
         self._names: Final = names
         self._is_debug: Final = is_debug
 
@@ -104,21 +110,44 @@ class Decider:
             return
         checked = self._names.name(state, checked, question.sequence)
         risk_failure = ""
-        if question.origin is Origin.ALGO and (checked.cancels or checked.opens):
-            try:
-                judged = judge(state, self._risk, checked, exchanges, is_debug=self._is_debug)
-                checked = self._names.name(state, judged, question.sequence)
-            except DecisionChangedState:
-                raise
-            except Exception as error:  # noqa: BLE001 - as above
-                restore_engine_context()
-                risk_failure = failure("the risk manager", error)
-                checked = _refuse_opens(checked, risk_failure)
+        if checked.opens or (checked.cancels and question.origin is Origin.ALGO):
+            judged, risk_failure = self._judge(question, checked, exchanges)
+            checked = self._names.name(state, judged, question.sequence)
         self._hand_over(question, checked)
         self._take_side_effects(question.strategy, decision)
         if risk_failure:
             self.emit(Halted(RISK_MANAGER, risk_failure))
         self.report_failures()
+
+    def _judge(self, question: Question, checked: CheckedRequests, exchanges: int) -> tuple[CheckedRequests, str]:
+        """Return what the risk manager lets pass, and how it failed (empty if it did not).
+
+        It is asked about everything that algorithms decide, and about the orders of commands and hooks: their cancels
+        always pass. Where it fails no order passes.
+        """
+        kept: tuple[OrderRequestCancel, ...] = ()
+        asked = checked
+        if question.origin is not Origin.ALGO:
+            kept = checked.cancels
+            asked = CheckedRequests((), checked.opens, checked.cancels_refused, checked.opens_refused)
+        reason = ""
+        try:
+            judged = judge(self.state, self.risk, asked, exchanges, is_debug=self._is_debug)
+        except DecisionChangedState:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            restore_engine_context()
+            reason = failure("the risk manager", error)
+            judged = _refuse_opens(asked, reason)
+        if question.override_risk:
+            overridden = judged.opens_refused[len(checked.opens_refused) :]
+            if overridden:
+                self.emit(RiskOverridden(overridden))
+            return checked, reason
+        if kept:
+            cancels = (*kept, *judged.cancels)
+            judged = CheckedRequests(cancels, judged.opens, judged.cancels_refused, judged.opens_refused)
+        return judged, reason
 
     def _hand_over(self, question: Question, checked: CheckedRequests) -> None:
         cancels_sent, cancels_failed = send_cancels(self.state, checked.cancels)

@@ -9,12 +9,15 @@ Source: barter 0.12.5 ``engine/mod.rs``; the order of steps is the reference's.
 from typing import Final, NoReturn, final
 
 from tradebus.core.engine.action.cancel_orders import cancel_requests
+from tradebus.core.engine.action.close_positions import close_positions
 from tradebus.core.engine.answers import checked_answer, failure
 from tradebus.core.engine.apply import apply_event, apply_market_event
 from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Origin, PositionExit
 from tradebus.core.engine.check import check_event, check_market_event
 from tradebus.core.engine.command import CancelOrders, ClosePositions, Command, SendCancelRequests, SendOpenRequests
+from tradebus.core.engine.configuration import ConfigChanged
+from tradebus.core.engine.configuring import Makers, RiskFactory, StrategyFactory
 from tradebus.core.engine.deciding import Decider, Question
 from tradebus.core.engine.event import AccountReconnecting, EngineStarted, FeedEnded, Shutdown, TradingStateUpdate
 from tradebus.core.engine.event_base import EngineEvent
@@ -39,6 +42,7 @@ class Engine:
     ``start`` gives the record that begins it; ``process`` gives a tick for each event. ``sequence`` is that of the
     first tick (0 in an empty journal), ``epoch`` the journal's number of the start record; both are part of the ids of
     orders. With ``is_debug`` the state is hashed before and after each decision, and a decision that changed it raises.
+    ``make_strategy`` and ``make_risk`` make new ones when a ``ConfigChanged`` brings new parameters.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class Engine:
         sequence: int = 0,
         epoch: int = 1,
         is_debug: bool = False,
+        make_strategy: StrategyFactory | None = None,
+        make_risk: RiskFactory | None = None,
         state: EngineState | None = None,
         time_ns: int = 0,
     ) -> None:
@@ -68,9 +74,11 @@ class Engine:
             self._first = None
         self.state: Final[EngineState] = state
         self.sequence = sequence
-        self.time_ns = time_ns
+        if time_ns > state.time_ns:
+            state.time_ns = time_ns
         self.epoch: Final = epoch
-        self._strategies: Final = strategies
+        self._strategies: Final = list(strategies)
+        self._makers: Final = Makers(make_strategy, make_risk)
         self._hasher: Final = StateHasher()
         names = OrderNames(started.engine_id, epoch)
         self._decider: Final = Decider(self.state, risk, names, is_debug=is_debug)
@@ -86,11 +94,14 @@ class Engine:
         time_ns: int,
         epoch: int = 1,
         is_debug: bool = False,
+        make_strategy: StrategyFactory | None = None,
+        make_risk: RiskFactory | None = None,
     ) -> "Engine":
         """Return an engine that goes on from a state, such as a snapshot's, and makes the ticks that would have come.
 
         ``sequence`` and ``time_ns`` are those of the last tick in the state. The journal has its start record, so
-        ``start`` is not called. Raises CannotResume for a state of other strategies, or without what they remember.
+        ``start`` is not called. Strategies and risk manager are made from the setups in the state, whose parameters may
+        have changed. Raises CannotResume for a state of other strategies, or without what they remember.
         """
         return Engine(
             started,
@@ -99,6 +110,8 @@ class Engine:
             sequence=sequence + 1,
             epoch=epoch,
             is_debug=is_debug,
+            make_strategy=make_strategy,
+            make_risk=make_risk,
             state=state,
             time_ns=time_ns,
         )
@@ -110,6 +123,11 @@ class Engine:
         if self.sequence != self._first:
             raise ValueError(f"expected to start at sequence {self._first}, found {self.sequence}")
         return self._tick(self.started, now_ns)
+
+    @property
+    def time_ns(self) -> int:
+        """Return engine time: the latest that any step was made at."""
+        return self.state.time_ns
 
     def hash(self) -> StateHash:
         """Return the hash of the state."""
@@ -135,13 +153,15 @@ class Engine:
         state = self.state
         if isinstance(event, MarketEvent):
             check_market_event(state, event)
-            if now_ns > self.time_ns:
-                self.time_ns = now_ns
+            if now_ns > state.time_ns:
+                state.time_ns = now_ns
             apply_market_event(state, event)
         else:
             check_event(state, event)
-            if now_ns > self.time_ns:
-                self.time_ns = now_ns
+            if isinstance(event, ConfigChanged):
+                self._remake(event)
+            if now_ns > state.time_ns:
+                state.time_ns = now_ns
             if isinstance(event, (Shutdown, FeedEnded)):
                 return self._tick(event, now_ns)
             self._process_other(event)
@@ -153,8 +173,9 @@ class Engine:
         return self._tick(event, now_ns)
 
     def _tick(self, event: EngineEvent, now_ns: int) -> AuditTick:
-        if now_ns > self.time_ns:
-            self.time_ns = now_ns
+        state = self.state
+        if now_ns > state.time_ns:
+            state.time_ns = now_ns
         decider = self._decider
         outputs = NO_OUTPUTS
         errors = NO_ERRORS
@@ -166,7 +187,7 @@ class Engine:
             if decider.errors:
                 errors = tuple(decider.errors)
                 decider.errors = []
-        tick = AuditTick(self.sequence, self.time_ns, event, outputs, errors)
+        tick = AuditTick(self.sequence, state.time_ns, event, outputs, errors)
         self.sequence += 1
         return tick
 
@@ -186,32 +207,28 @@ class Engine:
         elif isinstance(event, AccountReconnecting):
             self._call_hooks(Origin.ACCOUNT_DISCONNECT, event.exchange)
 
+    def _remake(self, event: ConfigChanged) -> None:
+        """Make anew what gets other parameters: all of it or, with InvalidEvent, nothing."""
+        strategies = self._makers.strategies(self.state, event)
+        risk = self._makers.risk(self.state, event)
+        for place, strategy in strategies:
+            self._strategies[place] = strategy
+        if risk is not None:
+            self._decider.risk = risk
+
     def _process_command(self, command: Command) -> None:
         action = command.action
         if isinstance(action, SendOpenRequests):
-            question = Question(self.sequence, Origin.COMMAND_OPEN_ORDERS, STRATEGY_UNKNOWN)
+            question = Question(self.sequence, Origin.COMMAND_OPEN_ORDERS, STRATEGY_UNKNOWN, action.override_risk)
             self._decider.decide(question, Decision((), action.requests))
         elif isinstance(action, ClosePositions):
-            self._close_positions(action)
+            close_positions(self._decider, self._strategies, action, self.sequence)
         else:
             question = Question(self.sequence, Origin.COMMAND_CANCEL_ORDERS, STRATEGY_UNKNOWN)
             if isinstance(action, SendCancelRequests):
                 self._decider.decide(question, Decision(action.requests))
             elif isinstance(action, CancelOrders):
                 self._decider.decide(question, Decision(cancel_requests(self.state, action.filter)))
-
-    def _close_positions(self, action: ClosePositions) -> None:
-        # Positions are net over all strategies, so one of them closes: the first.
-        strategy = self._strategies[0] if self._strategies else Strategy()
-        before = self._decider.hash_in_debug()
-        answer: Decision | None = None
-        reason = ""
-        try:
-            answer = checked_answer(strategy.close_positions_requests(self.state, action.filter))
-        except Exception as error:  # noqa: BLE001 - user code may raise anything; it stands in the tick
-            reason = failure("close_positions_requests", error)
-        question = Question(self.sequence, Origin.COMMAND_CLOSE_POSITIONS, strategy.id)
-        self._decider.answered(question, answer, reason, before)
 
     def _tell_switched_off(self) -> None:
         """Tell the strategies that did not fail that one, or the risk manager, has just switched trading off.

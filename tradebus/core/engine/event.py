@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import ClassVar, Final, final
 
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.account import AccountSnapshot, AssetBalance, Trade
@@ -289,6 +290,7 @@ class EngineStarted(EngineEvent):
         "accounts",
         "strategies",
         "trading",
+        "risk",
     )
 
     def __init__(
@@ -301,6 +303,7 @@ class EngineStarted(EngineEvent):
         accounts: tuple[AccountSetup, ...],
         strategies: tuple[StrategySetup, ...],
         trading: TradingState,
+        risk: tuple[RiskCheckSetup, ...] = (),
     ) -> None:
         self.engine_id: Final = engine_id
         self.mode: Final = mode
@@ -310,3 +313,4 @@ class EngineStarted(EngineEvent):
         self.accounts: Final = accounts
         self.strategies: Final = strategies
         self.trading: Final = trading
+        self.risk: Final = risk

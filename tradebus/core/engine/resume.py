@@ -19,6 +19,10 @@ def check_resumable(state: EngineState, started: EngineStarted) -> None:
     found = [strategy.setup.id for strategy in state.strategies]
     if found != wanted:
         raise CannotResume(f"expected the strategies {wanted}, found {found}")
+    wanted_checks = [setup.id for setup in started.risk]
+    found_checks = [check.setup.id for check in state.risk.checks]
+    if found_checks != wanted_checks:
+        raise CannotResume(f"expected the risk checks {wanted_checks}, found {found_checks}")
     unknown = [strategy.setup.id for strategy in state.strategies if not strategy.has_class]
     if unknown:
         raise CannotResume(f"what the strategies {unknown} remember is not known: their classes could not be loaded")

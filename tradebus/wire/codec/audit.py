@@ -10,6 +10,7 @@ from typing import Final
 from tradebus.core import COMPILED
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick
 from tradebus.core.engine.command import Command
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import (
     AccountEvent,
     AccountLinkChanged,
@@ -34,6 +35,8 @@ from tradebus.wire.codec.command import command_from_pb, command_to_pb
 from tradebus.wire.codec.engine import (
     account_link_changed_from_pb,
     account_link_changed_to_pb,
+    config_changed_from_pb,
+    config_changed_to_pb,
     engine_error_from_pb,
     engine_error_to_pb,
     engine_started_from_pb,
@@ -126,6 +129,9 @@ def event_to_pb(event: EngineEvent, into: pb.AuditTick) -> None:
         into.feed_ended.SetInParent()
     elif isinstance(event, EngineStarted):
         engine_started_to_pb(event, into.started)
+    elif isinstance(event, ConfigChanged):
+        into.config.SetInParent()
+        config_changed_to_pb(event, into.config)
     else:
         raise EncodeError(f"expected an event of the engine, found {type(event).__name__}")
 
@@ -159,6 +165,8 @@ def event_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> Eng
         return _FEED_ENDED
     if which == "started":
         return named(which, message.started, engine_started_from_pb, bounds)
+    if which == "config":
+        return named(which, message.config, config_changed_from_pb, bounds)
     raise nothing_set("event", message)
 
 

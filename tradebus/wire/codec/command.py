@@ -1,7 +1,7 @@
 """What an operator can ask of an engine: ``command.proto``.
 
 On the bus a command is a CommandMessage, with times. Inside a tick it is the engine's own event: a Command, or, for
-switching trading and stopping, the events of these names.
+switching trading, changing parameters and stopping, the events of these names.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,11 @@ from tradebus.core.engine.command import (
     SendCancelRequests,
     SendOpenRequests,
 )
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import Shutdown, TradingStateUpdate
 from tradebus.core.model.identifiers import AssetIndex
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, asset_index, exchange_index, instrument_index
-from tradebus.wire.codec.engine import TRADING_STATES
+from tradebus.wire.codec.engine import TRADING_STATES, config_changed_from_pb, config_changed_to_pb
 from tradebus.wire.codec.error import EncodeError, Inconsistent
 from tradebus.wire.codec.order import (
     order_request_cancel_from_pb,
@@ -47,7 +48,7 @@ class CommandMessage:
     origin: str
     time_ns: int
     expiry_ns: int
-    event: Command | TradingStateUpdate | Shutdown
+    event: Command | TradingStateUpdate | ConfigChanged | Shutdown
 
 
 def instrument_filter_to_pb(value: InstrumentFilter, into: pb.InstrumentFilter) -> None:
@@ -95,12 +96,14 @@ def command_to_pb(command: Command, into: pb.Command) -> None:
         into.send_open_requests.SetInParent()
         for opened in action.requests:
             order_request_open_to_pb(opened, into.send_open_requests.requests.add())
+        into.send_open_requests.override_risk = action.override_risk
     elif isinstance(action, SendCancelRequests):
         into.send_cancel_requests.SetInParent()
         for cancelled in action.requests:
             order_request_cancel_to_pb(cancelled, into.send_cancel_requests.requests.add())
     elif isinstance(action, ClosePositions):
         instrument_filter_to_pb(action.filter, into.close_positions.filter)
+        into.close_positions.override_risk = action.override_risk
     elif isinstance(action, CancelOrders):
         instrument_filter_to_pb(action.filter, into.cancel_orders.filter)
     else:
@@ -134,7 +137,8 @@ def _action_from_pb(message: pb.Command, bounds: IndexBounds) -> CommandAction |
 
 
 def _send_open_from_pb(message: pb.SendOpenRequests, bounds: IndexBounds) -> SendOpenRequests:
-    return SendOpenRequests(children("requests", message.requests, order_request_open_from_pb, bounds))
+    requests = children("requests", message.requests, order_request_open_from_pb, bounds)
+    return SendOpenRequests(requests, message.override_risk)
 
 
 def _send_cancel_from_pb(message: pb.SendCancelRequests, bounds: IndexBounds) -> SendCancelRequests:
@@ -142,7 +146,8 @@ def _send_cancel_from_pb(message: pb.SendCancelRequests, bounds: IndexBounds) ->
 
 
 def _close_positions_from_pb(message: pb.ClosePositions, bounds: IndexBounds) -> ClosePositions:
-    return ClosePositions(child(message, "filter", message.filter, instrument_filter_from_pb, bounds))
+    selection = child(message, "filter", message.filter, instrument_filter_from_pb, bounds)
+    return ClosePositions(selection, message.override_risk)
 
 
 def _cancel_orders_from_pb(message: pb.CancelOrders, bounds: IndexBounds) -> CancelOrders:
@@ -162,6 +167,10 @@ def command_message_to_bytes(command: CommandMessage) -> bytes:
             message.set_trading_state.state = TRADING_STATES.to_pb(event.state)
             if event.origin != command.origin:
                 raise EncodeError(f"expected the origin {command.origin!r}, found {event.origin!r}")
+        elif isinstance(event, ConfigChanged):
+            config_changed_to_pb(event, message.change_config)
+            if event.origin != command.origin:
+                raise EncodeError(f"expected the origin {command.origin!r}, found {event.origin!r}")
         else:
             message.shutdown.SetInParent()
         message.id = command.id
@@ -177,12 +186,16 @@ def command_message_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) 
     """Return the command in ``payload``; raises DecodeError."""
     message = parse(pb.Command, payload)
     id_, origin = text(message.id, "id"), text(message.origin, "origin")
-    event: Command | TradingStateUpdate | Shutdown
+    event: Command | TradingStateUpdate | ConfigChanged | Shutdown
     action = _action_from_pb(message, bounds)
     if action is not None:
         event = Command(id_, origin, action)
     elif message.WhichOneof("action") == "shutdown":
         event = Shutdown()
+    elif message.WhichOneof("action") == "change_config":
+        event = named("change_config", message.change_config, config_changed_from_pb, bounds)
+        if event.origin != origin:
+            raise Inconsistent(f"expected the origin {origin!r}, found {event.origin!r}", "change_config.origin")
     else:
         event = TradingStateUpdate(
             TRADING_STATES.from_pb(message.set_trading_state.state, "set_trading_state.state"), origin

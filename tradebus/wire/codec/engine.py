@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Final
 
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.error import EngineError, EngineErrorKind
 from tradebus.core.engine.event import (
     AccountLinkChanged,
@@ -13,6 +14,7 @@ from tradebus.core.engine.event import (
     TimerFired,
     TradingStateUpdate,
 )
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.identifiers import AssetIndex, StrategyId
@@ -140,6 +142,41 @@ def _param_from_pb(message: pb.StrategyParam, _bounds: IndexBounds) -> tuple[str
     return text(message.name, "name"), message.value
 
 
+def risk_check_setup_to_pb(setup: RiskCheckSetup, into: pb.RiskCheckSetup) -> None:
+    """Fill a message with a risk check of the engine."""
+    into.id = setup.id
+    into.class_path = setup.class_path
+    for name, value in setup.params:
+        into.params.add(name=name, value=value)
+
+
+def risk_check_setup_from_pb(message: pb.RiskCheckSetup, bounds: IndexBounds = UNBOUNDED) -> RiskCheckSetup:
+    """Return a risk check of the engine; raises DecodeError."""
+    return RiskCheckSetup(
+        text(message.id, "id"),
+        text(message.class_path, "class_path"),
+        children("params", message.params, _param_from_pb, bounds),
+    )
+
+
+def config_changed_to_pb(event: ConfigChanged, into: pb.ConfigChanged) -> None:
+    """Fill a message with new parameters."""
+    into.origin = event.origin
+    for strategy in event.strategies:
+        strategy_setup_to_pb(strategy, into.strategies.add())
+    for check in event.risk:
+        risk_check_setup_to_pb(check, into.risk.add())
+
+
+def config_changed_from_pb(message: pb.ConfigChanged, bounds: IndexBounds = UNBOUNDED) -> ConfigChanged:
+    """Return new parameters; raises DecodeError."""
+    return ConfigChanged(
+        message.origin,
+        children("strategies", message.strategies, strategy_setup_from_pb, bounds),
+        children("risk", message.risk, risk_check_setup_from_pb, bounds),
+    )
+
+
 def engine_started_to_pb(event: EngineStarted, into: pb.EngineStarted) -> None:
     """Fill a message with the start of an engine."""
     into.engine_id = event.engine_id
@@ -152,6 +189,8 @@ def engine_started_to_pb(event: EngineStarted, into: pb.EngineStarted) -> None:
         account_setup_to_pb(account, into.accounts.add())
     for strategy in event.strategies:
         strategy_setup_to_pb(strategy, into.strategies.add())
+    for check in event.risk:
+        risk_check_setup_to_pb(check, into.risk.add())
     into.trading = TRADING_STATES.to_pb(event.trading)
 
 
@@ -168,4 +207,5 @@ def engine_started_from_pb(message: pb.EngineStarted, bounds: IndexBounds = UNBO
         children("accounts", message.accounts, account_setup_from_pb, own),
         children("strategies", message.strategies, strategy_setup_from_pb, own),
         TRADING_STATES.from_pb(message.trading, "trading"),
+        children("risk", message.risk, risk_check_setup_from_pb, own),
     )

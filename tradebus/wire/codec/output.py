@@ -13,6 +13,7 @@ from tradebus.core.engine.audit.tick import (
     RefusedCancel,
     RefusedOpen,
     RequestsDecided,
+    RiskOverridden,
     TimerCleared,
     TimerSet,
 )
@@ -58,6 +59,12 @@ def output_to_pb(output: Output, into: pb.Output) -> None:
     elif isinstance(output, Halted):
         into.halted.strategy = output.strategy
         into.halted.reason = output.reason
+    elif isinstance(output, RiskOverridden):
+        into.risk_overridden.SetInParent()
+        for refused in output.opens:
+            message = into.risk_overridden.opens.add()
+            order_request_open_to_pb(refused.request, message.request)
+            message.reason = refused.reason
     else:
         raise EncodeError(f"expected what a step can decide, found {type(output).__name__}")
 
@@ -77,6 +84,8 @@ def output_from_pb(message: pb.Output, bounds: IndexBounds = UNBOUNDED) -> Outpu
         return named(which, message.data_patched, _data_patched_from_pb, bounds)
     if which == "halted":
         return named(which, message.halted, _halted_from_pb, bounds)
+    if which == "risk_overridden":
+        return named(which, message.risk_overridden, _risk_overridden_from_pb, bounds)
     raise nothing_set("output", message)
 
 
@@ -198,3 +207,7 @@ def _data_patched_from_pb(message: pb.DataPatched, bounds: IndexBounds) -> DataP
 
 def _halted_from_pb(message: pb.Halted, _bounds: IndexBounds) -> Halted:
     return Halted(StrategyId(text(message.strategy, "strategy")), message.reason)
+
+
+def _risk_overridden_from_pb(message: pb.RiskOverridden, bounds: IndexBounds) -> RiskOverridden:
+    return RiskOverridden(children("opens", message.opens, _refused_open_from_pb, bounds))

@@ -9,6 +9,7 @@ from tradebus.core.engine.state.asset import AssetState
 from tradebus.core.engine.state.connectivity import ConnectivityState
 from tradebus.core.engine.state.engine_state import AccountCursor, EngineState, Timer
 from tradebus.core.engine.state.link import Health
+from tradebus.core.engine.state.risk import PER_ENGINE, PER_EXCHANGE, RiskCheckState, RiskState
 from tradebus.core.engine.state.strategy_data import KeptData, StrategyData, StrategyState
 from tradebus.core.model.asset import ExchangeAsset
 from tradebus.core.model.identifiers import StrategyId
@@ -18,6 +19,8 @@ from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, bounds_of
 from tradebus.wire.codec.engine import (
     ACCOUNT_LINKS,
     TRADING_STATES,
+    risk_check_setup_from_pb,
+    risk_check_setup_to_pb,
     strategy_setup_from_pb,
     strategy_setup_to_pb,
 )
@@ -53,6 +56,8 @@ def engine_state_to_pb(state: EngineState, into: pb.EngineState) -> None:
         account_cursor_to_pb(cursor, into.cursors.add())
     for timer in state.timers:
         timer_to_pb(timer, into.timers.add())
+    for check in state.risk.checks:
+        risk_check_state_to_pb(check, into.risk.checks.add())
 
 
 def engine_state_from_pb(message: pb.EngineState, make_data: StrategyDataFactory) -> EngineState:
@@ -90,6 +95,7 @@ def engine_state_from_pb(message: pb.EngineState, make_data: StrategyDataFactory
         ),
         list(children("cursors", message.cursors, account_cursor_from_pb, bounds)),
         list(children("timers", message.timers, timer_from_pb, bounds)),
+        RiskState(list(children("checks", message.risk.checks, risk_check_state_from_pb, bounds))),
     )
 
 
@@ -204,3 +210,20 @@ def timer_to_pb(timer: Timer, into: pb.Timer) -> None:
 def timer_from_pb(message: pb.Timer, bounds: IndexBounds = UNBOUNDED) -> Timer:  # noqa: ARG001 - as all readers
     """Return a timer; raises DecodeError."""
     return Timer(StrategyId(text(message.strategy, "strategy")), message.id, message.due_ns)
+
+
+def risk_check_state_to_pb(state: RiskCheckState, into: pb.RiskCheckState) -> None:
+    """Fill a message with what a risk check needs."""
+    risk_check_setup_to_pb(state.setup, into.setup)
+    for times in state.sent:
+        into.sent.add().times_ns.extend(times)
+
+
+def risk_check_state_from_pb(message: pb.RiskCheckState, bounds: IndexBounds = UNBOUNDED) -> RiskCheckState:
+    """Return what a risk check needs; raises DecodeError."""
+    setup = child(message, "setup", message.setup, risk_check_setup_from_pb, bounds)
+    found = RiskCheckState(setup, [list(sent.times_ns) for sent in message.sent])
+    slots = {"": 0, PER_ENGINE: 1, PER_EXCHANGE: bounds.exchanges}[found.scope()]
+    if len(found.sent) != slots:
+        raise Inconsistent(f"expected {slots} lists of times, found {len(found.sent)}", "sent")
+    return found

@@ -70,6 +70,8 @@ class SendOpenRequestsView(View):
 
     type: Literal["send_open_requests"] = "send_open_requests"
     requests: list[OrderRequestOpenView]
+    override_risk: bool = False
+    """They leave even if the risk manager refuses them."""
 
 
 class SendCancelRequestsView(View):
@@ -88,6 +90,8 @@ class ClosePositionsView(View):
 
     type: Literal["close_positions"] = "close_positions"
     filter: FilterView
+    override_risk: bool = False
+    """The orders leave even if the risk manager refuses them."""
 
 
 class CancelOrdersView(View):

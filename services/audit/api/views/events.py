@@ -9,6 +9,7 @@ from services.audit.api.views.base import View, tag_of
 from services.audit.api.views.commands import CommandActionView
 from services.audit.api.views.market import MarketDataView
 from services.audit.api.views.orders import OrderErrorView, OrderKeyView, OrderView
+from services.audit.api.views.risk import RiskCheckSetupView
 from services.audit.api.views.state import IndexView
 from services.audit.api.views.strategies import StrategySetupView
 from services.audit.api.views.values import (
@@ -25,6 +26,7 @@ from services.audit.api.views.values import (
 )
 from tradebus.core.engine import command as commands
 from tradebus.core.engine import event as core
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.market import event as market
 from tradebus.core.model.record import Record
 
@@ -305,6 +307,19 @@ class EngineStartedView(View):
     accounts: list[AccountSetupView]
     strategies: list[StrategySetupView]
     trading: TradingStateName
+    risk: list[RiskCheckSetupView]
+
+
+class ConfigChangedView(View):
+    """Strategies and risk checks got new parameters."""
+
+    SHOWS: ClassVar[type[Record]] = ConfigChanged
+
+    type: Literal["config_changed"] = "config_changed"
+    origin: str
+    """Who changed them."""
+    strategies: list[StrategySetupView]
+    risk: list[RiskCheckSetupView]
 
 
 EventView: TypeAlias = Annotated[
@@ -320,6 +335,7 @@ EventView: TypeAlias = Annotated[
     | Annotated[TimerFiredView, Tag("timer_fired")]
     | Annotated[ShutdownView, Tag("shutdown")]
     | Annotated[FeedEndedView, Tag("feed_ended")]
-    | Annotated[EngineStartedView, Tag("engine_started")],
+    | Annotated[EngineStartedView, Tag("engine_started")]
+    | Annotated[ConfigChangedView, Tag("config_changed")],
     Discriminator(tag_of),
 ]

@@ -8,6 +8,7 @@ from pydantic import Field
 from services.audit.api.views.accounts import AssetStateView, ExchangeAssetView
 from services.audit.api.views.base import View
 from services.audit.api.views.instruments import InstrumentStateView, InstrumentView
+from services.audit.api.views.risk import RiskStateView
 from services.audit.api.views.strategies import StrategyStateView, TimerView
 from services.audit.api.views.values import AccountLinkName, ExchangeIdName, HealthName, Names, TradingStateName
 from tradebus.core.engine.state.connectivity import ConnectivityState
@@ -83,6 +84,7 @@ class EngineStateView(View):
     strategies: list[StrategyStateView]
     timers: list[TimerView]
     """In the order they are due."""
+    risk: RiskStateView
 
     @classmethod
     def of_state(cls, state: EngineState, names: Names) -> Self:
@@ -105,3 +107,4 @@ class _State:
         self.instruments: Final = state.instruments
         self.strategies: Final = state.strategies
         self.timers: Final = state.timers
+        self.risk: Final = state.risk

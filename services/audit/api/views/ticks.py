@@ -76,6 +76,15 @@ class RequestsDecidedView(View):
     opens_refused: list[RefusedOpenView]
 
 
+class RiskOverriddenView(View):
+    """An operator's command sent orders that the risk manager refused."""
+
+    SHOWS: ClassVar[type[Record]] = core.RiskOverridden
+
+    type: Literal["risk_overridden"] = "risk_overridden"
+    opens: list[RefusedOpenView]
+
+
 class PositionExitView(View):
     """The event closed a position."""
 
@@ -133,7 +142,8 @@ OutputView: TypeAlias = Annotated[
     | Annotated[TimerSetView, Tag("timer_set")]
     | Annotated[TimerClearedView, Tag("timer_cleared")]
     | Annotated[DataPatchedView, Tag("data_patched")]
-    | Annotated[HaltedView, Tag("halted")],
+    | Annotated[HaltedView, Tag("halted")]
+    | Annotated[RiskOverriddenView, Tag("risk_overridden")],
     Discriminator(tag_of),
 ]
 

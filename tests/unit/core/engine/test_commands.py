@@ -1,10 +1,11 @@
-"""Operators' commands: what they send, with which filters, and that no risk manager is asked."""
+"""Operators' commands: what they send, with which filters, and what the risk manager has to say."""
 
 from decimal import Decimal
 
 import pytest
 
 from tests.support.builders import (
+    ALPHA,
     ASSET_BTC,
     ASSET_ETH,
     ASSET_USDT,
@@ -23,7 +24,14 @@ from tests.support.builders import (
     public_trade,
 )
 from tests.support.scenario import Followed, Scripted, decided, follow
-from tradebus.core.engine.audit.tick import Origin, RefusedOpen
+from tradebus.core.engine.audit.tick import (
+    Halted,
+    Origin,
+    RefusedCancel,
+    RefusedOpen,
+    RequestsDecided,
+    RiskOverridden,
+)
 from tradebus.core.engine.command import (
     ALL_INSTRUMENTS,
     ByExchanges,
@@ -35,9 +43,18 @@ from tradebus.core.engine.command import (
     SendCancelRequests,
     SendOpenRequests,
 )
+from tradebus.core.engine.event import AccountEvent
 from tradebus.core.engine.state.engine_state import EngineState
-from tradebus.core.model.identifiers import AssetIndex, ClientOrderId, ExchangeIndex, InstrumentIndex
-from tradebus.core.model.order import CancelInFlight, OrderKind, OrderRequestCancel, OrderRequestOpen, TimeInForce
+from tradebus.core.market.event import MarketReconnecting
+from tradebus.core.model.identifiers import RISK_MANAGER, AssetIndex, ClientOrderId, ExchangeIndex, InstrumentIndex
+from tradebus.core.model.order import (
+    EXPIRED,
+    CancelInFlight,
+    OrderKind,
+    OrderRequestCancel,
+    OrderRequestOpen,
+    TimeInForce,
+)
 from tradebus.core.model.side import Side
 from tradebus.core.risk.interface import RiskDecision, RiskManager
 from tradebus.core.strategy.interface import Decision
@@ -103,16 +120,97 @@ def test_closing_short_buys() -> None:
     assert (request.side, request.quantity) == (Side.BUY, Decimal("1.5"))
 
 
-def test_the_first_strategy_closes_and_without_one_the_base_does() -> None:
-    own = Decision((), [open_request("own")])
-    followed = follow(Scripted(close=lambda _s, _f: own, strategy_id="a"), Scripted(strategy_id="b"))
-    output = decided(followed.process(command_of(ClosePositions(ALL_INSTRUMENTS))))
-    assert (output.strategy, [request.key.cid for request in output.opens_sent]) == ("a", ["own"])
+def test_without_a_strategy_the_base_closes() -> None:
     followed = follow()
     followed.process(filled(fill()))
     followed.process(public_trade(50))
     output = decided(followed.process(command_of(ClosePositions(ALL_INSTRUMENTS))))
     assert (output.strategy, len(output.opens_sent)) == ("unknown", 1)
+    assert decided(followed.process(command_of(ClosePositions(ALL_INSTRUMENTS)))).opens_sent == ()
+
+
+def test_a_repeated_close_sends_only_what_is_not_being_closed() -> None:
+    followed = follow(Scripted())
+    followed.process(filled(fill(quantity=10)))
+    followed.process(public_trade(50))
+    at_work = [
+        order_in(opened(filled=1), "ioc", Side.SELL, quantity=3, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL),
+        order_in(CancelInFlight(None), "market", Side.SELL, quantity=1, kind=OrderKind.MARKET),
+        order_in(opened(), "rests", Side.SELL, quantity=4),
+        order_in(opened(), "adds", Side.BUY, quantity=4, kind=OrderKind.MARKET),
+    ]
+    for order in at_work:
+        followed.process(order_told(order))
+    (request,) = decided(followed.process(command_of(ClosePositions(ALL_INSTRUMENTS)))).opens_sent
+    assert request.quantity == 7, "10 less the 2 that are left of the one and 1 of the other"
+    assert decided(followed.process(command_of(ClosePositions(ALL_INSTRUMENTS)))).opens_sent == ()
+    followed.process(order_told(order_in(EXPIRED, request.key.cid)))
+    (request,) = decided(followed.process(command_of(ClosePositions(ALL_INSTRUMENTS)))).opens_sent
+    assert request.quantity == 7, "it was not filled"
+
+
+def held_by(**quantities: int) -> list[AccountEvent]:
+    """Fills that leave each strategy with so much of the first instrument, negative for short."""
+    return [
+        filled(fill(name, Side.BUY if held > 0 else Side.SELL, quantity=abs(held), strategy=name))
+        for name, held in quantities.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("held", "closed"),
+    [
+        ({"a": 5, "b": 3}, {"a": -5, "b": -3}),
+        ({"a": 5, "b": -3}, {"a": -2}),
+        ({"a": -3, "b": 5}, {"b": -2}),
+        ({"a": -5, "b": 3}, {"a": 2}),
+        ({"a": 5, "b": 3, "operator": 2}, {"a": -5, "b": -3, "unknown": -2}),
+        ({"gone": -1, "operator": -2}, {"unknown": 3}),
+        ({"a": 5, "b": -5}, {}),
+    ],
+)
+def test_several_strategies_close_the_net_position_once_each_its_own_share(
+    held: dict[str, int], closed: dict[str, int]
+) -> None:
+    followed = follow(Scripted(strategy_id="a"), Scripted(strategy_id="b"))
+    for event in held_by(**held):
+        followed.process(event)
+    followed.process(public_trade(50))
+    tick = followed.process(command_of(ClosePositions(ALL_INSTRUMENTS)))
+    outputs = [output for output in tick.outputs if isinstance(output, RequestsDecided)]
+    assert [output.strategy for output in outputs][:2] == ["a", "b"]
+    sent = {request.key.strategy: request for output in outputs for request in output.opens_sent}
+    signed = {name: int(r.quantity if r.side is Side.BUY else -r.quantity) for name, r in sent.items()}
+    assert signed == closed
+    again = followed.process(command_of(ClosePositions(ALL_INSTRUMENTS)))
+    assert not any(output.opens_sent for output in again.outputs if isinstance(output, RequestsDecided))
+
+
+def test_a_strategy_may_close_its_own_way_or_not_at_all() -> None:
+    own = Decision((), [open_request("own", strategy="a")])
+    followed = follow(
+        Scripted(close=lambda _s, _f: own, strategy_id="a"), Scripted(close=lambda _s, _f: None, strategy_id="b")
+    )
+    for event in held_by(a=1, b=1):
+        followed.process(event)
+    followed.process(public_trade(50))
+    outputs = followed.process(command_of(ClosePositions(ALL_INSTRUMENTS))).outputs
+    sent = [[r.key.cid for r in output.opens_sent] for output in outputs if isinstance(output, RequestsDecided)]
+    assert sent == [["own"], []]
+
+
+def test_what_a_failed_strategy_holds_is_closed_without_asking_it() -> None:
+    def never(*_: object) -> Decision:
+        raise KeyError("never")
+
+    followed = follow(Scripted(never, close=never, strategy_id="a"), Scripted(strategy_id="b"))
+    for event in held_by(a=2, b=1):
+        followed.process(event)
+    followed.process(public_trade(50))
+    outputs = followed.process(command_of(ClosePositions(ALL_INSTRUMENTS))).outputs
+    assert [type(output) for output in outputs] == [RequestsDecided] * 2
+    quantities = [[r.quantity for r in output.opens_sent] for output in outputs if isinstance(output, RequestsDecided)]
+    assert quantities == [[2], [1]]
 
 
 def test_requests_are_sent_as_given_and_named_where_they_have_no_id() -> None:
@@ -128,18 +226,96 @@ def test_requests_are_sent_as_given_and_named_where_they_have_no_id() -> None:
     assert set(orders) == {"a", "teste1s1n0"}
 
 
-def test_no_risk_manager_is_asked_about_commands() -> None:
-    class RefuseAll(RiskManager):
+class RefuseAll(RiskManager):
+    """Refuses everything that it is asked about, and remembers what that was."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def check(
+        self, state: EngineState, cancels: tuple[OrderRequestCancel, ...], opens: tuple[OrderRequestOpen, ...]
+    ) -> RiskDecision:
+        self.asked.append((len(cancels), len(opens)))
+        refused = tuple(RefusedCancel(request, "never") for request in cancels)
+        return RiskDecision((), (), refused, tuple(RefusedOpen(request, "no") for request in opens))
+
+
+def with_position(risk: RiskManager, *strategies: Scripted) -> Followed:
+    """An engine that is long 1 at a market price of 50."""
+    followed = follow(*strategies, risk=risk)
+    followed.process(filled(fill()))
+    followed.process(public_trade(50))
+    return followed
+
+
+def test_the_orders_of_commands_pass_the_risk_manager_and_its_refusals_stand_in_the_tick() -> None:
+    followed = with_position(RefuseAll(), Scripted())
+    for action in (SendOpenRequests((open_request(),)), ClosePositions(ALL_INSTRUMENTS)):
+        tick = followed.process(command_of(action))
+        output = decided(tick)
+        assert output.opens_sent == ()
+        assert [refused.reason for refused in output.opens_refused] == ["no"]
+        assert tick.outputs == (output,)
+
+
+def test_an_override_sends_what_is_refused_and_the_tick_says_so_first() -> None:
+    followed = with_position(RefuseAll(), Scripted())
+    actions = (SendOpenRequests((open_request(),), override_risk=True), ClosePositions(ALL_INSTRUMENTS, True))
+    for action in actions:
+        overridden, output = followed.process(command_of(action)).outputs
+        assert isinstance(output, RequestsDecided)
+        assert isinstance(overridden, RiskOverridden)
+        assert overridden.opens == tuple(RefusedOpen(request, "no") for request in output.opens_sent)
+        assert len(output.opens_sent) == 1
+        assert output.opens_refused == ()
+
+
+def test_an_override_of_nothing_is_not_mentioned() -> None:
+    followed = with_position(RiskManager(), Scripted())
+    tick = followed.process(command_of(SendOpenRequests((open_request(),), override_risk=True)))
+    assert tick.outputs == (decided(tick),)
+
+
+def test_an_override_does_not_send_what_cannot_be_sent_at_all() -> None:
+    followed = with_position(RefuseAll(), Scripted())
+    tick = followed.process(command_of(SendOpenRequests((open_request(quantity=0), open_request("b")), True)))
+    output = decided(tick)
+    assert [request.key.cid for request in output.opens_sent] == ["b"]
+    assert [refused.reason for refused in output.opens_refused] == ["quantity: expected more than 0, found 0"]
+
+
+def test_a_failing_risk_manager_can_be_overridden_and_switches_trading_off() -> None:
+    class Fails(RiskManager):
         def check(
             self, state: EngineState, cancels: tuple[OrderRequestCancel, ...], opens: tuple[OrderRequestOpen, ...]
         ) -> RiskDecision:
-            return RiskDecision((), (), (), tuple(RefusedOpen(request, "no") for request in opens))
+            raise KeyError("limit")
 
-    followed = follow(Scripted(), risk=RefuseAll())
-    assert decided(followed.process(command_of(SendOpenRequests((open_request(),))))).opens_sent
-    followed.process(filled(fill()))
-    followed.process(public_trade(50))
-    assert decided(followed.process(command_of(ClosePositions(ALL_INSTRUMENTS)))).opens_sent
+    followed = with_position(Fails(), Scripted())
+    tick = followed.process(command_of(ClosePositions(ALL_INSTRUMENTS, override_risk=True)))
+    overridden, output, halt, told = tick.outputs
+    assert isinstance(overridden, RiskOverridden)
+    assert isinstance(output, RequestsDecided)
+    assert isinstance(told, RequestsDecided)
+    assert len(output.opens_sent) == len(overridden.opens) == 1
+    assert halt == Halted(RISK_MANAGER, overridden.opens[0].reason)
+    assert told.origin is Origin.TRADING_DISABLED
+
+
+def test_cancels_of_commands_and_hooks_always_pass() -> None:
+    leave = Decision([cancel_of("a")], [open_request("more")])
+    risk = RefuseAll()
+    followed = with_position(risk, Scripted(close=lambda _s, _f: leave, disconnected=lambda _s, _e: leave))
+    events = [
+        command_of(SendCancelRequests((cancel_of("a"),))),
+        command_of(ClosePositions(ALL_INSTRUMENTS)),
+        MarketReconnecting(ALPHA, ""),
+    ]
+    for event in events:
+        output = decided(followed.process(event))
+        assert len(output.cancels_sent) == 1
+        assert (output.cancels_refused, output.opens_sent) == ((), ())
+    assert risk.asked == [(0, 1), (0, 1)], "never about cancels, and not at all where there is nothing else"
 
 
 def test_commands_work_while_trading_is_off_and_algorithms_follow_them_while_it_is_on() -> None:

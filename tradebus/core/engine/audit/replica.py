@@ -67,6 +67,7 @@ class Replica:
         """Go on from a known state, such as a snapshot's; sequence and time are those of the last tick in it."""
         self._state = state
         self.started = started
+        state.time_ns = time_ns
         self.sequence = sequence
         self.time_ns = time_ns
         self.is_ended = False
@@ -82,6 +83,7 @@ class Replica:
         if isinstance(event, EngineStarted) and tick.sequence == self.sequence + 1:
             data = [self._make_data(setup, event.index) for setup in event.strategies]
             self._state = initial_state(event, data)
+            self._state.time_ns = tick.time_ns
             self.started = event
             self.is_ended = False
         elif isinstance(event, FeedEnded) and self._state is not None and tick.sequence != self.sequence + 1:
@@ -96,6 +98,7 @@ class Replica:
                 raise NotStarted(f"expected the start record of an engine, found tick {tick.sequence}")
             if tick.sequence != self.sequence + 1:
                 raise OutOfSequence(self.sequence + 1, tick.sequence)
+            state.time_ns = tick.time_ns
             apply_event(state, event)
             for output in tick.outputs:
                 apply_output(state, output)

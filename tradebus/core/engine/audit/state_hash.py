@@ -72,6 +72,7 @@ def core_text(state: EngineState, version: int = HASH_VERSION, texts: StateTexts
         write(strategy.is_halted, out, version)
     write(state.cursors, out, version)
     write(state.timers, out, version)
+    write(state.risk, out, version)
     return "".join(out)
 
 
@@ -147,6 +148,7 @@ def digest_text(tick: AuditTick) -> str:
     write(event.accounts, out)
     write(event.strategies, out)
     write(event.trading, out)
+    write(event.risk, out)
     write(tick.outputs, out)
     out.append(")")
     return "".join(out)

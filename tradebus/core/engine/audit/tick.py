@@ -119,6 +119,16 @@ class RequestsDecided(Output):
 
 
 @final
+class RiskOverridden(Output):
+    """An operator's command sent orders that the risk manager refused, with the reasons; it comes before the orders."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("opens",)
+
+    def __init__(self, opens: tuple[RefusedOpen, ...]) -> None:
+        self.opens: Final = opens
+
+
+@final
 class PositionExit(Output):
     """The event closed a position. It follows from the event; applying it again changes nothing."""
 

@@ -14,6 +14,7 @@ from tradebus.core.engine.state.asset import AssetState
 from tradebus.core.engine.state.connectivity import ConnectivityState, global_health
 from tradebus.core.engine.state.instrument import InstrumentState, new_instrument_state
 from tradebus.core.engine.state.link import AccountLink, Health
+from tradebus.core.engine.state.risk import RiskState, initial_risk_state
 from tradebus.core.engine.state.strategy_data import StrategyData, StrategyState
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, StrategyId
@@ -47,7 +48,10 @@ class Timer(Record):
 
 @final
 class EngineState(Record):
-    """The trading state. Every list is in index order; timers are in (due, strategy, id) order."""
+    """The trading state. Every list is in index order; timers are in (due, strategy, id) order.
+
+    ``time_ns`` is engine time: that of the event which is being processed, of the last one between events.
+    """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
         "index",
@@ -58,6 +62,7 @@ class EngineState(Record):
         "strategies",
         "cursors",
         "timers",
+        "risk",
     )
 
     def __init__(
@@ -70,6 +75,7 @@ class EngineState(Record):
         strategies: list[StrategyState],
         cursors: list[AccountCursor],
         timers: list[Timer],
+        risk: RiskState,
     ) -> None:
         self.index = index
         self.trading = trading
@@ -79,6 +85,9 @@ class EngineState(Record):
         self.strategies = strategies
         self.cursors = cursors
         self.timers = timers
+        self.risk = risk
+        # Engine time of the step that is being made. No field: it stands in the tick beside the state, not in its hash.
+        self.time_ns = 0
 
     @property
     def global_health(self) -> Health:
@@ -186,4 +195,5 @@ def initial_state(started: EngineStarted, data: list[StrategyData | None]) -> En
         [StrategyState(setup, data[i], "", False) for i, setup in enumerate(setups)],
         [AccountCursor(0, 0) for _ in index.exchanges],
         [],
+        initial_risk_state(started.risk, len(index.exchanges)),
     )

@@ -33,6 +33,9 @@ class StrategyData:
         """Take in what a decision of the strategy changed; the base sets the attribute ``key``."""
         setattr(self, key, value)
 
+    def configure(self, params: dict[str, str]) -> None:
+        """Take in that the strategy's parameters changed; the base takes nothing in."""
+
     def to_plain(self) -> dict[str, object]:
         """Return all that is remembered as plain values by name; the base returns the attributes."""
         return dict(getattr(self, "__dict__", {}))
@@ -61,8 +64,8 @@ class StrategyData:
 class KeptData(StrategyData):
     """What a strategy remembered, kept as plain values where its class is not available, so that nothing is lost.
 
-    It can be hashed and stored again until the first event or patch; from there on nobody knows what the class would
-    have made of it, and ``is_current`` tells so.
+    It can be hashed and stored again until the first event, patch or new parameter; from there on nobody knows what the
+    class would have made of it, and ``is_current`` tells so.
     """
 
     def __init__(self, plain: dict[str, object]) -> None:
@@ -74,6 +77,10 @@ class KeptData(StrategyData):
         self.is_current = False
 
     def apply_patch(self, key: str, value: object) -> None:  # noqa: ARG002 - as above
+        """Turn outdated."""
+        self.is_current = False
+
+    def configure(self, params: dict[str, str]) -> None:  # noqa: ARG002 - as above
         """Turn outdated."""
         self.is_current = False
 
@@ -150,3 +157,17 @@ class StrategyState(Record):
         if not context_is_intact():
             restore_engine_context()
             self.failure = self.failure or "data.apply_patch changed the decimal context"
+
+    def configure(self, setup: StrategySetup) -> None:
+        """Take new parameters and let the data take them in, with the same policy."""
+        self.setup = setup
+        data = self.data
+        if data is None or self.failure:
+            return
+        try:
+            data.configure(dict(setup.params))
+        except Exception as error:  # noqa: BLE001 - as above
+            self.failure = f"data.configure raised {type(error).__name__}"
+        if not context_is_intact():
+            restore_engine_context()
+            self.failure = self.failure or "data.configure changed the decimal context"

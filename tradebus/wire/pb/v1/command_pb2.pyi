@@ -52,10 +52,12 @@ class InstrumentFilter(_message.Message):
     def __init__(self, all: _Optional[_Union[AllInstruments, _Mapping]] = ..., exchanges: _Optional[_Union[ByExchanges, _Mapping]] = ..., instruments: _Optional[_Union[ByInstruments, _Mapping]] = ..., underlyings: _Optional[_Union[ByUnderlyings, _Mapping]] = ...) -> None: ...
 
 class SendOpenRequests(_message.Message):
-    __slots__ = ("requests",)
+    __slots__ = ("requests", "override_risk")
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_RISK_FIELD_NUMBER: _ClassVar[int]
     requests: _containers.RepeatedCompositeFieldContainer[_order_pb2.OrderRequestOpen]
-    def __init__(self, requests: _Optional[_Iterable[_Union[_order_pb2.OrderRequestOpen, _Mapping]]] = ...) -> None: ...
+    override_risk: bool
+    def __init__(self, requests: _Optional[_Iterable[_Union[_order_pb2.OrderRequestOpen, _Mapping]]] = ..., override_risk: _Optional[bool] = ...) -> None: ...
 
 class SendCancelRequests(_message.Message):
     __slots__ = ("requests",)
@@ -64,10 +66,12 @@ class SendCancelRequests(_message.Message):
     def __init__(self, requests: _Optional[_Iterable[_Union[_order_pb2.OrderRequestCancel, _Mapping]]] = ...) -> None: ...
 
 class ClosePositions(_message.Message):
-    __slots__ = ("filter",)
+    __slots__ = ("filter", "override_risk")
     FILTER_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_RISK_FIELD_NUMBER: _ClassVar[int]
     filter: InstrumentFilter
-    def __init__(self, filter: _Optional[_Union[InstrumentFilter, _Mapping]] = ...) -> None: ...
+    override_risk: bool
+    def __init__(self, filter: _Optional[_Union[InstrumentFilter, _Mapping]] = ..., override_risk: _Optional[bool] = ...) -> None: ...
 
 class CancelOrders(_message.Message):
     __slots__ = ("filter",)
@@ -86,7 +90,7 @@ class ShutdownEngine(_message.Message):
     def __init__(self) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("id", "origin", "time_ns", "expiry_ns", "send_open_requests", "send_cancel_requests", "close_positions", "cancel_orders", "set_trading_state", "shutdown")
+    __slots__ = ("id", "origin", "time_ns", "expiry_ns", "send_open_requests", "send_cancel_requests", "close_positions", "cancel_orders", "set_trading_state", "shutdown", "change_config")
     ID_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +101,7 @@ class Command(_message.Message):
     CANCEL_ORDERS_FIELD_NUMBER: _ClassVar[int]
     SET_TRADING_STATE_FIELD_NUMBER: _ClassVar[int]
     SHUTDOWN_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_CONFIG_FIELD_NUMBER: _ClassVar[int]
     id: str
     origin: str
     time_ns: int
@@ -107,4 +112,5 @@ class Command(_message.Message):
     cancel_orders: CancelOrders
     set_trading_state: SetTradingState
     shutdown: ShutdownEngine
-    def __init__(self, id: _Optional[str] = ..., origin: _Optional[str] = ..., time_ns: _Optional[int] = ..., expiry_ns: _Optional[int] = ..., send_open_requests: _Optional[_Union[SendOpenRequests, _Mapping]] = ..., send_cancel_requests: _Optional[_Union[SendCancelRequests, _Mapping]] = ..., close_positions: _Optional[_Union[ClosePositions, _Mapping]] = ..., cancel_orders: _Optional[_Union[CancelOrders, _Mapping]] = ..., set_trading_state: _Optional[_Union[SetTradingState, _Mapping]] = ..., shutdown: _Optional[_Union[ShutdownEngine, _Mapping]] = ...) -> None: ...
+    change_config: _engine_pb2.ConfigChanged
+    def __init__(self, id: _Optional[str] = ..., origin: _Optional[str] = ..., time_ns: _Optional[int] = ..., expiry_ns: _Optional[int] = ..., send_open_requests: _Optional[_Union[SendOpenRequests, _Mapping]] = ..., send_cancel_requests: _Optional[_Union[SendCancelRequests, _Mapping]] = ..., close_positions: _Optional[_Union[ClosePositions, _Mapping]] = ..., cancel_orders: _Optional[_Union[CancelOrders, _Mapping]] = ..., set_trading_state: _Optional[_Union[SetTradingState, _Mapping]] = ..., shutdown: _Optional[_Union[ShutdownEngine, _Mapping]] = ..., change_config: _Optional[_Union[_engine_pb2.ConfigChanged, _Mapping]] = ...) -> None: ...

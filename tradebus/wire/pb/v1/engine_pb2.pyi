@@ -132,8 +132,28 @@ class StrategySetup(_message.Message):
     params: _containers.RepeatedCompositeFieldContainer[StrategyParam]
     def __init__(self, id: _Optional[str] = ..., class_path: _Optional[str] = ..., params: _Optional[_Iterable[_Union[StrategyParam, _Mapping]]] = ...) -> None: ...
 
+class RiskCheckSetup(_message.Message):
+    __slots__ = ("id", "class_path", "params")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CLASS_PATH_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    class_path: str
+    params: _containers.RepeatedCompositeFieldContainer[StrategyParam]
+    def __init__(self, id: _Optional[str] = ..., class_path: _Optional[str] = ..., params: _Optional[_Iterable[_Union[StrategyParam, _Mapping]]] = ...) -> None: ...
+
+class ConfigChanged(_message.Message):
+    __slots__ = ("origin", "strategies", "risk")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    STRATEGIES_FIELD_NUMBER: _ClassVar[int]
+    RISK_FIELD_NUMBER: _ClassVar[int]
+    origin: str
+    strategies: _containers.RepeatedCompositeFieldContainer[StrategySetup]
+    risk: _containers.RepeatedCompositeFieldContainer[RiskCheckSetup]
+    def __init__(self, origin: _Optional[str] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheckSetup, _Mapping]]] = ...) -> None: ...
+
 class EngineStarted(_message.Message):
-    __slots__ = ("engine_id", "mode", "run", "code", "index", "accounts", "strategies", "trading")
+    __slots__ = ("engine_id", "mode", "run", "code", "index", "accounts", "strategies", "trading", "risk")
     ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +162,7 @@ class EngineStarted(_message.Message):
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     STRATEGIES_FIELD_NUMBER: _ClassVar[int]
     TRADING_FIELD_NUMBER: _ClassVar[int]
+    RISK_FIELD_NUMBER: _ClassVar[int]
     engine_id: str
     mode: str
     run: str
@@ -150,7 +171,8 @@ class EngineStarted(_message.Message):
     accounts: _containers.RepeatedCompositeFieldContainer[AccountSetup]
     strategies: _containers.RepeatedCompositeFieldContainer[StrategySetup]
     trading: TradingState
-    def __init__(self, engine_id: _Optional[str] = ..., mode: _Optional[str] = ..., run: _Optional[str] = ..., code: _Optional[str] = ..., index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., accounts: _Optional[_Iterable[_Union[AccountSetup, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., trading: _Optional[_Union[TradingState, str]] = ...) -> None: ...
+    risk: _containers.RepeatedCompositeFieldContainer[RiskCheckSetup]
+    def __init__(self, engine_id: _Optional[str] = ..., mode: _Optional[str] = ..., run: _Optional[str] = ..., code: _Optional[str] = ..., index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., accounts: _Optional[_Iterable[_Union[AccountSetup, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., trading: _Optional[_Union[TradingState, str]] = ..., risk: _Optional[_Iterable[_Union[RiskCheckSetup, _Mapping]]] = ...) -> None: ...
 
 class EngineError(_message.Message):
     __slots__ = ("kind", "message")

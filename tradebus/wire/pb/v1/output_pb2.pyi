@@ -82,6 +82,12 @@ class RequestsDecided(_message.Message):
     opens_refused: _containers.RepeatedCompositeFieldContainer[RefusedOpen]
     def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., strategy: _Optional[str] = ..., cancels_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestCancel, _Mapping]]] = ..., opens_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestOpen, _Mapping]]] = ..., cancels_failed: _Optional[_Iterable[_Union[FailedCancel, _Mapping]]] = ..., opens_failed: _Optional[_Iterable[_Union[FailedOpen, _Mapping]]] = ..., cancels_refused: _Optional[_Iterable[_Union[RefusedCancel, _Mapping]]] = ..., opens_refused: _Optional[_Iterable[_Union[RefusedOpen, _Mapping]]] = ...) -> None: ...
 
+class RiskOverridden(_message.Message):
+    __slots__ = ("opens",)
+    OPENS_FIELD_NUMBER: _ClassVar[int]
+    opens: _containers.RepeatedCompositeFieldContainer[RefusedOpen]
+    def __init__(self, opens: _Optional[_Iterable[_Union[RefusedOpen, _Mapping]]] = ...) -> None: ...
+
 class PositionExited(_message.Message):
     __slots__ = ("instrument", "side", "price_entry_average", "quantity_abs_max", "pnl_realised", "fees_enter", "fees_exit", "time_enter_ns", "time_exit_ns", "trade_count", "trade_digest", "funding")
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
@@ -153,17 +159,19 @@ class Halted(_message.Message):
     def __init__(self, strategy: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Output(_message.Message):
-    __slots__ = ("requests_decided", "position_exit", "timer_set", "timer_cleared", "data_patched", "halted")
+    __slots__ = ("requests_decided", "position_exit", "timer_set", "timer_cleared", "data_patched", "halted", "risk_overridden")
     REQUESTS_DECIDED_FIELD_NUMBER: _ClassVar[int]
     POSITION_EXIT_FIELD_NUMBER: _ClassVar[int]
     TIMER_SET_FIELD_NUMBER: _ClassVar[int]
     TIMER_CLEARED_FIELD_NUMBER: _ClassVar[int]
     DATA_PATCHED_FIELD_NUMBER: _ClassVar[int]
     HALTED_FIELD_NUMBER: _ClassVar[int]
+    RISK_OVERRIDDEN_FIELD_NUMBER: _ClassVar[int]
     requests_decided: RequestsDecided
     position_exit: PositionExit
     timer_set: TimerSet
     timer_cleared: TimerCleared
     data_patched: DataPatched
     halted: Halted
-    def __init__(self, requests_decided: _Optional[_Union[RequestsDecided, _Mapping]] = ..., position_exit: _Optional[_Union[PositionExit, _Mapping]] = ..., timer_set: _Optional[_Union[TimerSet, _Mapping]] = ..., timer_cleared: _Optional[_Union[TimerCleared, _Mapping]] = ..., data_patched: _Optional[_Union[DataPatched, _Mapping]] = ..., halted: _Optional[_Union[Halted, _Mapping]] = ...) -> None: ...
+    risk_overridden: RiskOverridden
+    def __init__(self, requests_decided: _Optional[_Union[RequestsDecided, _Mapping]] = ..., position_exit: _Optional[_Union[PositionExit, _Mapping]] = ..., timer_set: _Optional[_Union[TimerSet, _Mapping]] = ..., timer_cleared: _Optional[_Union[TimerCleared, _Mapping]] = ..., data_patched: _Optional[_Union[DataPatched, _Mapping]] = ..., halted: _Optional[_Union[Halted, _Mapping]] = ..., risk_overridden: _Optional[_Union[RiskOverridden, _Mapping]] = ...) -> None: ...

@@ -185,8 +185,28 @@ class Timer(_message.Message):
     due_ns: int
     def __init__(self, strategy: _Optional[str] = ..., id: _Optional[str] = ..., due_ns: _Optional[int] = ...) -> None: ...
 
+class SentOrders(_message.Message):
+    __slots__ = ("times_ns",)
+    TIMES_NS_FIELD_NUMBER: _ClassVar[int]
+    times_ns: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, times_ns: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class RiskCheckState(_message.Message):
+    __slots__ = ("setup", "sent")
+    SETUP_FIELD_NUMBER: _ClassVar[int]
+    SENT_FIELD_NUMBER: _ClassVar[int]
+    setup: _engine_pb2.RiskCheckSetup
+    sent: _containers.RepeatedCompositeFieldContainer[SentOrders]
+    def __init__(self, setup: _Optional[_Union[_engine_pb2.RiskCheckSetup, _Mapping]] = ..., sent: _Optional[_Iterable[_Union[SentOrders, _Mapping]]] = ...) -> None: ...
+
+class RiskState(_message.Message):
+    __slots__ = ("checks",)
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
+    checks: _containers.RepeatedCompositeFieldContainer[RiskCheckState]
+    def __init__(self, checks: _Optional[_Iterable[_Union[RiskCheckState, _Mapping]]] = ...) -> None: ...
+
 class EngineState(_message.Message):
-    __slots__ = ("index", "trading", "connectivity", "assets", "instruments", "strategies", "cursors", "timers")
+    __slots__ = ("index", "trading", "connectivity", "assets", "instruments", "strategies", "cursors", "timers", "risk")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TRADING_FIELD_NUMBER: _ClassVar[int]
     CONNECTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -195,6 +215,7 @@ class EngineState(_message.Message):
     STRATEGIES_FIELD_NUMBER: _ClassVar[int]
     CURSORS_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
+    RISK_FIELD_NUMBER: _ClassVar[int]
     index: _instrument_pb2.IndexedInstruments
     trading: _engine_pb2.TradingState
     connectivity: _containers.RepeatedCompositeFieldContainer[ConnectivityState]
@@ -203,7 +224,8 @@ class EngineState(_message.Message):
     strategies: _containers.RepeatedCompositeFieldContainer[StrategyState]
     cursors: _containers.RepeatedCompositeFieldContainer[AccountCursor]
     timers: _containers.RepeatedCompositeFieldContainer[Timer]
-    def __init__(self, index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., trading: _Optional[_Union[_engine_pb2.TradingState, str]] = ..., connectivity: _Optional[_Iterable[_Union[ConnectivityState, _Mapping]]] = ..., assets: _Optional[_Iterable[_Union[AssetState, _Mapping]]] = ..., instruments: _Optional[_Iterable[_Union[InstrumentState, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., cursors: _Optional[_Iterable[_Union[AccountCursor, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ...) -> None: ...
+    risk: RiskState
+    def __init__(self, index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., trading: _Optional[_Union[_engine_pb2.TradingState, str]] = ..., connectivity: _Optional[_Iterable[_Union[ConnectivityState, _Mapping]]] = ..., assets: _Optional[_Iterable[_Union[AssetState, _Mapping]]] = ..., instruments: _Optional[_Iterable[_Union[InstrumentState, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., cursors: _Optional[_Iterable[_Union[AccountCursor, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ..., risk: _Optional[_Union[RiskState, _Mapping]] = ...) -> None: ...
 
 class EngineSnapshot(_message.Message):
     __slots__ = ("format_version", "hash_version", "code", "config_fingerprint", "index_fingerprint", "engine_id", "engine_epoch", "sequence", "time_ns", "core_hash", "user_hash", "started", "state")

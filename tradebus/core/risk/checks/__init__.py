@@ -1,0 +1,1 @@
+"""The risk checks that come with the library, a file each."""
