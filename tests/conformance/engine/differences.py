@@ -120,12 +120,6 @@ DIFFERENCES: dict[str, Difference] = {
         "design decision 6: engine time is the running maximum; section 17: wall-clock drift",
         "virtual time stands still between events, and a late event is ordinary",
     ),
-    "start-record": Difference(
-        (RUNNER,),
-        "audits of a run",
-        "design decision 10: the start record is the first of the journal, and the journal must not be lost",
-        "an engine whose journal cannot be written stops; that nobody listens does not end the ticks themselves",
-    ),
     "nothing-to-shut-down": Difference(
         (RUNNER,),
         "execution_shutdown_sent",

@@ -7,6 +7,7 @@ from mypy_extensions import mypyc_attr
 
 from tradebus.core.engine.audit.plain import check_plain, id_problem
 from tradebus.core.engine.audit.tick import RefusedCancel, RefusedOpen
+from tradebus.core.engine.check_numbers import account_fault, market_fault
 from tradebus.core.engine.command import Command, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import (
@@ -68,6 +69,16 @@ def _check_instrument(state: EngineState, instrument: InstrumentIndex, exchange:
         raise InvalidEvent(f"{definition.name} is on exchange {definition.exchange}, the event says {exchange}")
 
 
+def check_market_numbers(event: MarketEvent) -> None:
+    """Refuse a trade or a best bid and ask whose numbers are none; raises InvalidEvent.
+
+    For events that did not come over the wire, whose codec has checked them.
+    """
+    fault = market_fault(event)
+    if fault:
+        raise InvalidEvent(f"{type(event.data).__name__}: {fault}")
+
+
 def check_market_event(state: EngineState, event: MarketEvent) -> None:
     """Refuse a market event of an instrument that is not in the index or on another exchange; raises InvalidEvent."""
     _check_instrument(state, event.instrument, event.exchange)
@@ -109,6 +120,9 @@ def _check_key(state: EngineState, key: OrderKey, exchange: ExchangeIndex) -> No
 def _check_account_event(state: EngineState, event: AccountEvent) -> None:
     _check_exchange(state, event.exchange)
     data = event.data
+    fault = account_fault(data)
+    if fault:
+        raise InvalidEvent(f"{type(data).__name__}: {fault}")
     if isinstance(data, TradeReceived):
         _check_trade(state, data.trade, event.exchange)
     elif isinstance(data, BalanceReceived):

@@ -14,7 +14,7 @@ from tradebus.core.engine.answers import checked_answer, failure
 from tradebus.core.engine.apply import apply_event, apply_market_event
 from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Origin, PositionExit
-from tradebus.core.engine.check import check_event, check_market_event
+from tradebus.core.engine.check import check_event, check_market_event, check_market_numbers
 from tradebus.core.engine.command import CancelOrders, ClosePositions, Command, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.configuring import Makers, RiskFactory, StrategyFactory
@@ -42,7 +42,9 @@ class Engine:
     ``start`` gives the record that begins it; ``process`` gives a tick for each event. ``sequence`` is that of the
     first tick (0 in an empty journal), ``epoch`` the journal's number of the start record; both are part of the ids of
     orders. With ``is_debug`` the state is hashed before and after each decision, and a decision that changed it raises.
-    ``make_strategy`` and ``make_risk`` make new ones when a ``ConfigChanged`` brings new parameters.
+    In debug mode, and with ``checks_numbers``, the numbers of market events are checked too: for feeds that did not
+    come over the wire, where decoding does it. ``make_strategy`` and ``make_risk`` make new ones when a
+    ``ConfigChanged`` brings new parameters.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Engine:
         make_risk: RiskFactory | None = None,
         state: EngineState | None = None,
         time_ns: int = 0,
+        checks_numbers: bool = False,
     ) -> None:
         enter_engine_context()
         ids = [strategy.id for strategy in strategies]
@@ -80,6 +83,7 @@ class Engine:
         self._strategies: Final = list(strategies)
         self._makers: Final = Makers(make_strategy, make_risk)
         self._hasher: Final = StateHasher()
+        self._checks_numbers: Final = checks_numbers or is_debug
         names = OrderNames(started.engine_id, epoch)
         self._decider: Final = Decider(self.state, risk, names, is_debug=is_debug)
 
@@ -153,6 +157,8 @@ class Engine:
         state = self.state
         if isinstance(event, MarketEvent):
             check_market_event(state, event)
+            if self._checks_numbers:
+                check_market_numbers(event)
             if now_ns > state.time_ns:
                 state.time_ns = now_ns
             apply_market_event(state, event)

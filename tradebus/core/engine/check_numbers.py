@@ -1,0 +1,75 @@
+"""Check the numbers in events: finite Decimals that can be written down, and nothing else.
+
+What came over the wire was checked when it was decoded; these are for events that a program made itself.
+"""
+
+from decimal import Decimal
+
+from tradebus.core.engine.event import (
+    AccountData,
+    BalanceReceived,
+    OrderReceived,
+    SnapshotReceived,
+)
+from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
+from tradebus.core.model.account import Balance
+from tradebus.core.model.number import NumberError, check_computed
+from tradebus.core.model.order import Order, open_part
+
+
+def market_fault(event: MarketEvent) -> str:
+    """Return what is wrong with the numbers of a trade or of the best bid and ask, empty if nothing is."""
+    data = event.data
+    if isinstance(data, PublicTrade):
+        return _fault("price", data.price) or _fault("amount", data.amount)
+    if isinstance(data, BookL1):
+        return _level_fault("best_bid", data.best_bid) or _level_fault("best_ask", data.best_ask)
+    return ""
+
+
+def account_fault(data: AccountData) -> str:
+    """Return what is wrong with the numbers of balances and orders, empty if nothing is.
+
+    Those of fills and funding have to fit into more and are checked by themselves.
+    """
+    if isinstance(data, BalanceReceived):
+        return _balance_fault(data.balance.balance)
+    if isinstance(data, OrderReceived):
+        return _order_fault(data.order)
+    if isinstance(data, SnapshotReceived):
+        for balance in data.snapshot.balances:
+            fault = _balance_fault(balance.balance)
+            if fault:
+                return fault
+        for order in data.snapshot.orders:
+            fault = _order_fault(order)
+            if fault:
+                return fault
+    return ""
+
+
+def _fault(name: str, value: object) -> str:
+    try:
+        check_computed(value)
+    except NumberError as error:
+        return f"{name}: {error}"
+    return ""
+
+
+def _level_fault(name: str, level: Level | None) -> str:
+    if level is None:
+        return ""
+    return _fault(f"{name}.price", level.price) or _fault(f"{name}.amount", level.amount)
+
+
+def _balance_fault(balance: Balance) -> str:
+    return _fault("total", balance.total) or _fault("free", balance.free)
+
+
+def _order_fault(order: Order) -> str:
+    fault = _fault("price", order.price) or _fault("quantity", order.quantity)
+    part = open_part(order.state)
+    if fault or part is None:
+        return fault
+    filled: Decimal = part.filled_quantity
+    return _fault("filled_quantity", filled)
