@@ -7,7 +7,13 @@ venue would refuse, and a strategy may fit its orders before it sends them.
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, FloatOperation, InvalidOperation, Overflow
 from typing import Final
 
-from tradebus.core.model.instrument import InstrumentDefinition, InstrumentSpec, QuantityUnit
+from tradebus.core.model.instrument import (
+    InstrumentDefinition,
+    InstrumentKind,
+    InstrumentSpec,
+    QuantityUnit,
+    QuoteKind,
+)
 from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import OrderKind, OrderRequestOpen
 from tradebus.core.model.side import Side
@@ -59,16 +65,30 @@ def round_quantity(spec: InstrumentSpec, quantity: Decimal) -> Decimal:
     return rounded if rounded >= spec.quantity_min else ZERO
 
 
+def is_inverse(definition: InstrumentDefinition) -> bool:
+    """Tell whether a contract is quoted in quote and settled in base; its size is then quote per contract."""
+    kind = definition.contract.kind
+    return (
+        (kind is InstrumentKind.PERPETUAL or kind is InstrumentKind.FUTURE)
+        and definition.quote_kind is QuoteKind.UNDERLYING_QUOTE
+        and definition.contract.settlement == definition.base
+        and definition.base != definition.quote
+    )
+
+
 def order_value(definition: InstrumentDefinition, price: Decimal, quantity: Decimal) -> Decimal:
     """Return what an order is worth in quote: its quantity counts an asset, contracts, or the quote itself.
 
-    Without a specification quantities are taken to count contracts, of size 1 for spot.
+    Without a specification quantities are taken to count contracts, of size 1 for spot. An inverse contract, quoted in
+    quote and settled in base, is so much quote whatever the price.
     """
     unit = QuantityUnit.CONTRACT if definition.spec is None else definition.spec.quantity_unit
     if unit is QuantityUnit.QUOTE:
         return quantity
     if unit is QuantityUnit.ASSET:
         return price * quantity
+    if is_inverse(definition):
+        return quantity * definition.contract.contract_size
     return price * quantity * definition.contract.contract_size
 
 

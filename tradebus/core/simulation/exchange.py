@@ -33,6 +33,7 @@ from tradebus.core.market.event import BookL1, MarketEvent, PublicTrade
 from tradebus.core.model.account import AccountSnapshot, AssetBalance, Liquidity, Trade
 from tradebus.core.model.identifiers import AssetIndex, ClientOrderId, InstrumentIndex, OrderId, TradeId
 from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.instrument import InstrumentKind
 from tradebus.core.model.number import ZERO, enter_engine_context
 from tradebus.core.model.order import (
     FULLY_FILLED,
@@ -234,6 +235,12 @@ class SimulatedExchange:
 
     def _open(self, request: OrderRequestOpen, time_ns: int) -> None:
         definition = self._index.instruments[request.key.instrument]
+        kind = definition.definition.contract.kind
+        if kind is not InstrumentKind.SPOT:
+            # Margin and settlement are not simulated: moving base and quote would make up money.
+            found = f"expected spot, the only kind that is simulated, found {kind.name.lower()}"
+            self._refuse(request, OrderErrorKind.INSTRUMENT_INVALID, definition.name, found, time_ns)
+            return
         problem = spec_problem(definition.definition, request)
         if not problem and request.key.cid in self._resting:
             problem = f"client order id {request.key.cid} is in use"

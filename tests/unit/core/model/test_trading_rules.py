@@ -19,6 +19,7 @@ from tradebus.core.model.order import OrderRequestOpen
 from tradebus.core.model.side import Side
 from tradebus.core.model.trading_rules import (
     fit_order,
+    is_inverse,
     order_value,
     round_down,
     round_price,
@@ -46,11 +47,11 @@ RULES: list[tuple[OrderRequestOpen, str]] = [
 ]
 
 
-def contract_of(unit: QuantityUnit) -> InstrumentDefinition:
-    usdt = asset_from_name("USDT")
+def contract_of(unit: QuantityUnit, size: str = "0.01", settlement: str = "USDT") -> InstrumentDefinition:
     spec = InstrumentSpec(Decimal(0), Decimal(0), unit, None, Decimal(0), Decimal(0), Decimal(50))
-    contract = InstrumentContract(InstrumentKind.PERPETUAL, Decimal("0.01"), usdt, None, None, None, None)
-    btc = asset_from_name("BTC")
+    settled = asset_from_name(settlement)
+    contract = InstrumentContract(InstrumentKind.PERPETUAL, Decimal(size), settled, None, None, None, None)
+    btc, usdt = asset_from_name("BTC"), asset_from_name("USDT")
     return InstrumentDefinition(
         ExchangeId.OKX, "okx-swap", "SWAP", btc, usdt, QuoteKind.UNDERLYING_QUOTE, contract, spec
     )
@@ -78,6 +79,10 @@ def test_the_value_of_an_order_depends_on_what_its_quantity_counts() -> None:
     assert order_value(contract_of(QuantityUnit.ASSET), price, quantity) == 150_000
     assert order_value(contract_of(QuantityUnit.QUOTE), price, quantity) == 3
     assert order_value(spot_definition(), price, quantity) == 150_000
+    inverse = contract_of(QuantityUnit.CONTRACT, "100", "BTC")
+    assert is_inverse(inverse)
+    assert order_value(inverse, price, quantity) == 300
+    assert not any(is_inverse(each) for each in (spot_definition(), contract_of(QuantityUnit.CONTRACT)))
     assert spec_problem(contract_of(QuantityUnit.QUOTE), open_request(price=price, quantity=49)) == (
         "notional 49 is below the minimum 50"
     )

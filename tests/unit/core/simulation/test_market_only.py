@@ -1,6 +1,6 @@
 """An account that takes market orders only, as the reference's mock does, and the client that asks it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -26,9 +26,17 @@ from tradebus.core.execution.instrument_map import ExecutionInstrumentMap
 from tradebus.core.execution.named import NamedCancel, NamedKey, NamedOpen
 from tradebus.core.execution.naming import named_cancel, named_open, named_order
 from tradebus.core.model.account import Balance
+from tradebus.core.model.asset import asset_from_name
 from tradebus.core.model.identifiers import ClientOrderId, ExchangeId, OrderId, StrategyId
-from tradebus.core.model.instrument import InstrumentSpec
-from tradebus.core.model.order import Cancelled, OpenFailed, OrderErrorKind, OrderRequestOpen
+from tradebus.core.model.index import index_instruments
+from tradebus.core.model.instrument import (
+    InstrumentContract,
+    InstrumentDefinition,
+    InstrumentKind,
+    InstrumentSpec,
+    QuoteKind,
+)
+from tradebus.core.model.order import Cancelled, OpenFailed, OrderErrorKind, OrderKind, OrderRequestOpen, TimeInForce
 from tradebus.core.model.side import Side
 from tradebus.core.simulation.client import SimulatedClient
 from tradebus.core.simulation.exchange import LIMIT_NOT_SUPPORTED, SimulatedExchange
@@ -42,10 +50,18 @@ UNKNOWN = NamedKey(ExchangeId.SIM_ALPHA, "SOLUSDT", StrategyId("s"), ClientOrder
 class Parity:
     """A client of a market-only account with 10 BTC and 1,000 USDT."""
 
-    def __init__(self, *, is_market_only: bool = True, spec: InstrumentSpec | None = None) -> None:
-        balances = ((ASSET_BTC, Decimal(10)), (ASSET_USDT, Decimal(1000)))
+    def __init__(
+        self,
+        *,
+        is_market_only: bool = True,
+        spec: InstrumentSpec | None = None,
+        definitions: Sequence[InstrumentDefinition] = (),
+    ) -> None:
+        index = index_instruments(definitions) if definitions else usual_index(spec)
+        held = ((ASSET_BTC, Decimal(10)), (ASSET_USDT, Decimal(1000)))
+        balances = () if definitions else held
         setup = AccountSetup(ALPHA, "a", SimulationSetup(LATENCY_NS, FEE, FEE, balances, is_market_only))
-        started = engine_started(accounts=[setup], index=usual_index(spec))
+        started = engine_started(accounts=[setup], index=index)
         self.exchange = SimulatedExchange(started.index, setup)
         self.exchange.fold(AuditTick(0, 0, started, NO_OUTPUTS, NO_ERRORS))
         self.exchange.pop_due(LATENCY_NS)
@@ -107,6 +123,24 @@ def test_limits_what_cannot_be_paid_and_nonsense_are_refused() -> None:
     assert parity.balances() == {"btc": both("10"), "usdt": both("1000")}
     parity.send(market_request("c9", price=1))
     assert [trade.order_id for trade in parity.exchange.trades(0)] == ["0"], "refusals use up no ids"
+
+
+@pytest.mark.parametrize("is_market_only", [True, False])
+def test_orders_for_derivatives_are_refused(is_market_only: bool) -> None:
+    btc, usdt = asset_from_name("btc"), asset_from_name("usdt")
+    contract = InstrumentContract(InstrumentKind.PERPETUAL, Decimal(1), usdt, None, None, None, None)
+    alpha = ExchangeId.SIM_ALPHA
+    swap = InstrumentDefinition(alpha, "swap", "SWAP", btc, usdt, QuoteKind.UNDERLYING_QUOTE, contract, None)
+    parity = Parity(is_market_only=is_market_only, definitions=[swap])
+    key = NamedKey(alpha, "SWAP", StrategyId("s"), ClientOrderId("c1"))
+    named = NamedOpen(key, Side.BUY, Decimal(1), Decimal(1), OrderKind.MARKET, TimeInForce.IMMEDIATE_OR_CANCEL)
+    assert parity.client.open_order(named, 0) is None
+    parity.exchange.advance(LATENCY_NS)
+    parity.told = parity.exchange.pop_due(LATENCY_NS)
+    assert parity.refusal() == (
+        OrderErrorKind.INSTRUMENT_INVALID,
+        "expected spot, the only kind that is simulated, found perpetual",
+    )
 
 
 def test_cancels_are_answered_off_line() -> None:
