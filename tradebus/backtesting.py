@@ -1,11 +1,14 @@
 """Run a backtest in this process: no broker, no services, one call."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
-from tradebus.core.backtest.result import BacktestResult, run_backtest
+from tradebus.core.backtest.result import BacktestOptions, BacktestResult, run_backtest
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.market.event import MarketEvent
+from tradebus.core.model.number import ZERO
 from tradebus.core.risk.interface import RiskManager
+from tradebus.core.statistics.interval import ANNUAL_365, MINUTE_NS, TimeInterval
 from tradebus.core.strategy.interface import Strategy
 from tradebus.strategies.checks import load_risk
 from tradebus.strategies.loading import load_strategy
@@ -16,12 +19,33 @@ def backtest(
     started: EngineStarted,
     strategies: Sequence[Strategy] | None = None,
     risk: RiskManager | None = None,
+    *,
+    close_out: bool = False,
+    risk_free_return: Decimal = ZERO,
+    interval: TimeInterval = ANNUAL_365,
+    equity_period_ns: int = MINUTE_NS,
+    capital: Mapping[str, Decimal] | None = None,
+    keeps_trades: bool = True,
 ) -> BacktestResult:
     """Run an engine with its simulated exchanges over ``events`` in virtual time and return what came of it.
 
     ``started`` says what is traded, through which accounts, by which strategies and under which risk checks; these
     are made from their class paths unless given. Events must come in the order of their receive time. The same input
     gives the same digest in any process, and the same one as a replay of it through the services.
+
+    ``close_out`` cancels all orders and closes all positions at the end, by commands that stand in the ticks. The
+    summary's returns and ratios are those of ``interval``, over ``risk_free_return`` (a fraction per year of 365 days)
+    and the ``capital`` by currency; without it that is what the simulated accounts start with. Equity is sampled every
+    ``equity_period_ns`` of virtual time (0: never) and at fills; runs with millions of fills can do without the list of
+    them (``keeps_trades``).
     """
     made = list(strategies) if strategies is not None else [load_strategy(s, started.index) for s in started.strategies]
-    return run_backtest(events, started, made, risk or load_risk(started.risk, started.index))
+    options = BacktestOptions(
+        close_out,
+        risk_free_return,
+        interval,
+        equity_period_ns,
+        None if capital is None else dict(capital),
+        keeps_trades,
+    )
+    return run_backtest(events, started, made, risk or load_risk(started.risk, started.index), options)

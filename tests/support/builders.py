@@ -27,6 +27,7 @@ from tradebus.core.engine.event import (
     TradeReceived,
 )
 from tradebus.core.engine.setup import RiskCheckSetup
+from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
 from tradebus.core.model.account import AssetBalance, Balance, Liquidity, Trade
@@ -307,6 +308,7 @@ def fill(
     strategy: str = STRATEGY,
     time_ns: int = 1,
     fees_asset: int | None = None,
+    liquidity: Liquidity = Liquidity.TAKER,
 ) -> Trade:
     """Return a fill of one of our orders."""
     return Trade(
@@ -321,7 +323,7 @@ def fill(
         Decimal(quantity),
         Decimal(fees),
         None if fees_asset is None else AssetIndex(fees_asset),
-        Liquidity.TAKER,
+        liquidity,
     )
 
 
@@ -442,4 +444,25 @@ def book(
         InstrumentIndex(instrument),
         sequence,
         data,
+    )
+
+
+def exited(
+    pnl: Number, time_exit_ns: int, *, price: Number = 100, quantity: Number = 1, instrument: int = BTC
+) -> PositionExited:
+    """Return a closed long position without fees."""
+    zero = Decimal(0)
+    return PositionExited(
+        InstrumentIndex(instrument),
+        Side.BUY,
+        Decimal(price),
+        Decimal(quantity),
+        Decimal(pnl),
+        zero,
+        zero,
+        0,
+        time_exit_ns,
+        2,
+        "",
+        zero,
     )

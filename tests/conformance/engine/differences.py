@@ -23,6 +23,8 @@ class Difference:
 AUDIT: Place = ("engine/audit_sequence.json", "scripts")
 DATA: Place = ("engine/instrument_data.json", "default_market_data")
 CONNECTIVITY: Place = ("engine/connectivity.json", "scripts")
+RATIOS: Place = ("engine/statistics_ratios.json", "*")
+TEAR_SHEET: Place = ("engine/statistics_tearsheet.json", "tear_sheet")
 POSITIONS: Place = ("engine/positions.json", "update_from_trades")
 RUNNER: Place = ("engine/replica_runner.json", "runner")
 ORDERS = "engine/orders.json"
@@ -89,6 +91,32 @@ DIFFERENCES: dict[str, Difference] = {
         "orders of a command to close positions, where orders at work close them already",
         "engine.md section 17: repeated close_positions sends duplicate orders",
         "only what no market, immediate or cancel, or fill or kill order closes already is closed",
+    ),
+    "infinite-stays": Difference(
+        (RATIOS, TEAR_SHEET),
+        "a scaled return or ratio that stands for infinity, or overflows",
+        "engine.md section 17: MIN overflows to +MAX on scaling; infinite ratios scaled down become finite",
+        "infinite is infinite over every interval, and keeps its sign",
+    ),
+    "returns-of-a-period": Difference(
+        (TEAR_SHEET,),
+        "return and ratios of an instrument, with several positions or a risk-free return",
+        "engine.md section 17: the mean return per position is treated as the return of the whole period; rf is not "
+        "converted",
+        "the period's return is the sum of its positions', each of n stands for an n-th of it, and the risk-free "
+        "return is per year and converted",
+    ),
+    "wins-not-losses": Difference(
+        (TEAR_SHEET,),
+        "win_rate",
+        "engine.md section 17: win_rate is the loss rate",
+        "the share of positions that made a profit",
+    ),
+    "gross-profits": Difference(
+        (TEAR_SHEET,),
+        "profit_factor",
+        "engine.md section 17: profit_factor uses the net sum instead of gross profit",
+        "gross profits over gross losses",
     ),
     "algo-output-kept": Difference(
         (AUDIT,),

@@ -5,17 +5,7 @@ Everything that is neither run nor listed here fails.
 
 from tests.conformance.engine.vectors import Case
 
-STATISTICS = "statistics are not built yet"
-
-NOT_BUILT: dict[tuple[str, str], str] = {
-    ("engine/balances.json", "tear_sheet_asset"): STATISTICS,
-    ("engine/statistics_dataset.json", "*"): STATISTICS,
-    ("engine/statistics_drawdown.json", "*"): STATISTICS,
-    ("engine/statistics_ratios.json", "*"): STATISTICS,
-    ("engine/statistics_tearsheet.json", "*"): STATISTICS,
-    ("engine/statistics_welford.json", "*"): STATISTICS,
-    ("engine/summary_display.json", "*"): STATISTICS,
-}
+NOT_BUILT: dict[tuple[str, str], str] = {}
 
 
 def reason(case: Case) -> str | None:

@@ -17,6 +17,8 @@ from tests.conformance.engine import (
     positions,
     replicas,
     risk,
+    statistics,
+    summary,
     vectors,
 )
 from tests.conformance.engine.differences import DIFFERENCES
@@ -38,6 +40,8 @@ RUNNERS = {
         mock_exchange,
         execution,
         risk,
+        statistics,
+        summary,
     )
     for place, run in module.RUNNERS.items()
 }

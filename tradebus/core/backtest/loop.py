@@ -6,11 +6,13 @@ order given), then timers, then the feed.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final, final
 
 from mypy_extensions import mypyc_attr
 
 from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.core.engine.command import ALL_INSTRUMENTS, CancelOrders, ClosePositions, Command, CommandAction
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountEvent, EngineStarted, FeedEnded, TimerFired, TradingStateUpdate
 from tradebus.core.engine.event_base import EngineEvent
@@ -20,6 +22,9 @@ from tradebus.core.simulation.exchange import SimulatedExchange
 from tradebus.core.simulation.transit import NEVER
 
 STEPS_WITHOUT_TIME_MAX: Final = 100_000
+# One closes what the best price offers; more are of use where a close is answered in parts.
+CLOSE_OUT_COMMANDS_MAX: Final = 8
+CLOSE_OUT: Final = "close-out"
 
 
 @mypyc_attr(native_class=False)
@@ -75,8 +80,18 @@ class VirtualTimeLoop:
         self.time_ns = max(self.time_ns, time_ns)
         self._emit(self.engine.start(self.time_ns))
 
-    def finish(self) -> None:
-        """End the feed: trading off, everything in transit delivered, then the last record."""
+    def advance(self, time_ns: int) -> None:
+        """Let everything happen that is due until a time, without an event of the feed."""
+        if self._is_started:
+            self._run_until(time_ns)
+
+    def finish(self, *, close_out: bool = False, before: Callable[[int], object] | None = None) -> None:
+        """End the feed: trading off, everything in transit delivered, then the last record.
+
+        With ``close_out`` an operator's commands cancel all orders and close all positions before it, and what comes of
+        them is delivered. What the market did not take stays open. ``before`` is called with every time that comes,
+        before anything happens at it.
+        """
         if self._is_finished:
             return
         self._is_finished = True
@@ -84,14 +99,41 @@ class VirtualTimeLoop:
             self.start(self.time_ns)
         if not self.is_ended:
             self._process(TradingStateUpdate(TradingState.DISABLED, "feed end"), self.time_ns)
+        self._deliver(before)
+        if close_out:
+            self._close_out(before)
+        if not self.is_ended:
+            self._process(FeedEnded(), self.time_ns)
+
+    def _deliver(self, before: Callable[[int], object] | None) -> None:
         while not self.is_ended:
             wake = self._wake_ns()
             if wake == NEVER:
                 break
+            if before is not None:
+                before(wake)
             self.time_ns = max(self.time_ns, wake)
             self._run_until(self.time_ns)
+
+    def _close_out(self, before: Callable[[int], object] | None) -> None:
+        self._command("close-out-cancel", CancelOrders(ALL_INSTRUMENTS), before)
+        held = self._held()
+        for i in range(CLOSE_OUT_COMMANDS_MAX):
+            if not held or self.is_ended:
+                return
+            self._command(f"close-out-{i}", ClosePositions(ALL_INSTRUMENTS, override_risk=True), before)
+            last, held = held, self._held()
+            if held == last:
+                return
+
+    def _command(self, id: str, action: CommandAction, before: Callable[[int], object] | None) -> None:
         if not self.is_ended:
-            self._process(FeedEnded(), self.time_ns)
+            self._process(Command(id, CLOSE_OUT, action), self.time_ns)
+        self._deliver(before)
+
+    def _held(self) -> list[tuple[int, Decimal]]:
+        instruments = self.engine.state.instruments
+        return [(i, each.quantity_net()) for i, each in enumerate(instruments) if each.position is not None]
 
     def _wake_ns(self) -> int:
         wake = NEVER

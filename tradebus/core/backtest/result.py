@@ -11,9 +11,16 @@ from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountEvent, EngineStarted, TradeReceived
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.market.event import MarketEvent
-from tradebus.core.model.number import enter_engine_context
+from tradebus.core.model.number import ZERO, check_decimal, enter_engine_context
 from tradebus.core.model.record import Record
 from tradebus.core.risk.interface import RiskManager
+from tradebus.core.statistics.capital import capital_of
+from tradebus.core.statistics.equity import EquityPoint
+from tradebus.core.statistics.interval import ANNUAL_365, MINUTE_NS, TimeInterval
+from tradebus.core.statistics.plain import to_json
+from tradebus.core.statistics.projection import NEVER, TradingStatistics
+from tradebus.core.statistics.summary import TradingSummary
+from tradebus.core.statistics.trade_list import TradeRecord
 from tradebus.core.strategy.interface import Strategy
 
 
@@ -38,8 +45,50 @@ class RunCounts:
 
 
 @final
+class BacktestOptions(Record):
+    """How a backtest ends and is measured.
+
+    ``close_out``: at the end all orders are cancelled and all positions closed, by commands in the ticks.
+    ``risk_free_return`` is a fraction per year of 365 days; the summary's returns and ratios are those of ``interval``.
+    Equity is sampled every ``equity_period_ns`` of virtual time (0: never), and whenever a position changes.
+    ``capital`` is the capital base by currency; none: what the simulated accounts start with of it. Without
+    ``keeps_trades`` fills are counted but not listed.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "close_out",
+        "risk_free_return",
+        "interval",
+        "equity_period_ns",
+        "capital",
+        "keeps_trades",
+    )
+
+    def __init__(
+        self,
+        close_out: bool = False,
+        risk_free_return: Decimal = ZERO,
+        interval: TimeInterval = ANNUAL_365,
+        equity_period_ns: int = MINUTE_NS,
+        capital: dict[str, Decimal] | None = None,
+        keeps_trades: bool = True,
+    ) -> None:
+        self.close_out: Final = close_out
+        self.risk_free_return: Final = check_decimal(risk_free_return)
+        self.interval: Final = interval
+        self.equity_period_ns: Final = equity_period_ns
+        self.capital: Final = capital
+        self.keeps_trades: Final = keeps_trades
+
+
+@final
 class BacktestResult(Record):
-    """What a backtest gave: ``pnl_realised`` by quote asset name, summed over exchanges; ``state`` is the last one."""
+    """What a backtest gave.
+
+    ``pnl_realised`` by currency, summed over exchanges. ``trades`` are our fills in order, ``equity`` the points of the
+    equity curve by currency (the value after each fill stands with the fill). ``digest`` is that of the ticks,
+    ``state`` the last one and ``hash`` its hash. The same input gives an equal result and the same JSON.
+    """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
         "events",
@@ -50,6 +99,9 @@ class BacktestResult(Record):
         "pnl_realised",
         "digest",
         "hash",
+        "summary",
+        "equity",
+        "trades",
         "state",
     )
 
@@ -63,6 +115,9 @@ class BacktestResult(Record):
         pnl_realised: dict[str, Decimal],
         digest: str,
         hash: StateHash,  # noqa: A002 - the field's term
+        summary: TradingSummary,
+        equity: dict[str, tuple[EquityPoint, ...]],
+        trades: tuple[TradeRecord, ...],
         state: EngineState,
     ) -> None:
         self.events: Final = events
@@ -73,7 +128,15 @@ class BacktestResult(Record):
         self.pnl_realised: Final = pnl_realised
         self.digest: Final = digest
         self.hash: Final = hash
+        self.summary: Final = summary
+        self.equity: Final = equity
+        self.trades: Final = trades
         self.state: Final = state
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return everything but the state as JSON: numbers as decimal text, times as integers in nanoseconds."""
+        parts = {name: getattr(self, name) for name in self.FIELDS if name != "state"}
+        return to_json(parts, indent)
 
 
 def pnl_by_quote(state: EngineState) -> dict[str, Decimal]:
@@ -85,8 +148,43 @@ def pnl_by_quote(state: EngineState) -> dict[str, Decimal]:
     return dict(sorted(totals.items()))
 
 
+@final
+class Recorder:
+    """Takes the ticks of a run: digest, counts, and statistics from the start record on."""
+
+    def __init__(self, engine: Engine, started: EngineStarted, options: BacktestOptions) -> None:
+        self._engine: Final = engine
+        self._options: Final = options
+        self._capital: Final = options.capital or capital_of(started.index, started.accounts)
+        self.digest: Final = RunDigest()
+        self.counts: Final = RunCounts()
+        self.statistics: TradingStatistics | None = None
+
+    def take(self, tick: AuditTick) -> None:
+        """Take in the next tick, just after the engine made it."""
+        self.digest.add(tick)
+        event = tick.event
+        if isinstance(event, MarketEvent) and not tick.outputs:
+            return
+        self.counts.add(tick)
+        if self.statistics is None:
+            options = self._options
+            self.statistics = TradingStatistics(
+                self._engine.state,
+                tick.time_ns,
+                self._capital,
+                period_ns=options.equity_period_ns,
+                keeps_trades=options.keeps_trades,
+            )
+        self.statistics.add(tick, self._engine.state)
+
+
 def run_backtest(
-    events: Iterable[MarketEvent], started: EngineStarted, strategies: list[Strategy], risk: RiskManager
+    events: Iterable[MarketEvent],
+    started: EngineStarted,
+    strategies: list[Strategy],
+    risk: RiskManager,
+    options: BacktestOptions | None = None,
 ) -> BacktestResult:
     """Run an engine with its simulated exchanges over market events, in virtual time.
 
@@ -95,28 +193,50 @@ def run_backtest(
     """
     before = enter_engine_context()
     try:
-        digest = RunDigest()
-        counts = RunCounts()
-
-        def sink(tick: AuditTick) -> None:
-            digest.add(tick)
-            counts.add(tick)
-
+        options = options or BacktestOptions()
         engine = Engine(started, strategies, risk)
-        loop = VirtualTimeLoop(engine, simulated_exchanges(started), sink)
+        recorder = Recorder(engine, started, options)
+        loop = VirtualTimeLoop(engine, simulated_exchanges(started), recorder.take)
+        wake_ns = -1
         for event in events:
+            time_ns = event.time_received_ns or event.time_exchange_ns
+            if time_ns > wake_ns:
+                if recorder.statistics is None:
+                    loop.start(time_ns)
+                wake_ns = _sample_until(time_ns, loop, recorder)
             loop.feed(event)
-        loop.finish()
+
+        def before_time(time_ns: int) -> None:
+            _sample_until(time_ns, loop, recorder)
+
+        loop.finish(close_out=options.close_out, before=before_time)
+        statistics = recorder.statistics
+        assert statistics is not None, "a run begins with its start record"
+        counts = recorder.counts
         return BacktestResult(
             loop.events,
-            digest.count,
+            recorder.digest.count,
             counts.orders,
             counts.cancels,
             counts.fills,
             pnl_by_quote(engine.state),
-            digest.hexdigest(),
+            recorder.digest.hexdigest(),
             engine.hash(),
+            statistics.summary(engine.state, engine.time_ns, options.risk_free_return, options.interval),
+            statistics.equity(),
+            tuple(statistics.trades),
             engine.state,
         )
     finally:
         setcontext(before)
+
+
+def _sample_until(time_ns: int, loop: VirtualTimeLoop, recorder: Recorder) -> int:
+    """Sample equity at every end of a period before a time, what is due by then first; return the next such end."""
+    statistics = recorder.statistics
+    if statistics is None:
+        return NEVER
+    while statistics.next_sample_ns < time_ns:
+        loop.advance(statistics.next_sample_ns)
+        statistics.sample(loop.engine.state)
+    return statistics.next_sample_ns

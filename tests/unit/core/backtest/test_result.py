@@ -1,5 +1,6 @@
 """A backtest in one call: the same input gives the same result, in every respect."""
 
+import json
 from collections.abc import Iterator
 from decimal import Context, Decimal, getcontext, setcontext
 
@@ -8,13 +9,15 @@ import pytest
 from tests.support.builders import (
     ASSET_BETA_USDT,
     ASSET_USDT,
+    public_trade,
 )
 from tests.support.flow import market_flow, ready_made
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
-from tradebus.core.backtest.result import BacktestResult, RunCounts, run_backtest
+from tradebus.core.backtest.result import BacktestOptions, BacktestResult, RunCounts, run_backtest
 from tradebus.core.engine.audit.state_hash import RunDigest
 from tradebus.core.engine.engine import Engine
 from tradebus.core.market.event import MarketEvent
+from tradebus.core.model.number import NumberError
 from tradebus.core.risk.interface import RiskManager
 from tradebus.strategies.loading import load_strategy
 
@@ -115,3 +118,59 @@ def test_balances_agree_with_positions() -> None:
             position = instrument.position
             held = Decimal(0) if position is None else position.quantity_abs * (1 if position.side.value == 1 else -1)
             assert balance.total == begun[definition.base] + held
+
+
+def test_a_result_says_what_came_of_it() -> None:
+    assert len(RESULT.trades) == RESULT.fills
+    sheet = RESULT.summary.portfolios["usdt"]
+    assert sheet.capital_base == 200_000
+    assert sheet.equity_end == RESULT.equity["usdt"][-1].equity
+    open_now = RESULT.state.pnl_unrealised()
+    rounding = Decimal("1e-20")
+    assert sheet.pnl == pytest.approx(RESULT.pnl_realised["usdt"] + sum(open_now.values()), rel=rounding)
+    realised = sum((trade.pnl_realised for trade in RESULT.trades), Decimal(0))
+    assert realised == pytest.approx(RESULT.pnl_realised["usdt"], rel=rounding)
+    assert sum(each.positions for each in RESULT.summary.instruments.values()) == sheet.positions > 5
+    assert RESULT.summary.trading_duration_ns > 10**10
+
+
+def test_results_are_equal_as_json_too() -> None:
+    again = backtest(iter(EVENTS), "another run")
+    assert again.to_json() == RESULT.to_json()
+    text = json.loads(RESULT.to_json())
+    assert text["digest"] == RESULT.digest
+    assert len(text["trades"]) == RESULT.fills
+    assert "state" not in text
+
+
+def test_sampling_equity_changes_no_tick() -> None:
+    started = ready_made()
+    for period_ns in (0, 1_000_000, 10**9):
+        strategies = [load_strategy(each, started.index) for each in started.strategies]
+        options = BacktestOptions(equity_period_ns=period_ns)
+        result = run_backtest(EVENTS, started, strategies, RiskManager(), options)
+        assert result.digest == RESULT.digest
+        assert result.summary.portfolios["usdt"].pnl == RESULT.summary.portfolios["usdt"].pnl
+        assert (len(result.equity["usdt"]) > 100) is (period_ns == 1_000_000)
+
+
+def test_points_are_a_period_apart_even_where_nothing_happens() -> None:
+    started = ready_made()
+    strategies = [load_strategy(each, started.index) for each in started.strategies]
+    first = EVENTS[0].time_received_ns
+    period_ns = 1_000_000
+    end = first + 100 * period_ns + 5
+    events = [EVENTS[0], public_trade(time_ns=end, received_ns=end)]
+    result = run_backtest(events, started, strategies, RiskManager(), BacktestOptions(equity_period_ns=period_ns))
+    times = [point.time_ns - first for point in result.equity["usdt"]]
+    # Beyond the feed it goes on until everything in transit has come.
+    assert times[:101] == [period_ns * i for i in range(101)]
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(NumberError):
+        BacktestOptions(risk_free_return=0.05)  # type: ignore[arg-type]
+    started = ready_made()
+    strategies = [load_strategy(each, started.index) for each in started.strategies]
+    with pytest.raises(ValueError, match="expected a currency"):
+        run_backtest(EVENTS, started, strategies, RiskManager(), BacktestOptions(capital={"doge": Decimal(1)}))
