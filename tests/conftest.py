@@ -8,10 +8,15 @@ import platform
 import sys
 
 import pytest
+from hypothesis import settings
 
 from tradebus.core._compiled import COMPILED
 
 EXPECTATION = "TRADEBUS_EXPECT_COMPILED"
+
+# What an example takes says more about who else uses the machine than about the code; the timeout of tests holds.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def core_line() -> str:
