@@ -145,6 +145,21 @@ async def test_each_limit_of_the_risk_manager_refuses_with_its_reason() -> None:
     assert re.match(r"expected at most 100000, found \d{8}\.\d\d$", value)
 
 
+async def test_what_strategies_hold_and_made_adds_up_to_the_account() -> None:
+    said = await run("multiple_strategies", "--seconds", "300")
+    for instrument in ("btc", "eth"):
+        net, ema, quoter = only(
+            rf"^sim_alpha-{instrument}_usdt: net (\S+)\n  ema holds (\S+), .*\n  quoter holds (\S+), ", said
+        )
+        assert Decimal(net) == Decimal(ema) + Decimal(quoter)
+    made = numbers(r"(\d+) fills, (\d+) round trips, made (-?[\d.]+), open (-?[\d.]+) usdt$", said)
+    assert len(made) == 4
+    assert all(int(fills) > int(trips) > 0 for fills, trips, _, _ in made)
+    total = Decimal(only(r"^the account: (-?[\d.]+) usdt$", said)[0])
+    assert only(r"^all strategies: (-?[\d.]+) usdt$", said) == (str(total),)
+    assert abs(sum(Decimal(realised) + Decimal(still) for _, _, realised, still in made) - total) < Decimal("0.001")
+
+
 def frames() -> Iterator[tuple[str, bytes]]:
     """Yield books and trades of both instruments whose prices go up and down, for ever."""
     for number in count(1):
