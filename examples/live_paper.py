@@ -13,6 +13,7 @@ The same as services, with a durable journal and a REST API: `make up MODE=paper
 import argparse
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from examples.simulated import engine_started, spot_index, strategy_setup
@@ -31,9 +32,13 @@ from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
 from tradebus.core.model.identifiers import ExchangeId, ExchangeIndex
 from tradebus.core.risk.interface import RiskManager
+from tradebus.core.statistics.capital import capital_of
+from tradebus.core.statistics.interval import DAILY
+from tradebus.core.statistics.projection import TradingStatistics
 from tradebus.strategies.loading import load_data, load_strategy
 
 OPERATOR: Final = "operator"
+RISK_FREE: Final = Decimal("0.05")
 Live = MarketEvent | MarketReconnecting
 
 
@@ -66,17 +71,22 @@ class Queued:
 
 
 class Auditor:
-    """Takes every tick: keeps a replica of the engine's state, and prints what is not just market data."""
+    """Takes every tick: a replica of the engine's state, statistics over it, and a line for all but market data."""
 
     def __init__(self, started: EngineStarted) -> None:
         self.replica: Final = Replica(load_data)
+        self.statistics: TradingStatistics | None = None
         self.orders = 0
         self.fills = 0
+        self._capital: Final = capital_of(started.index, started.accounts)
         self._names: Final = [instrument.name for instrument in started.index.instruments]
 
     def take(self, tick: AuditTick) -> None:
         """Take the next tick."""
         self.replica.apply(tick)
+        if self.statistics is None:
+            self.statistics = TradingStatistics(self.replica.state, tick.time_ns, self._capital)
+        self.statistics.add(tick, self.replica.state)
         event = tick.event
         if isinstance(event, (TradingStateUpdate, Command, MarketReconnecting)):
             print(f"{tick.sequence}: {event}")
@@ -133,6 +143,8 @@ def report(engine: Engine, auditor: Auditor, events: int) -> None:
     print(f"{events} market events, {auditor.orders} orders, {auditor.fills} fills, {still_open} positions open")
     for asset, pnl in state.pnl_realised().items():
         print(f"pnl {pnl:.8f} {state.index.assets[asset].asset.name_internal}")
+    if auditor.statistics is not None:
+        print(auditor.statistics.summary(auditor.replica.state, auditor.replica.time_ns, RISK_FREE, DAILY).text())
     is_equal = auditor.replica.hash() == engine.hash()
     print(f"replica at tick {auditor.replica.sequence}: {'equal' if is_equal else 'NOT equal'}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import json
 import os
 import re
 import sys
@@ -145,6 +146,31 @@ async def test_each_limit_of_the_risk_manager_refuses_with_its_reason() -> None:
     assert re.match(r"expected at most 100000, found \d{8}\.\d\d$", value)
 
 
+def row(table: str, label: str) -> list[str]:
+    """Return the cells of a table's row, without its label."""
+    (line,) = [line for line in table.splitlines() if re.match(rf"│ {re.escape(label)} *│", line)]
+    return [cell.strip() for cell in line.strip("│").split("│")][1:]
+
+
+async def test_a_summary_is_made_of_positions_and_balances_alone() -> None:
+    text, document = await asyncio.gather(run("trading_summary"), run("trading_summary", "--json"))
+    assert "(Trading Duration: 1 Day(s) & 0 Hour(s))" in text
+    # Computed by hand from the five trades: (exit - entry) x quantity, long or short, less 0.05 % of both values.
+    btc = [Decimal(30) - Decimal("3.015"), Decimal(-20) - Decimal("3.035"), Decimal(35) - Decimal("3.0575")]
+    eth = [Decimal(-25) - Decimal("2.5125"), Decimal(50) - Decimal("2.535")]
+    assert row(text, "PnL") == [str(round(sum(btc), 4))[:5], str(round(sum(eth), 4))[:5]]
+    assert row(text, "Win Rate") == ["66.6%", "50.0%"]
+    factors = [(btc[0] + btc[2]) / -btc[1], eth[1] / -eth[0]]
+    assert row(text, "Profit Factor") == [str(factor)[:4] for factor in factors]
+    assert row(text, "Balance")[2] == f"{10_000 + sum(btc) + sum(eth):.8f}"
+    summary = json.loads(document)
+    assert [Decimal(sheet["pnl"]) for sheet in summary["instruments"].values()] == [sum(btc), sum(eth)]
+    # The deepest fall of the instrument's capital: from the peak after its first trade, or from the capital itself.
+    deepest = [-btc[1] / (10_000 + btc[0]), -eth[0] / 10_000]
+    found = [Decimal(sheet["pnl_drawdown_max"]["value"]) for sheet in summary["instruments"].values()]
+    assert all(abs(one - other) < Decimal("1e-20") for one, other in zip(found, deepest, strict=True))
+
+
 async def test_what_strategies_hold_and_made_adds_up_to_the_account() -> None:
     said = await run("multiple_strategies", "--seconds", "300")
     for instrument in ("btc", "eth"):
@@ -152,12 +178,15 @@ async def test_what_strategies_hold_and_made_adds_up_to_the_account() -> None:
             rf"^sim_alpha-{instrument}_usdt: net (\S+)\n  ema holds (\S+), .*\n  quoter holds (\S+), ", said
         )
         assert Decimal(net) == Decimal(ema) + Decimal(quoter)
-    made = numbers(r"(\d+) fills, (\d+) round trips, made (-?[\d.]+), open (-?[\d.]+) usdt$", said)
+    made = numbers(r"made (-?[\d.]+), open (-?[\d.]+) usdt$", said)
     assert len(made) == 4
-    assert all(int(fills) > int(trips) > 0 for fills, trips, _, _ in made)
     total = Decimal(only(r"^the account: (-?[\d.]+) usdt$", said)[0])
     assert only(r"^all strategies: (-?[\d.]+) usdt$", said) == (str(total),)
-    assert abs(sum(Decimal(realised) + Decimal(still) for _, _, realised, still in made) - total) < Decimal("0.001")
+    assert abs(sum(Decimal(part) for parts in made for part in parts) - total) < Decimal("0.001")
+    sheets = numbers(r"^(\w+): (\d+) fills$", said)
+    assert [name for name, _ in sheets] == ["ema", "quoter"]
+    assert all(int(fills) > 0 for _, fills in sheets)
+    assert said.count("Win Rate") == 2
 
 
 def frames() -> Iterator[tuple[str, bytes]]:
@@ -201,4 +230,6 @@ async def test_live_data_of_a_venue_is_traded_on_paper_and_audited() -> None:
     values = [(sign[side], Decimal(quantity) * Decimal(price)) for side, quantity, _, price in trades]
     pnl = sum(way * value for way, value in values) - sum(value for _, value in values) * Decimal("0.0005")
     assert Decimal(only(r"^pnl (-?[\d.]+) usdt$", said)[0]) == round(pnl, 8)
+    by_instrument = row(said[said.index("│ Instrument") : said.index("│ Asset")], "PnL")
+    assert abs(sum(Decimal(cell) for cell in by_instrument) - pnl) < Decimal("0.02")  # the table cuts digits off
     assert said.rstrip().endswith(": equal")
