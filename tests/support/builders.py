@@ -29,7 +29,15 @@ from tradebus.core.engine.event import (
 from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
+from tradebus.core.market.event import (
+    BookL1,
+    BookL2Snapshot,
+    BookL2Update,
+    Level,
+    MarketData,
+    MarketEvent,
+    PublicTrade,
+)
 from tradebus.core.model.account import AssetBalance, Balance, Liquidity, Trade
 from tradebus.core.model.asset import asset_from_name
 from tradebus.core.model.identifiers import (
@@ -466,3 +474,31 @@ def exited(
         "",
         zero,
     )
+
+
+Levels = Sequence[tuple[Number, Number]]
+
+
+def levels(pairs: Levels) -> tuple[Level, ...]:
+    """Return levels from (price, amount) pairs."""
+    return tuple(level(*pair) for pair in pairs)
+
+
+def book_snapshot(
+    bids: Levels = ((99, 1),), asks: Levels = ((101, 1),), sequence: int = 1, time_engine_ns: int | None = None
+) -> BookL2Snapshot:
+    """Return a whole book from (price, amount) pairs."""
+    return BookL2Snapshot(sequence, time_engine_ns, levels(bids), levels(asks))
+
+
+def book_update(
+    bids: Levels = (), asks: Levels = (), sequence: int = 2, time_engine_ns: int | None = None
+) -> BookL2Update:
+    """Return changed levels from (price, amount) pairs."""
+    return BookL2Update(sequence, time_engine_ns, levels(bids), levels(asks))
+
+
+def market_data(data: MarketData, *, instrument: int = BTC, time_ns: int = 1) -> MarketEvent:
+    """Return an event with any market data, received when it happened."""
+    exchange = BETA if instrument == BETA_BTC else ALPHA
+    return MarketEvent(time_ns, time_ns, exchange, InstrumentIndex(instrument), 0, data)

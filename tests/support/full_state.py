@@ -11,12 +11,14 @@ from tests.support.builders import (
     asset_balance,
     balance_told,
     book,
+    book_snapshot,
     check_of,
     command_of,
     engine_started,
     fill,
     filled,
     funded,
+    market_data,
     open_request,
     opened,
     order_in,
@@ -93,6 +95,7 @@ def full_run() -> Followed:
     for i in (0, 1):
         followed.process(book((99 + i, 1), (101 + i, 2), instrument=i, time_ns=7))
         followed.process(public_trade(100, instrument=i, time_ns=8))
+        followed.process(market_data(book_snapshot([(99, 1), (98, 2)], [(101, 3)], 4, 5), instrument=i, time_ns=9))
         followed.process(filled(fill("a", Side.BUY, 90, 1, 1, instrument=i), 5, 2 * i + 1))
         followed.process(filled(fill("b", Side.SELL, 95, 3, 1, instrument=i, fees_asset=1), 5, 2 * i + 2))
         followed.process(funded(-1, i, instrument=i))

@@ -17,6 +17,8 @@ from tests.support.builders import (
     asset_balance,
     balance_told,
     book,
+    book_snapshot,
+    book_update,
     cancel_answered,
     cancel_of,
     check_of,
@@ -27,6 +29,7 @@ from tests.support.builders import (
     filled,
     funded,
     in_doubt,
+    market_data,
     never_received,
     open_request,
     opened,
@@ -63,7 +66,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import MarketGap, MarketReconnecting
+from tradebus.core.market.event import Candle, Liquidation, MarketGap, MarketReconnecting
 from tradebus.core.model.account import AccountSnapshot
 from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.model.order import (
@@ -160,6 +163,12 @@ def events() -> Iterator[tuple[int, EngineEvent]]:
     yield 30, never_received("teste1s25n0", RequestKind.CANCEL)
     yield 30, command_of(SendOpenRequests((open_request("large", quantity=7), open_request("capped")), True), "7")
     yield 30, ConfigChanged("operator", (setup_of(StrategyId("busy"), a="2"),), (RATE_CHANGED,))
+    yield 30, market_data(book_snapshot([("98.4", 2), ("98.3", 1)], [("98.6", 5)], 7, 29 * SECONDS), time_ns=10)
+    yield 30, market_data(book_update([("98.3", 0)], [("98.7", "0.5"), ("98.6", 4)], 8), time_ns=11)
+    yield 30, market_data(book_update([(1, 1)], [(2, 1)]), instrument=ETH)
+    low, high = Decimal("97.1"), Decimal("99.5")
+    yield 30, market_data(Candle(30, low, high, low, high, Decimal(1000), 42))
+    yield 30, market_data(Liquidation(Side.SELL, Decimal("97.25"), Decimal("0.009")))
     yield 31, AccountLinkChanged(BETA, AccountLink.TERMINATED)
     yield 32, command_of(CancelOrders(ALL_INSTRUMENTS), "6")
 

@@ -67,7 +67,18 @@ from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import BookL1, Level, MarketEvent, MarketGap, MarketReconnecting, PublicTrade
+from tradebus.core.market.event import (
+    BookL1,
+    BookL2Snapshot,
+    BookL2Update,
+    Candle,
+    Level,
+    Liquidation,
+    MarketEvent,
+    MarketGap,
+    MarketReconnecting,
+    PublicTrade,
+)
 from tradebus.core.model.account import AccountSnapshot, AssetBalance, Balance, Liquidity, Trade
 from tradebus.core.model.asset import Asset, ExchangeAsset
 from tradebus.core.model.identifiers import (
@@ -281,8 +292,18 @@ orders: Final = st.builds(
 public_trades: Final = st.builds(PublicTrade, ids, given_numbers, given_numbers, members(Side))
 levels: Final = st.builds(Level, given_numbers, given_numbers)
 books_l1: Final = st.builds(BookL1, st.none() | levels, st.none() | levels)
+_book_parts: Final = (sequences, st.none() | times_ns, tuples_of(levels), tuples_of(levels))
+books_l2: Final = st.builds(BookL2Snapshot, *_book_parts) | st.builds(BookL2Update, *_book_parts)
+candles: Final = st.builds(Candle, times_ns, *[given_numbers] * 5, sequences)
+liquidations: Final = st.builds(Liquidation, members(Side), given_numbers, given_numbers)
 market_events: Final = st.builds(
-    MarketEvent, times_ns, times_ns, exchange_indices, instrument_indices, sequences, st.one_of(public_trades, books_l1)
+    MarketEvent,
+    times_ns,
+    times_ns,
+    exchange_indices,
+    instrument_indices,
+    sequences,
+    st.one_of(public_trades, books_l1, books_l2, candles, liquidations),
 )
 market_reconnectings: Final = st.builds(MarketReconnecting, exchange_indices, texts)
 market_gaps: Final = st.builds(MarketGap, exchange_indices, instrument_indices, sequences, sequences)

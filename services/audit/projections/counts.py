@@ -5,8 +5,9 @@ from typing import Final, final
 
 from tradebus.core.engine.audit.tick import RequestsDecided
 from tradebus.core.engine.event import TradeReceived
-from tradebus.core.market.event import BookL1, PublicTrade
+from tradebus.core.market.event import BookL1, BookL2Snapshot, BookL2Update, Candle, Liquidation, PublicTrade
 
+_MARKET_KINDS: Final = (PublicTrade, BookL1, BookL2Update, BookL2Snapshot, Candle, Liquidation)
 _BORDER: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -47,8 +48,8 @@ class Counts:
 
     @property
     def market_events(self) -> int:
-        """Return how many public trades and best bids and asks the engine processed."""
-        return self._kinds.get(PublicTrade, 0) + self._kinds.get(BookL1, 0)
+        """Return how many public trades, books, candles and liquidations the engine processed."""
+        return sum(self._kinds.get(kind, 0) for kind in _MARKET_KINDS)
 
     @property
     def fills(self) -> int:

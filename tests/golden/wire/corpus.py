@@ -68,7 +68,19 @@ from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import BookL1, Level, MarketEvent, MarketGap, MarketReconnecting, PublicTrade
+from tradebus.core.market.event import (
+    BookL1,
+    BookL2Snapshot,
+    BookL2Update,
+    Candle,
+    Level,
+    Liquidation,
+    MarketData,
+    MarketEvent,
+    MarketGap,
+    MarketReconnecting,
+    PublicTrade,
+)
 from tradebus.core.model.account import AccountSnapshot, AssetBalance, Balance, Liquidity, Trade
 from tradebus.core.model.asset import Asset
 from tradebus.core.model.identifiers import (
@@ -218,7 +230,7 @@ _TRADE: Final = Trade(
 )
 
 
-def _market(instrument: int, sequence: int, data: PublicTrade | BookL1) -> MarketEvent:
+def _market(instrument: int, sequence: int, data: MarketData) -> MarketEvent:
     return MarketEvent(T0 + 1, T0 + 2, ExchangeIndex(1), InstrumentIndex(instrument), sequence, data)
 
 
@@ -226,6 +238,17 @@ MARKET_EVENTS: Final = (
     _market(1, 7, PublicTrade("3401234567", Decimal("50000.10"), Decimal("0.0123"), Side.BUY)),
     _market(1, 8, BookL1(Level(Decimal("50000.10"), Decimal("1.5")), Level(Decimal("50000.11"), Decimal("0.25")))),
     _market(0, 1, BookL1(None, None)),
+)
+_BIDS: Final = (Level(Decimal("50000.10"), Decimal("1.5")), Level(Decimal("49999.90"), Decimal("0.25")))
+_ASKS: Final = (Level(Decimal("50000.20"), Decimal(0)),)
+RARE_MARKET_EVENTS: Final = (
+    _market(1, 9, BookL2Snapshot(1_027_024, T0, _BIDS, _ASKS)),
+    _market(1, 10, BookL2Update(1_027_025, None, (), _ASKS)),
+    _market(1, 11, BookL2Update(1_027_026, T0 + 4, _BIDS, ())),
+    _market(
+        1, 12, Candle(T0 + 6, Decimal(5), Decimal("9.5"), Decimal("4.25"), Decimal("7.125"), Decimal("1000.01"), 42)
+    ),
+    _market(1, 13, Liquidation(Side.SELL, Decimal("18917.15"), Decimal("0.009"))),
 )
 
 
@@ -430,6 +453,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         MarketBatchHead("market-1", 2, "deribit", 1, 40, FINGERPRINT, is_last=True, feed_total=43),
         (*MARKET_EVENTS, MarketReconnecting(ExchangeIndex(1), "connection reset")),
     )
+    rare = MarketBatch(MarketBatchHead("market-1", 2, "deribit", 1, 44, FINGERPRINT), RARE_MARKET_EVENTS)
     commands = {
         f"command-{i}": CommandMessage(f"cmd-{i}", "operator", T0, T0 + 60, Command(f"cmd-{i}", "operator", action))
         for i, action in enumerate((*_ACTIONS, *_OVERRIDES))
@@ -468,6 +492,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "account_batch-all": (account, account_batch_to_bytes(account)),
         "account_batch-doubts": (doubts, account_batch_to_bytes(doubts)),
         "market_batch-all": (market, market_batch_to_bytes(market)),
+        "market_batch-rare": (rare, market_batch_to_bytes(rare)),
         **{name: (message, command_message_to_bytes(message)) for name, message in commands.items()},
         "order_requests-all": (requests, order_requests_to_bytes(requests)),
         "order_reply-all": (reply, order_reply_to_bytes(reply)),

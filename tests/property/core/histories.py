@@ -21,12 +21,15 @@ from tests.support.builders import (
     account_event,
     asset_balance,
     book,
+    book_snapshot,
+    book_update,
     cancel_of,
     check_of,
     command_of,
     engine_of,
     engine_started,
     fill,
+    market_data,
     open_request,
     opened,
     order_error,
@@ -72,7 +75,7 @@ from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import MarketGap, MarketReconnecting
+from tradebus.core.market.event import Candle, Liquidation, MarketGap, MarketReconnecting
 from tradebus.core.model.account import AccountSnapshot
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, OrderId, StrategyId
 from tradebus.core.model.index import IndexedInstruments
@@ -368,6 +371,13 @@ def _again(pick: int) -> Make:
 
 
 levels = st.one_of(st.none(), st.tuples(prices, amounts))
+some_levels = st.lists(st.tuples(prices, st.just(Decimal(0)) | amounts), max_size=3)
+rare_data = st.one_of(
+    st.builds(book_snapshot, some_levels, some_levels),
+    st.builds(book_update, some_levels, some_levels),
+    st.builds(Candle, times, prices, prices, prices, prices, amounts, times),
+    st.builds(Liquidation, sides, prices, amounts),
+)
 
 makers: SearchStrategy[Make] = st.one_of(
     st.builds(
@@ -381,6 +391,7 @@ makers: SearchStrategy[Make] = st.one_of(
     st.builds(
         lambda bid, ask, i, t: _just(book(bid, ask, instrument=i, time_ns=t)), levels, levels, instruments, times
     ),
+    st.builds(lambda data, i, t: _just(market_data(data, instrument=i, time_ns=t)), rare_data, instruments, times),
     st.builds(_fill, fill_specs),
     st.builds(_fill, fill_specs),
     st.builds(_funding, funding_specs),

@@ -15,6 +15,7 @@ from tradebus.core.model.side import Side
 from tradebus.wire.codec.audit import tick_from_pb, tick_to_bytes
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.codec.market import market_event_from_bytes, market_event_from_pb, market_event_to_bytes
+from tradebus.wire.codec.market_data import market_data_to_pb
 from tradebus.wire.laid.market import read_market_event, read_market_items, write_market_event
 from tradebus.wire.laid.number import read_number
 from tradebus.wire.laid.reader import MALFORMED, Reader
@@ -56,8 +57,9 @@ def generated(event: MarketEvent) -> market_pb2.MarketEvent:
         message.trade.CopyFrom(
             market_pb2.PublicTrade(id=data.id, price=str(data.price), amount=str(data.amount), side=side)
         )
+    elif not isinstance(data, BookL1):
+        market_data_to_pb(data, message)
     else:
-        assert isinstance(data, BookL1)
         message.book_l1.SetInParent()
         if data.best_bid is not None:
             message.book_l1.best_bid_price = str(data.best_bid.price)
@@ -97,6 +99,16 @@ def test_what_is_frequent_is_not_left_to_the_generated_code() -> None:
         assert read_market_tick(encoded, 0, len(encoded), INDICES, INDICES) == tick
         item = market_pb2.MarketItem(event=generated(event)).SerializeToString()
         assert read_market_items([item, item], INDICES, INDICES) == ([event, event], [payload, payload])
+
+
+@given(values.market_events)
+def test_what_is_rare_is_left_to_the_generated_code(event: MarketEvent) -> None:
+    if isinstance(event.data, PublicTrade | BookL1):
+        return
+    payload = generated(event).SerializeToString()
+    assert write_market_event(event) is None
+    assert read_market_event(payload, 0, len(payload), INDICES, INDICES) is None
+    assert market_event_from_bytes(payload) == event
 
 
 @given(st.one_of(values.market_events, st.sampled_from([TRADE, BOOK])), st.data())

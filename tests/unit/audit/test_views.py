@@ -33,6 +33,7 @@ from tradebus.core.model.record import Record, field_names
 K = TypeVar("K")
 
 NOT_SHOWN = {
+    "BookSide": "shown as a list of levels in its book",
     "CheckedRequests": "a step between decision and tick; what came of it stands in the tick",
     "MarketDataContract": "names what a feed is asked for; in no state and no tick",
     "MarketDataInstrument": "the same",

@@ -70,6 +70,7 @@ def test_history_holds_everything_an_engine_knows() -> None:
     text = (FOLDER / "history.txt").read_text(encoding="utf-8")
     kinds = [
         *("MarketEvent(", "PublicTrade(", "BookL1(", "MarketGap(", "MarketReconnecting("),
+        *("BookL2Snapshot(", "BookL2Update(", "Candle(", "Liquidation("),
         *("AccountReconnecting(", "AccountLinkChanged(", "SnapshotReceived(", "BalanceReceived(", "OrderReceived("),
         *(
             "CancelAnswered(",

@@ -69,6 +69,8 @@ FIELDS_ELSEWHERE: dict[str, dict[str, set[str]]] = {
     "AssetState": {"asset": set()},
     "InstrumentState": {"instrument": set()},
     "BookL1": {"best_bid": {"best_bid_price", "best_bid_amount"}, "best_ask": {"best_ask_price", "best_ask_amount"}},
+    "BookL2Snapshot": {"bids": {"bid_prices", "bid_amounts"}, "asks": {"ask_prices", "ask_amounts"}},
+    "BookL2Update": {"bids": {"bid_prices", "bid_amounts"}, "asks": {"ask_prices", "ask_amounts"}},
 }
 """Fields of the core by the fields that carry them, where the names differ."""
 

@@ -64,7 +64,7 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
     elif isinstance(event, MarketReconnecting):
         _mark_stale(state, event)
     elif isinstance(event, MarketGap):
-        state.instruments[event.instrument].data.is_stale = True
+        state.instruments[event.instrument].data.mark_stale()
     elif isinstance(event, AccountReconnecting):
         state.connectivity[event.exchange].account = Health.RECONNECTING
     elif isinstance(event, AccountLinkChanged):
@@ -90,7 +90,7 @@ def _mark_stale(state: EngineState, event: MarketReconnecting) -> None:
     state.connectivity[event.exchange].market_data = Health.RECONNECTING
     for instrument in state.instruments:
         if instrument.instrument.exchange == event.exchange:
-            instrument.data.is_stale = True
+            instrument.data.mark_stale()
 
 
 def _change_link(state: EngineState, event: AccountLinkChanged) -> None:

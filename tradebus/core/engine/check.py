@@ -31,7 +31,8 @@ from tradebus.core.engine.event import (
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.payoff import payoff_of
-from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+from tradebus.core.market.check import data_fault
+from tradebus.core.market.event import BookL1, MarketEvent, MarketGap, MarketReconnecting, PublicTrade
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import EXPONENT_MAX, NumberError, check_computed, check_decimal
@@ -82,6 +83,11 @@ def check_market_numbers(event: MarketEvent) -> None:
 def check_market_event(state: EngineState, event: MarketEvent) -> None:
     """Refuse a market event of an instrument that is not in the index or on another exchange; raises InvalidEvent."""
     _check_instrument(state, event.instrument, event.exchange)
+    data = event.data
+    if not isinstance(data, BookL1) and not isinstance(data, PublicTrade):
+        fault = data_fault(data)
+        if fault:
+            raise InvalidEvent(f"{state.instruments[event.instrument].instrument.name}: {fault}")
 
 
 def _check_amount(what: str, value: Decimal) -> None:

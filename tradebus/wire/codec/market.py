@@ -9,20 +9,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from tradebus.core import COMPILED
-from tradebus.core.market.event import (
-    BookL1,
-    Level,
-    MarketData,
-    MarketEvent,
-    MarketGap,
-    MarketReconnecting,
-    PublicTrade,
-)
+from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, exchange_index, instrument_index
-from tradebus.wire.codec.error import DecodeError, EncodeError, Inconsistent
+from tradebus.wire.codec.error import DecodeError, Inconsistent
 from tradebus.wire.codec.frame import frame, tag, unframe
-from tradebus.wire.codec.number import given_from_text
-from tradebus.wire.codec.order import SIDES
+from tradebus.wire.codec.market_data import market_data_from_pb, market_data_to_pb
 from tradebus.wire.codec.parts import cannot_encode, named, nothing_set, parse, text
 from tradebus.wire.laid.market import read_market_event, read_market_items, write_market_event
 from tradebus.wire.pb.v1 import market_pb2 as pb
@@ -67,7 +58,6 @@ def market_event_to_bytes(event: MarketEvent) -> bytes:
 
 
 def _event_to_bytes(event: MarketEvent) -> bytes:
-    data = event.data
     message = pb.MarketEvent()
     try:
         message.time_exchange_ns = event.time_exchange_ns
@@ -75,79 +65,23 @@ def _event_to_bytes(event: MarketEvent) -> bytes:
         message.exchange = event.exchange
         message.instrument = event.instrument
         message.sequence = event.sequence
-        if isinstance(data, PublicTrade):
-            message.trade.SetInParent()
-            _trade_to_pb(data, message.trade)
-        elif isinstance(data, BookL1):
-            book_l1_to_pb(data, message.book_l1)
-        else:
-            raise EncodeError(f"expected a PublicTrade or BookL1, found {type(data).__name__}")
+        market_data_to_pb(event.data, message)
     except (TypeError, ValueError) as error:
         raise cannot_encode("MarketEvent", error) from error
     return message.SerializeToString()
 
 
-def _trade_to_pb(trade: PublicTrade, into: pb.PublicTrade) -> None:
-    into.id = trade.id
-    into.price = str(trade.price)
-    into.amount = str(trade.amount)
-    into.side = SIDES.to_pb(trade.side)
-
-
-def book_l1_to_pb(book: BookL1, into: pb.BookL1) -> None:
-    """Fill a message with the top of a book."""
-    into.SetInParent()
-    bid, ask = book.best_bid, book.best_ask
-    if bid is not None:
-        into.best_bid_price = str(bid.price)
-        into.best_bid_amount = str(bid.amount)
-    if ask is not None:
-        into.best_ask_price = str(ask.price)
-        into.best_ask_amount = str(ask.amount)
-
-
 def market_event_from_pb(message: pb.MarketEvent, bounds: IndexBounds = UNBOUNDED) -> MarketEvent:
     """Return the event in a message; raises DecodeError."""
     exchange, instrument = exchange_index(message.exchange, bounds), instrument_index(message.instrument, bounds)
-    which = message.WhichOneof("data")
-    data: MarketData
-    if which == "trade":
-        data = _trade_from_pb(message.trade)
-    elif which == "book_l1":
-        data = book_l1_from_pb(message.book_l1)
-    else:
-        raise nothing_set("data", message)
     return MarketEvent(
         message.time_exchange_ns,
         message.time_received_ns,
         exchange,
         instrument,
         message.sequence,
-        data,
+        market_data_from_pb(message),
     )
-
-
-def _trade_from_pb(message: pb.PublicTrade) -> PublicTrade:
-    return PublicTrade(
-        text(message.id, "trade.id"),
-        given_from_text(message.price, "trade.price"),
-        given_from_text(message.amount, "trade.amount"),
-        SIDES.from_pb(message.side, "trade.side"),
-    )
-
-
-def book_l1_from_pb(message: pb.BookL1) -> BookL1:
-    """Return the top of a book; raises DecodeError."""
-    return BookL1(
-        _level_from_text(message.best_bid_price, message.best_bid_amount, "book_l1.best_bid"),
-        _level_from_text(message.best_ask_price, message.best_ask_amount, "book_l1.best_ask"),
-    )
-
-
-def _level_from_text(price: str, amount: str, path: str) -> Level | None:
-    if not price and not amount:
-        return None
-    return Level(given_from_text(price, f"{path}_price"), given_from_text(amount, f"{path}_amount"))
 
 
 def market_event_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> MarketEvent:

@@ -9,12 +9,13 @@ from tradebus.core.engine.state.market_data import InstrumentMarketData
 from tradebus.core.engine.state.orders import Orders
 from tradebus.core.engine.state.position import Position
 from tradebus.core.engine.state.strategy_position import StrategyPosition, StrategyPositions
+from tradebus.core.market.book import BookSide, OrderBook
 from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.model.instrument import Instrument
 from tradebus.core.model.order import Order
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, asset_index, instrument_index
 from tradebus.wire.codec.error import EncodeError, Inconsistent
-from tradebus.wire.codec.market import book_l1_from_pb, book_l1_to_pb
+from tradebus.wire.codec.market_data import book_l1_from_pb, book_l1_to_pb
 from tradebus.wire.codec.number import computed_from_text, computed_to_text
 from tradebus.wire.codec.order import SIDES, order_from_pb, order_to_pb
 from tradebus.wire.codec.parts import child, children, named, text
@@ -83,11 +84,15 @@ def instrument_market_data_to_pb(data: InstrumentMarketData, into: pb.Instrument
         into.price_last = computed_to_text(data.price_last)
     into.trade_time_ns = data.trade_time_ns
     into.is_stale = data.is_stale
+    if data.l2 is not None:
+        order_book_to_pb(data.l2, into.l2)
+    into.l2_time_ns = data.l2_time_ns
+    into.is_l2_stale = data.is_l2_stale
 
 
 def instrument_market_data_from_pb(
     message: pb.InstrumentMarketData,
-    bounds: IndexBounds = UNBOUNDED,  # noqa: ARG001 - as all readers
+    bounds: IndexBounds = UNBOUNDED,
 ) -> InstrumentMarketData:
     """Return what the market said last; raises DecodeError."""
     return InstrumentMarketData(
@@ -96,6 +101,46 @@ def instrument_market_data_from_pb(
         computed_from_text(message.price_last, "price_last") if message.HasField("price_last") else None,
         message.trade_time_ns,
         message.is_stale,
+        named("l2", message.l2, order_book_from_pb, bounds) if message.HasField("l2") else None,
+        message.l2_time_ns,
+        message.is_l2_stale,
+    )
+
+
+def order_book_to_pb(book: OrderBook, into: pb.OrderBook) -> None:
+    """Fill a message with a book of many levels."""
+    into.sequence = book.sequence
+    if book.time_engine_ns is not None:
+        into.time_engine_ns = book.time_engine_ns
+    book_side_to_pb(book.bids, into.bids)
+    book_side_to_pb(book.asks, into.asks)
+
+
+def order_book_from_pb(message: pb.OrderBook, bounds: IndexBounds = UNBOUNDED) -> OrderBook:
+    """Return a book of many levels; raises DecodeError."""
+    return OrderBook(
+        message.sequence,
+        message.time_engine_ns if message.HasField("time_engine_ns") else None,
+        child(message, "bids", message.bids, book_side_from_pb, bounds),
+        child(message, "asks", message.asks, book_side_from_pb, bounds),
+    )
+
+
+def book_side_to_pb(side: BookSide, into: pb.BookSide) -> None:
+    """Fill a message with one side of a book."""
+    into.side = SIDES.to_pb(side.side)
+    into.prices.extend([computed_to_text(price) for price in side.prices])
+    into.amounts.extend([computed_to_text(amount) for amount in side.amounts])
+    into.depth_max = side.depth_max
+
+
+def book_side_from_pb(message: pb.BookSide, bounds: IndexBounds = UNBOUNDED) -> BookSide:  # noqa: ARG001 - as all readers
+    """Return one side of a book; raises DecodeError."""
+    return BookSide(
+        SIDES.from_pb(message.side, "side"),
+        [computed_from_text(price, f"prices[{i}]") for i, price in enumerate(message.prices)],
+        [computed_from_text(amount, f"amounts[{i}]") for i, amount in enumerate(message.amounts)],
+        message.depth_max,
     )
 
 

@@ -14,10 +14,13 @@ from tests.support.builders import (
     account_event,
     asset_balance,
     book,
+    book_snapshot,
+    book_update,
     cancel_of,
     command_of,
     fill,
     filled,
+    market_data,
     open_request,
     order_in,
     order_key,
@@ -47,17 +50,32 @@ from tradebus.core.engine.event import (
 )
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.link import AccountLink
-from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+from tradebus.core.market.event import (
+    BookL2Update,
+    Candle,
+    Level,
+    Liquidation,
+    MarketEvent,
+    MarketGap,
+    MarketReconnecting,
+)
 from tradebus.core.model.account import AccountSnapshot
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
 from tradebus.core.model.order import RequestKind
+from tradebus.core.model.side import Side
 
+ONE = Decimal(1)
 NO_EXCHANGE, NO_INSTRUMENT, NO_ASSET = ExchangeIndex(2), InstrumentIndex(3), AssetIndex(5)
 
 BAD: dict[str, EngineEvent] = {
     "trade of no instrument": public_trade(instrument=NO_INSTRUMENT),
     "trade of a negative instrument": public_trade(instrument=-1),
     "book on another exchange": MarketEvent(1, 1, BETA, BTC, 0, book().data),
+    "book with a float": market_data(BookL2Update(1, None, (Level(1.5, Decimal(1)),), ())),  # type: ignore[arg-type]
+    "book without a number": market_data(book_snapshot([], [(101, "NaN")])),
+    "book with less than nothing": market_data(book_update([(99, 1), (98, -1)])),
+    "candle with an int": market_data(Candle(1, ONE, ONE, ONE, ONE, 5, 6)),  # type: ignore[arg-type]
+    "liquidation at infinity": market_data(Liquidation(Side.BUY, Decimal("Infinity"), Decimal(1))),
     "gap of no instrument": MarketGap(ALPHA, NO_INSTRUMENT, 1, 2),
     "gap on another exchange": MarketGap(BETA, BTC, 1, 2),
     "feed of no exchange": MarketReconnecting(NO_EXCHANGE, ""),

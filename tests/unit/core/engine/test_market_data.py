@@ -4,11 +4,26 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.builders import ALPHA, BETA_BTC, BTC, ETH, Number, book, fill, filled, public_trade
+from tests.support.builders import (
+    ALPHA,
+    BETA_BTC,
+    BTC,
+    ETH,
+    Number,
+    book,
+    book_snapshot,
+    book_update,
+    fill,
+    filled,
+    market_data,
+    public_trade,
+)
 from tests.support.scenario import Followed, follow
 from tradebus.core.engine.state.market_data import InstrumentMarketData
-from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+from tradebus.core.market.book import order_book
+from tradebus.core.market.event import Candle, Liquidation, MarketEvent, MarketGap, MarketReconnecting
 from tradebus.core.model.number import ZERO
+from tradebus.core.model.side import Side
 
 
 def data_after(*events: MarketEvent) -> InstrumentMarketData:
@@ -71,6 +86,48 @@ def test_staleness_is_judged_within_one_kind() -> None:
     data = data_after(book(time_ns=100), public_trade(50, time_ns=3))
     assert data.price_last == 50
     assert data.price() == 100
+
+
+def test_levels_make_a_book_and_leave_the_price_alone() -> None:
+    data = data_after(
+        market_data(book_snapshot([(99, 9), (98, 1)], [(109, 1)], 4), time_ns=5),
+        market_data(book_update([(98, 0)], [(110, 2)], 5), time_ns=5),
+    )
+    assert data.l2 == order_book(book_snapshot([(99, 9)], [(109, 1), (110, 2)], 5))
+    assert (data.price(), data.book_price(), data.is_l2_stale) == (None, Decimal(108), False)
+
+
+def test_levels_older_than_the_book_are_ignored() -> None:
+    for older in (book_update([(98, 1)], sequence=9), book_snapshot([(98, 1)], sequence=9)):
+        data = data_after(market_data(book_snapshot(), time_ns=5), market_data(older, time_ns=4))
+        assert (data.l2, data.l2_time_ns) == (order_book(book_snapshot()), 5)
+
+
+def test_a_book_is_not_believed_before_a_snapshot_nor_after_a_loss() -> None:
+    followed = follow()
+    data = followed.engine.state.instruments[BTC].data
+    followed.process(market_data(book_update([(99, 1)], [(101, 1)])))
+    assert (data.is_l2_stale, data.book_price()) == (True, None)
+    followed.process(market_data(book_snapshot()))
+    assert (data.is_l2_stale, data.book_price()) == (False, Decimal(100))
+    for loss in (MarketGap(ALPHA, BTC, 3, 4), MarketReconnecting(ALPHA, "lost")):
+        followed.process(loss)
+        followed.process(market_data(book_update([(98, 1)])))
+        assert (data.is_stale, data.is_l2_stale, data.book_price()) == (False, True, None)
+        followed.process(market_data(book_snapshot()))
+        assert (data.is_stale, data.is_l2_stale, data.book_price()) == (False, False, Decimal(100))
+
+
+def test_half_a_book_of_levels_has_no_price() -> None:
+    assert data_after(market_data(book_snapshot([(99, 1)], []))).book_price() is None
+    assert data_after().book_price() is None
+
+
+def test_candles_and_liquidations_are_left_to_user_defined_data() -> None:
+    one = Decimal(1)
+    kinds = (Candle(1, one, one, one, one, one, 1), Liquidation(Side.BUY, one, one))
+    for data in kinds:
+        assert data_after(market_data(data)) == data_after()
 
 
 def staleness(followed: Followed) -> list[bool]:

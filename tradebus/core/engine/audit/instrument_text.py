@@ -17,14 +17,62 @@ from tradebus.core.engine.state.market_data import InstrumentMarketData
 from tradebus.core.engine.state.orders import Orders
 from tradebus.core.engine.state.position import Position
 from tradebus.core.engine.state.strategy_position import StrategyPositions
+from tradebus.core.market.book import OrderBook
 from tradebus.core.market.event import BookL1
 from tradebus.core.model.identifiers import ClientOrderId
 from tradebus.core.model.number import ZERO, decimal_text
 from tradebus.core.model.order import Order
+from tradebus.core.model.side import Side
 
-DATA_FIELDS: Final = ("l1", "l1_time_ns", "price_last", "trade_time_ns", "is_stale")
+DATA_FIELDS: Final = (
+    "l1",
+    "l1_time_ns",
+    "price_last",
+    "trade_time_ns",
+    "is_stale",
+    "l2",
+    "l2_time_ns",
+    "is_l2_stale",
+)
 INSTRUMENT_FIELDS: Final = ("instrument", "data", "orders", "position", "exits", "strategies", "funding", "apart")
 """The fields that are known here."""
+
+
+@final
+class BookText:
+    """The text of a book of many levels, which changes in place: what it held is compared level by level."""
+
+    def __init__(self) -> None:
+        self._sequence = -1
+        self._time_engine_ns: int | None = None
+        self._held: list[list[Decimal]] = []
+        self._kinds: list[tuple[Side, int]] = []
+        self.text = "~"
+
+    def update(self, book: OrderBook | None) -> bool:
+        """Bring the text up to date; tell whether it has changed."""
+        if book is None:
+            if self.text == "~":
+                return False
+            self._held = []
+            self.text = "~"
+            return True
+        held = [book.bids.prices, book.bids.amounts, book.asks.prices, book.asks.amounts]
+        kinds = [(book.bids.side, book.bids.depth_max), (book.asks.side, book.asks.depth_max)]
+        if (
+            book.sequence == self._sequence
+            and book.time_engine_ns == self._time_engine_ns
+            and held == self._held
+            and kinds == self._kinds
+            and self.text != "~"
+        ):
+            return False
+        self._sequence = book.sequence
+        self._time_engine_ns = book.time_engine_ns
+        self._held = [values.copy() for values in held]
+        self._kinds = kinds
+        self.text = canonical_text(book)
+        return True
 
 
 @final
@@ -37,16 +85,23 @@ class MarketDataText:
         self._price_last: Decimal | None = None
         self._trade_time_ns = 0
         self._is_stale = False
+        self._l2: Final = BookText()
+        self._l2_time_ns = 0
+        self._is_l2_stale = False
         self.text = ""
 
     def update(self, data: InstrumentMarketData) -> bool:
         """Bring the text up to date; tell whether it has changed."""
+        is_book_changed = self._l2.update(data.l2)
         if (
-            data.l1 is self._l1
+            not is_book_changed
+            and data.l1 is self._l1
             and data.price_last is self._price_last
             and data.l1_time_ns == self._l1_time_ns
             and data.trade_time_ns == self._trade_time_ns
             and data.is_stale == self._is_stale
+            and data.l2_time_ns == self._l2_time_ns
+            and data.is_l2_stale == self._is_l2_stale
             and self.text
         ):
             return False
@@ -55,10 +110,12 @@ class MarketDataText:
         self._price_last = data.price_last
         self._trade_time_ns = data.trade_time_ns
         self._is_stale = data.is_stale
+        self._l2_time_ns = data.l2_time_ns
+        self._is_l2_stale = data.is_l2_stale
         price = "~" if data.price_last is None else f"d{decimal_text(data.price_last)};"
         self.text = (
             f"InstrumentMarketData({book_text(data.l1)}i{data.l1_time_ns};{price}i{data.trade_time_ns};"
-            f"{'t' if data.is_stale else 'f'})"
+            f"{'t' if data.is_stale else 'f'}{self._l2.text}i{data.l2_time_ns};{'t' if data.is_l2_stale else 'f'})"
         )
         return True
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import ClassVar, final
 
 from tradebus.core.engine.state.funding import AssetAmount, FundingTotals, add_amount
-from tradebus.core.engine.state.market_data import InstrumentMarketData
+from tradebus.core.engine.state.market_data import InstrumentMarketData, new_market_data
 from tradebus.core.engine.state.orders import Orders
 from tradebus.core.engine.state.payoff import payoff_of, pnl_asset
 from tradebus.core.engine.state.position import (
@@ -186,5 +186,5 @@ class InstrumentState(Record):
 
 def new_instrument_state(instrument: Instrument) -> InstrumentState:
     """Return the state of an instrument of which nothing is known yet."""
-    data = InstrumentMarketData(None, 0, None, 0, False)
+    data = new_market_data()
     return InstrumentState(instrument, data, {}, None, ExitTotals(0, ZERO, ZERO), {}, FundingTotals(0, ZERO, 0, []), [])

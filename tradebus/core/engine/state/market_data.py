@@ -1,21 +1,36 @@
-"""Keep what the market last said of one instrument: best bid and ask, last trade, and whether it can be believed.
+"""Keep what the market last said of one instrument: best bid and ask, last trade, book, and what of it can be believed.
 
-Source: barter 0.12.5 ``engine/state/instrument/data.rs``. Staleness is judged within one kind: an older trade says
-nothing about the book. Of several trades with the same time the last one counts (the reference keeps the first).
+Source: barter 0.12.5 ``engine/state/instrument/data.rs``; the book of many levels is added. Staleness is judged within
+one kind: an older trade says nothing about the book. Of several trades with the same time the last one counts (the
+reference keeps the first). Candles and liquidations are left to user-defined data.
 """
 
 from decimal import Decimal
 from typing import ClassVar, final
 
-from tradebus.core.market.event import BookL1, MarketEvent, PublicTrade
+from tradebus.core.market.book import OrderBook, new_book
+from tradebus.core.market.event import BookL1, BookL2Snapshot, BookL2Update, MarketData, MarketEvent, PublicTrade
 from tradebus.core.model.record import Record
 
 
 @final
 class InstrumentMarketData(Record):
-    """The default data of an instrument. ``is_stale``: events were lost and nothing has come since."""
+    """The default data of an instrument. ``is_stale``: events were lost and nothing has come since.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("l1", "l1_time_ns", "price_last", "trade_time_ns", "is_stale")
+    ``l2`` is none until levels come. ``is_l2_stale``: levels may be missing or wrong, because events were lost (or the
+    book began with a change) and no snapshot has come since.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "l1",
+        "l1_time_ns",
+        "price_last",
+        "trade_time_ns",
+        "is_stale",
+        "l2",
+        "l2_time_ns",
+        "is_l2_stale",
+    )
 
     def __init__(
         self,
@@ -24,12 +39,18 @@ class InstrumentMarketData(Record):
         price_last: Decimal | None,
         trade_time_ns: int,
         is_stale: bool,
+        l2: OrderBook | None,
+        l2_time_ns: int,
+        is_l2_stale: bool,
     ) -> None:
         self.l1 = l1
         self.l1_time_ns = l1_time_ns
         self.price_last = price_last
         self.trade_time_ns = trade_time_ns
         self.is_stale = is_stale
+        self.l2 = l2
+        self.l2_time_ns = l2_time_ns
+        self.is_l2_stale = is_l2_stale
 
     def process(self, event: MarketEvent) -> None:
         """Take in one market event; older ones of the same kind are ignored."""
@@ -39,22 +60,56 @@ class InstrumentMarketData(Record):
             if self.l1_time_ns < time:
                 self.l1 = data
                 self.l1_time_ns = time
-        elif isinstance(data, PublicTrade) and (self.price_last is None or self.trade_time_ns <= time):
-            self.price_last = data.price
-            self.trade_time_ns = time
+        elif isinstance(data, PublicTrade):
+            if self.price_last is None or self.trade_time_ns <= time:
+                self.price_last = data.price
+                self.trade_time_ns = time
+        else:
+            self._process_levels(data, time)
         self.is_stale = False
 
-    def price(self) -> Decimal | None:
-        """Return the micro price if both sides of the book are known, else the last traded price, else none.
+    def _process_levels(self, data: MarketData, time_ns: int) -> None:
+        """Take in levels unless they are older than the book; of equal times all count, as changes come in bursts."""
+        book = self.l2
+        if book is not None and time_ns < self.l2_time_ns:
+            return
+        if isinstance(data, BookL2Update):
+            if book is None:
+                book = new_book()
+                self.is_l2_stale = True
+            book.update(data)
+        elif isinstance(data, BookL2Snapshot):
+            if book is None:
+                book = new_book()
+            book.replace(data)
+            self.is_l2_stale = False
+        else:
+            return
+        self.l2 = book
+        self.l2_time_ns = time_ns
 
-        The micro price weighs each side's price by the other side's amount; where both amounts are zero it is the mid.
+    def mark_stale(self) -> None:
+        """Note that events were lost."""
+        self.is_stale = True
+        if self.l2 is not None:
+            self.is_l2_stale = True
+
+    def price(self) -> Decimal | None:
+        """Return the micro price if both best prices are known, else the last traded price, else none.
+
+        As in the reference the best prices are those of the L1 feed; ``book_price`` is that of the levels.
         """
-        l1 = self.l1
-        if l1 is not None and l1.best_bid is not None and l1.best_ask is not None:
-            bid = l1.best_bid
-            ask = l1.best_ask
-            amount = bid.amount + ask.amount
-            if not amount:
-                return (bid.price + ask.price) / 2
-            return (bid.price * ask.amount + ask.price * bid.amount) / amount
-        return self.price_last
+        micro = None if self.l1 is None else self.l1.volume_weighted_mid_price()
+        return self.price_last if micro is None else micro
+
+    def book_price(self) -> Decimal | None:
+        """Return the micro price of the levels; none unless both sides are there and nothing was lost."""
+        book = self.l2
+        if book is None or self.is_l2_stale or not book.bids.prices or not book.asks.prices:
+            return None
+        return book.volume_weighted_mid_price()
+
+
+def new_market_data() -> InstrumentMarketData:
+    """Return the data of an instrument of which the market has said nothing yet."""
+    return InstrumentMarketData(None, 0, None, 0, False, None, 0, False)

@@ -32,8 +32,68 @@ class BookL1(_message.Message):
     best_ask_amount: str
     def __init__(self, best_bid_price: _Optional[str] = ..., best_bid_amount: _Optional[str] = ..., best_ask_price: _Optional[str] = ..., best_ask_amount: _Optional[str] = ...) -> None: ...
 
+class BookL2Snapshot(_message.Message):
+    __slots__ = ("sequence", "time_engine_ns", "bid_prices", "bid_amounts", "ask_prices", "ask_amounts")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIME_ENGINE_NS_FIELD_NUMBER: _ClassVar[int]
+    BID_PRICES_FIELD_NUMBER: _ClassVar[int]
+    BID_AMOUNTS_FIELD_NUMBER: _ClassVar[int]
+    ASK_PRICES_FIELD_NUMBER: _ClassVar[int]
+    ASK_AMOUNTS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    time_engine_ns: int
+    bid_prices: _containers.RepeatedScalarFieldContainer[str]
+    bid_amounts: _containers.RepeatedScalarFieldContainer[str]
+    ask_prices: _containers.RepeatedScalarFieldContainer[str]
+    ask_amounts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sequence: _Optional[int] = ..., time_engine_ns: _Optional[int] = ..., bid_prices: _Optional[_Iterable[str]] = ..., bid_amounts: _Optional[_Iterable[str]] = ..., ask_prices: _Optional[_Iterable[str]] = ..., ask_amounts: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class BookL2Update(_message.Message):
+    __slots__ = ("sequence", "time_engine_ns", "bid_prices", "bid_amounts", "ask_prices", "ask_amounts")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIME_ENGINE_NS_FIELD_NUMBER: _ClassVar[int]
+    BID_PRICES_FIELD_NUMBER: _ClassVar[int]
+    BID_AMOUNTS_FIELD_NUMBER: _ClassVar[int]
+    ASK_PRICES_FIELD_NUMBER: _ClassVar[int]
+    ASK_AMOUNTS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    time_engine_ns: int
+    bid_prices: _containers.RepeatedScalarFieldContainer[str]
+    bid_amounts: _containers.RepeatedScalarFieldContainer[str]
+    ask_prices: _containers.RepeatedScalarFieldContainer[str]
+    ask_amounts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sequence: _Optional[int] = ..., time_engine_ns: _Optional[int] = ..., bid_prices: _Optional[_Iterable[str]] = ..., bid_amounts: _Optional[_Iterable[str]] = ..., ask_prices: _Optional[_Iterable[str]] = ..., ask_amounts: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Candle(_message.Message):
+    __slots__ = ("close_time_ns", "open", "high", "low", "close", "volume", "trade_count")
+    CLOSE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
+    VOLUME_FIELD_NUMBER: _ClassVar[int]
+    TRADE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    close_time_ns: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    trade_count: int
+    def __init__(self, close_time_ns: _Optional[int] = ..., open: _Optional[str] = ..., high: _Optional[str] = ..., low: _Optional[str] = ..., close: _Optional[str] = ..., volume: _Optional[str] = ..., trade_count: _Optional[int] = ...) -> None: ...
+
+class Liquidation(_message.Message):
+    __slots__ = ("side", "price", "quantity")
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    side: _order_pb2.Side
+    price: str
+    quantity: str
+    def __init__(self, side: _Optional[_Union[_order_pb2.Side, str]] = ..., price: _Optional[str] = ..., quantity: _Optional[str] = ...) -> None: ...
+
 class MarketEvent(_message.Message):
-    __slots__ = ("time_exchange_ns", "time_received_ns", "exchange", "instrument", "sequence", "trade", "book_l1")
+    __slots__ = ("time_exchange_ns", "time_received_ns", "exchange", "instrument", "sequence", "trade", "book_l1", "book_l2_snapshot", "book_l2_update", "candle", "liquidation")
     TIME_EXCHANGE_NS_FIELD_NUMBER: _ClassVar[int]
     TIME_RECEIVED_NS_FIELD_NUMBER: _ClassVar[int]
     EXCHANGE_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +101,10 @@ class MarketEvent(_message.Message):
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TRADE_FIELD_NUMBER: _ClassVar[int]
     BOOK_L1_FIELD_NUMBER: _ClassVar[int]
+    BOOK_L2_SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    BOOK_L2_UPDATE_FIELD_NUMBER: _ClassVar[int]
+    CANDLE_FIELD_NUMBER: _ClassVar[int]
+    LIQUIDATION_FIELD_NUMBER: _ClassVar[int]
     time_exchange_ns: int
     time_received_ns: int
     exchange: int
@@ -48,7 +112,11 @@ class MarketEvent(_message.Message):
     sequence: int
     trade: PublicTrade
     book_l1: BookL1
-    def __init__(self, time_exchange_ns: _Optional[int] = ..., time_received_ns: _Optional[int] = ..., exchange: _Optional[int] = ..., instrument: _Optional[int] = ..., sequence: _Optional[int] = ..., trade: _Optional[_Union[PublicTrade, _Mapping]] = ..., book_l1: _Optional[_Union[BookL1, _Mapping]] = ...) -> None: ...
+    book_l2_snapshot: BookL2Snapshot
+    book_l2_update: BookL2Update
+    candle: Candle
+    liquidation: Liquidation
+    def __init__(self, time_exchange_ns: _Optional[int] = ..., time_received_ns: _Optional[int] = ..., exchange: _Optional[int] = ..., instrument: _Optional[int] = ..., sequence: _Optional[int] = ..., trade: _Optional[_Union[PublicTrade, _Mapping]] = ..., book_l1: _Optional[_Union[BookL1, _Mapping]] = ..., book_l2_snapshot: _Optional[_Union[BookL2Snapshot, _Mapping]] = ..., book_l2_update: _Optional[_Union[BookL2Update, _Mapping]] = ..., candle: _Optional[_Union[Candle, _Mapping]] = ..., liquidation: _Optional[_Union[Liquidation, _Mapping]] = ...) -> None: ...
 
 class MarketReconnecting(_message.Message):
     __slots__ = ("exchange", "reason")

@@ -31,49 +31,53 @@ from tradebus.wire.pb.v1 import order_pb2 as tradebus_dot_v1_dot_order__pb2
 from tradebus.wire.pb.v1 import plain_pb2 as tradebus_dot_v1_dot_plain__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atradebus/v1/snapshot.proto\x12\x0btradebus.v1\x1a\x19tradebus/v1/account.proto\x1a\x18tradebus/v1/engine.proto\x1a\x1ctradebus/v1/instrument.proto\x1a\x18tradebus/v1/market.proto\x1a\x17tradebus/v1/order.proto\x1a\x17tradebus/v1/plain.proto\"\x8b\x01\n\x11\x43onnectivityState\x12(\n\x0bmarket_data\x18\x01 \x01(\x0e\x32\x13.tradebus.v1.Health\x12$\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0e\x32\x13.tradebus.v1.Health\x12&\n\x04link\x18\x03 \x01(\x0e\x32\x18.tradebus.v1.AccountLink\"M\n\nAssetState\x12%\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x14.tradebus.v1.Balance\x12\x18\n\x10time_exchange_ns\x18\x02 \x01(\x03\"\x9c\x01\n\x14InstrumentMarketData\x12\x1f\n\x02l1\x18\x01 \x01(\x0b\x32\x13.tradebus.v1.BookL1\x12\x12\n\nl1_time_ns\x18\x02 \x01(\x03\x12\x17\n\nprice_last\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x15\n\rtrade_time_ns\x18\x04 \x01(\x03\x12\x10\n\x08is_stale\x18\x05 \x01(\x08\x42\r\n\x0b_price_last\"\xd1\x02\n\x08Position\x12\x12\n\ninstrument\x18\x01 \x01(\r\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\x1b\n\x13price_entry_average\x18\x03 \x01(\t\x12\x14\n\x0cquantity_abs\x18\x04 \x01(\t\x12\x18\n\x10quantity_abs_max\x18\x05 \x01(\t\x12\x12\n\nprice_last\x18\x06 \x01(\t\x12\x14\n\x0cpnl_realised\x18\x07 \x01(\t\x12\x12\n\nfees_enter\x18\x08 \x01(\t\x12\x11\n\tfees_exit\x18\t \x01(\t\x12\x15\n\rtime_enter_ns\x18\n \x01(\x03\x12\x1f\n\x17time_exchange_update_ns\x18\x0b \x01(\x03\x12\x13\n\x0btrade_count\x18\x0c \x01(\x04\x12\x14\n\x0ctrade_digest\x18\r \x01(\t\x12\x0f\n\x07\x66unding\x18\x0e \x01(\t\"?\n\nExitTotals\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x14\n\x0cpnl_realised\x18\x02 \x01(\t\x12\x0c\n\x04\x66\x65\x65s\x18\x03 \x01(\t\"\xb5\x01\n\x10StrategyPosition\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x14\n\x0cquantity_net\x18\x02 \x01(\t\x12\x1b\n\x13price_entry_average\x18\x03 \x01(\t\x12\x14\n\x0cpnl_realised\x18\x04 \x01(\t\x12\x0c\n\x04\x66\x65\x65s\x18\x05 \x01(\t\x12\x0f\n\x07\x66unding\x18\x06 \x01(\t\x12\x13\n\x0btrade_count\x18\x07 \x01(\x04\x12\x12\n\nexit_count\x18\x08 \x01(\x04\"U\n\rFundingTotals\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\x18\n\x10time_exchange_ns\x18\x03 \x01(\x03\x12\x0b\n\x03ids\x18\x04 \x03(\t\",\n\x0b\x41ssetAmount\x12\r\n\x05\x61sset\x18\x01 \x01(\r\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"\xc0\x02\n\x0fInstrumentState\x12/\n\x04\x64\x61ta\x18\x01 \x01(\x0b\x32!.tradebus.v1.InstrumentMarketData\x12\"\n\x06orders\x18\x02 \x03(\x0b\x32\x12.tradebus.v1.Order\x12\'\n\x08position\x18\x03 \x01(\x0b\x32\x15.tradebus.v1.Position\x12&\n\x05\x65xits\x18\x04 \x01(\x0b\x32\x17.tradebus.v1.ExitTotals\x12\x31\n\nstrategies\x18\x05 \x03(\x0b\x32\x1d.tradebus.v1.StrategyPosition\x12+\n\x07\x66unding\x18\x06 \x01(\x0b\x32\x1a.tradebus.v1.FundingTotals\x12\'\n\x05\x61part\x18\x07 \x03(\x0b\x32\x18.tradebus.v1.AssetAmount\"\x84\x01\n\rStrategyState\x12)\n\x05setup\x18\x01 \x01(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12$\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x16.tradebus.v1.PlainDict\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x11\n\tis_halted\x18\x04 \x01(\x08\"/\n\rAccountCursor\x12\r\n\x05\x63\x61use\x18\x01 \x01(\x04\x12\x0f\n\x07ordinal\x18\x02 \x01(\r\"5\n\x05Timer\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\"\x1e\n\nSentOrders\x12\x10\n\x08times_ns\x18\x01 \x03(\x03\"c\n\x0eRiskCheckState\x12*\n\x05setup\x18\x01 \x01(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\x12%\n\x04sent\x18\x02 \x03(\x0b\x32\x17.tradebus.v1.SentOrders\"8\n\tRiskState\x12+\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckState\"\xa2\x03\n\x0b\x45ngineState\x12.\n\x05index\x18\x01 \x01(\x0b\x32\x1f.tradebus.v1.IndexedInstruments\x12*\n\x07trading\x18\x02 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12\x34\n\x0c\x63onnectivity\x18\x03 \x03(\x0b\x32\x1e.tradebus.v1.ConnectivityState\x12\'\n\x06\x61ssets\x18\x04 \x03(\x0b\x32\x17.tradebus.v1.AssetState\x12\x31\n\x0binstruments\x18\x05 \x03(\x0b\x32\x1c.tradebus.v1.InstrumentState\x12.\n\nstrategies\x18\x06 \x03(\x0b\x32\x1a.tradebus.v1.StrategyState\x12+\n\x07\x63ursors\x18\x07 \x03(\x0b\x32\x1a.tradebus.v1.AccountCursor\x12\"\n\x06timers\x18\x08 \x03(\x0b\x32\x12.tradebus.v1.Timer\x12$\n\x04risk\x18\t \x01(\x0b\x32\x16.tradebus.v1.RiskState\"\xcb\x02\n\x0e\x45ngineSnapshot\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\r\x12\x14\n\x0chash_version\x18\x02 \x01(\r\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x1a\n\x12\x63onfig_fingerprint\x18\x04 \x01(\t\x12\x19\n\x11index_fingerprint\x18\x05 \x01(\t\x12\x11\n\tengine_id\x18\x06 \x01(\t\x12\x14\n\x0c\x65ngine_epoch\x18\x07 \x01(\x04\x12\x10\n\x08sequence\x18\x08 \x01(\x04\x12\x0f\n\x07time_ns\x18\t \x01(\x03\x12\x11\n\tcore_hash\x18\n \x01(\t\x12\x11\n\tuser_hash\x18\x0b \x01(\t\x12+\n\x07started\x18\x0c \x01(\x0b\x32\x1a.tradebus.v1.EngineStarted\x12\'\n\x05state\x18\r \x01(\x0b\x32\x18.tradebus.v1.EngineState\"\x9b\x02\n\x14\x45ngineSnapshotFrames\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\r\x12\x14\n\x0chash_version\x18\x02 \x01(\r\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x1a\n\x12\x63onfig_fingerprint\x18\x04 \x01(\t\x12\x19\n\x11index_fingerprint\x18\x05 \x01(\t\x12\x11\n\tengine_id\x18\x06 \x01(\t\x12\x14\n\x0c\x65ngine_epoch\x18\x07 \x01(\x04\x12\x10\n\x08sequence\x18\x08 \x01(\x04\x12\x0f\n\x07time_ns\x18\t \x01(\x03\x12\x11\n\tcore_hash\x18\n \x01(\t\x12\x11\n\tuser_hash\x18\x0b \x01(\t\x12\x0f\n\x07started\x18\x0c \x01(\x0c\x12\r\n\x05state\x18\r \x01(\x0c*M\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eHEALTH_HEALTHY\x10\x01\x12\x17\n\x13HEALTH_RECONNECTING\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atradebus/v1/snapshot.proto\x12\x0btradebus.v1\x1a\x19tradebus/v1/account.proto\x1a\x18tradebus/v1/engine.proto\x1a\x1ctradebus/v1/instrument.proto\x1a\x18tradebus/v1/market.proto\x1a\x17tradebus/v1/order.proto\x1a\x17tradebus/v1/plain.proto\"\x8b\x01\n\x11\x43onnectivityState\x12(\n\x0bmarket_data\x18\x01 \x01(\x0e\x32\x13.tradebus.v1.Health\x12$\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0e\x32\x13.tradebus.v1.Health\x12&\n\x04link\x18\x03 \x01(\x0e\x32\x18.tradebus.v1.AccountLink\"M\n\nAssetState\x12%\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x14.tradebus.v1.Balance\x12\x18\n\x10time_exchange_ns\x18\x02 \x01(\x03\"_\n\x08\x42ookSide\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\x0e\n\x06prices\x18\x02 \x03(\t\x12\x0f\n\x07\x61mounts\x18\x03 \x03(\t\x12\x11\n\tdepth_max\x18\x04 \x01(\r\"\x97\x01\n\tOrderBook\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x1b\n\x0etime_engine_ns\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12#\n\x04\x62ids\x18\x03 \x01(\x0b\x32\x15.tradebus.v1.BookSide\x12#\n\x04\x61sks\x18\x04 \x01(\x0b\x32\x15.tradebus.v1.BookSideB\x11\n\x0f_time_engine_ns\"\xe9\x01\n\x14InstrumentMarketData\x12\x1f\n\x02l1\x18\x01 \x01(\x0b\x32\x13.tradebus.v1.BookL1\x12\x12\n\nl1_time_ns\x18\x02 \x01(\x03\x12\x17\n\nprice_last\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x15\n\rtrade_time_ns\x18\x04 \x01(\x03\x12\x10\n\x08is_stale\x18\x05 \x01(\x08\x12\"\n\x02l2\x18\x06 \x01(\x0b\x32\x16.tradebus.v1.OrderBook\x12\x12\n\nl2_time_ns\x18\x07 \x01(\x03\x12\x13\n\x0bis_l2_stale\x18\x08 \x01(\x08\x42\r\n\x0b_price_last\"\xd1\x02\n\x08Position\x12\x12\n\ninstrument\x18\x01 \x01(\r\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\x1b\n\x13price_entry_average\x18\x03 \x01(\t\x12\x14\n\x0cquantity_abs\x18\x04 \x01(\t\x12\x18\n\x10quantity_abs_max\x18\x05 \x01(\t\x12\x12\n\nprice_last\x18\x06 \x01(\t\x12\x14\n\x0cpnl_realised\x18\x07 \x01(\t\x12\x12\n\nfees_enter\x18\x08 \x01(\t\x12\x11\n\tfees_exit\x18\t \x01(\t\x12\x15\n\rtime_enter_ns\x18\n \x01(\x03\x12\x1f\n\x17time_exchange_update_ns\x18\x0b \x01(\x03\x12\x13\n\x0btrade_count\x18\x0c \x01(\x04\x12\x14\n\x0ctrade_digest\x18\r \x01(\t\x12\x0f\n\x07\x66unding\x18\x0e \x01(\t\"?\n\nExitTotals\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x14\n\x0cpnl_realised\x18\x02 \x01(\t\x12\x0c\n\x04\x66\x65\x65s\x18\x03 \x01(\t\"\xb5\x01\n\x10StrategyPosition\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x14\n\x0cquantity_net\x18\x02 \x01(\t\x12\x1b\n\x13price_entry_average\x18\x03 \x01(\t\x12\x14\n\x0cpnl_realised\x18\x04 \x01(\t\x12\x0c\n\x04\x66\x65\x65s\x18\x05 \x01(\t\x12\x0f\n\x07\x66unding\x18\x06 \x01(\t\x12\x13\n\x0btrade_count\x18\x07 \x01(\x04\x12\x12\n\nexit_count\x18\x08 \x01(\x04\"U\n\rFundingTotals\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\x18\n\x10time_exchange_ns\x18\x03 \x01(\x03\x12\x0b\n\x03ids\x18\x04 \x03(\t\",\n\x0b\x41ssetAmount\x12\r\n\x05\x61sset\x18\x01 \x01(\r\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"\xc0\x02\n\x0fInstrumentState\x12/\n\x04\x64\x61ta\x18\x01 \x01(\x0b\x32!.tradebus.v1.InstrumentMarketData\x12\"\n\x06orders\x18\x02 \x03(\x0b\x32\x12.tradebus.v1.Order\x12\'\n\x08position\x18\x03 \x01(\x0b\x32\x15.tradebus.v1.Position\x12&\n\x05\x65xits\x18\x04 \x01(\x0b\x32\x17.tradebus.v1.ExitTotals\x12\x31\n\nstrategies\x18\x05 \x03(\x0b\x32\x1d.tradebus.v1.StrategyPosition\x12+\n\x07\x66unding\x18\x06 \x01(\x0b\x32\x1a.tradebus.v1.FundingTotals\x12\'\n\x05\x61part\x18\x07 \x03(\x0b\x32\x18.tradebus.v1.AssetAmount\"\x84\x01\n\rStrategyState\x12)\n\x05setup\x18\x01 \x01(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12$\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x16.tradebus.v1.PlainDict\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x11\n\tis_halted\x18\x04 \x01(\x08\"/\n\rAccountCursor\x12\r\n\x05\x63\x61use\x18\x01 \x01(\x04\x12\x0f\n\x07ordinal\x18\x02 \x01(\r\"5\n\x05Timer\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\"\x1e\n\nSentOrders\x12\x10\n\x08times_ns\x18\x01 \x03(\x03\"c\n\x0eRiskCheckState\x12*\n\x05setup\x18\x01 \x01(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\x12%\n\x04sent\x18\x02 \x03(\x0b\x32\x17.tradebus.v1.SentOrders\"8\n\tRiskState\x12+\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckState\"\xa2\x03\n\x0b\x45ngineState\x12.\n\x05index\x18\x01 \x01(\x0b\x32\x1f.tradebus.v1.IndexedInstruments\x12*\n\x07trading\x18\x02 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12\x34\n\x0c\x63onnectivity\x18\x03 \x03(\x0b\x32\x1e.tradebus.v1.ConnectivityState\x12\'\n\x06\x61ssets\x18\x04 \x03(\x0b\x32\x17.tradebus.v1.AssetState\x12\x31\n\x0binstruments\x18\x05 \x03(\x0b\x32\x1c.tradebus.v1.InstrumentState\x12.\n\nstrategies\x18\x06 \x03(\x0b\x32\x1a.tradebus.v1.StrategyState\x12+\n\x07\x63ursors\x18\x07 \x03(\x0b\x32\x1a.tradebus.v1.AccountCursor\x12\"\n\x06timers\x18\x08 \x03(\x0b\x32\x12.tradebus.v1.Timer\x12$\n\x04risk\x18\t \x01(\x0b\x32\x16.tradebus.v1.RiskState\"\xcb\x02\n\x0e\x45ngineSnapshot\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\r\x12\x14\n\x0chash_version\x18\x02 \x01(\r\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x1a\n\x12\x63onfig_fingerprint\x18\x04 \x01(\t\x12\x19\n\x11index_fingerprint\x18\x05 \x01(\t\x12\x11\n\tengine_id\x18\x06 \x01(\t\x12\x14\n\x0c\x65ngine_epoch\x18\x07 \x01(\x04\x12\x10\n\x08sequence\x18\x08 \x01(\x04\x12\x0f\n\x07time_ns\x18\t \x01(\x03\x12\x11\n\tcore_hash\x18\n \x01(\t\x12\x11\n\tuser_hash\x18\x0b \x01(\t\x12+\n\x07started\x18\x0c \x01(\x0b\x32\x1a.tradebus.v1.EngineStarted\x12\'\n\x05state\x18\r \x01(\x0b\x32\x18.tradebus.v1.EngineState\"\x9b\x02\n\x14\x45ngineSnapshotFrames\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\r\x12\x14\n\x0chash_version\x18\x02 \x01(\r\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x1a\n\x12\x63onfig_fingerprint\x18\x04 \x01(\t\x12\x19\n\x11index_fingerprint\x18\x05 \x01(\t\x12\x11\n\tengine_id\x18\x06 \x01(\t\x12\x14\n\x0c\x65ngine_epoch\x18\x07 \x01(\x04\x12\x10\n\x08sequence\x18\x08 \x01(\x04\x12\x0f\n\x07time_ns\x18\t \x01(\x03\x12\x11\n\tcore_hash\x18\n \x01(\t\x12\x11\n\tuser_hash\x18\x0b \x01(\t\x12\x0f\n\x07started\x18\x0c \x01(\x0c\x12\r\n\x05state\x18\r \x01(\x0c*M\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eHEALTH_HEALTHY\x10\x01\x12\x17\n\x13HEALTH_RECONNECTING\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.snapshot_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HEALTH']._serialized_start=3098
-  _globals['_HEALTH']._serialized_end=3175
+  _globals['_HEALTH']._serialized_start=3426
+  _globals['_HEALTH']._serialized_end=3503
   _globals['_CONNECTIVITYSTATE']._serialized_start=203
   _globals['_CONNECTIVITYSTATE']._serialized_end=342
   _globals['_ASSETSTATE']._serialized_start=344
   _globals['_ASSETSTATE']._serialized_end=421
-  _globals['_INSTRUMENTMARKETDATA']._serialized_start=424
-  _globals['_INSTRUMENTMARKETDATA']._serialized_end=580
-  _globals['_POSITION']._serialized_start=583
-  _globals['_POSITION']._serialized_end=920
-  _globals['_EXITTOTALS']._serialized_start=922
-  _globals['_EXITTOTALS']._serialized_end=985
-  _globals['_STRATEGYPOSITION']._serialized_start=988
-  _globals['_STRATEGYPOSITION']._serialized_end=1169
-  _globals['_FUNDINGTOTALS']._serialized_start=1171
-  _globals['_FUNDINGTOTALS']._serialized_end=1256
-  _globals['_ASSETAMOUNT']._serialized_start=1258
-  _globals['_ASSETAMOUNT']._serialized_end=1302
-  _globals['_INSTRUMENTSTATE']._serialized_start=1305
-  _globals['_INSTRUMENTSTATE']._serialized_end=1625
-  _globals['_STRATEGYSTATE']._serialized_start=1628
-  _globals['_STRATEGYSTATE']._serialized_end=1760
-  _globals['_ACCOUNTCURSOR']._serialized_start=1762
-  _globals['_ACCOUNTCURSOR']._serialized_end=1809
-  _globals['_TIMER']._serialized_start=1811
-  _globals['_TIMER']._serialized_end=1864
-  _globals['_SENTORDERS']._serialized_start=1866
-  _globals['_SENTORDERS']._serialized_end=1896
-  _globals['_RISKCHECKSTATE']._serialized_start=1898
-  _globals['_RISKCHECKSTATE']._serialized_end=1997
-  _globals['_RISKSTATE']._serialized_start=1999
-  _globals['_RISKSTATE']._serialized_end=2055
-  _globals['_ENGINESTATE']._serialized_start=2058
-  _globals['_ENGINESTATE']._serialized_end=2476
-  _globals['_ENGINESNAPSHOT']._serialized_start=2479
-  _globals['_ENGINESNAPSHOT']._serialized_end=2810
-  _globals['_ENGINESNAPSHOTFRAMES']._serialized_start=2813
-  _globals['_ENGINESNAPSHOTFRAMES']._serialized_end=3096
+  _globals['_BOOKSIDE']._serialized_start=423
+  _globals['_BOOKSIDE']._serialized_end=518
+  _globals['_ORDERBOOK']._serialized_start=521
+  _globals['_ORDERBOOK']._serialized_end=672
+  _globals['_INSTRUMENTMARKETDATA']._serialized_start=675
+  _globals['_INSTRUMENTMARKETDATA']._serialized_end=908
+  _globals['_POSITION']._serialized_start=911
+  _globals['_POSITION']._serialized_end=1248
+  _globals['_EXITTOTALS']._serialized_start=1250
+  _globals['_EXITTOTALS']._serialized_end=1313
+  _globals['_STRATEGYPOSITION']._serialized_start=1316
+  _globals['_STRATEGYPOSITION']._serialized_end=1497
+  _globals['_FUNDINGTOTALS']._serialized_start=1499
+  _globals['_FUNDINGTOTALS']._serialized_end=1584
+  _globals['_ASSETAMOUNT']._serialized_start=1586
+  _globals['_ASSETAMOUNT']._serialized_end=1630
+  _globals['_INSTRUMENTSTATE']._serialized_start=1633
+  _globals['_INSTRUMENTSTATE']._serialized_end=1953
+  _globals['_STRATEGYSTATE']._serialized_start=1956
+  _globals['_STRATEGYSTATE']._serialized_end=2088
+  _globals['_ACCOUNTCURSOR']._serialized_start=2090
+  _globals['_ACCOUNTCURSOR']._serialized_end=2137
+  _globals['_TIMER']._serialized_start=2139
+  _globals['_TIMER']._serialized_end=2192
+  _globals['_SENTORDERS']._serialized_start=2194
+  _globals['_SENTORDERS']._serialized_end=2224
+  _globals['_RISKCHECKSTATE']._serialized_start=2226
+  _globals['_RISKCHECKSTATE']._serialized_end=2325
+  _globals['_RISKSTATE']._serialized_start=2327
+  _globals['_RISKSTATE']._serialized_end=2383
+  _globals['_ENGINESTATE']._serialized_start=2386
+  _globals['_ENGINESTATE']._serialized_end=2804
+  _globals['_ENGINESNAPSHOT']._serialized_start=2807
+  _globals['_ENGINESNAPSHOT']._serialized_end=3138
+  _globals['_ENGINESNAPSHOTFRAMES']._serialized_start=3141
+  _globals['_ENGINESNAPSHOTFRAMES']._serialized_end=3424
 # @@protoc_insertion_point(module_scope)

@@ -41,19 +41,49 @@ class AssetState(_message.Message):
     time_exchange_ns: int
     def __init__(self, balance: _Optional[_Union[_account_pb2.Balance, _Mapping]] = ..., time_exchange_ns: _Optional[int] = ...) -> None: ...
 
+class BookSide(_message.Message):
+    __slots__ = ("side", "prices", "amounts", "depth_max")
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    PRICES_FIELD_NUMBER: _ClassVar[int]
+    AMOUNTS_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
+    side: _order_pb2.Side
+    prices: _containers.RepeatedScalarFieldContainer[str]
+    amounts: _containers.RepeatedScalarFieldContainer[str]
+    depth_max: int
+    def __init__(self, side: _Optional[_Union[_order_pb2.Side, str]] = ..., prices: _Optional[_Iterable[str]] = ..., amounts: _Optional[_Iterable[str]] = ..., depth_max: _Optional[int] = ...) -> None: ...
+
+class OrderBook(_message.Message):
+    __slots__ = ("sequence", "time_engine_ns", "bids", "asks")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIME_ENGINE_NS_FIELD_NUMBER: _ClassVar[int]
+    BIDS_FIELD_NUMBER: _ClassVar[int]
+    ASKS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    time_engine_ns: int
+    bids: BookSide
+    asks: BookSide
+    def __init__(self, sequence: _Optional[int] = ..., time_engine_ns: _Optional[int] = ..., bids: _Optional[_Union[BookSide, _Mapping]] = ..., asks: _Optional[_Union[BookSide, _Mapping]] = ...) -> None: ...
+
 class InstrumentMarketData(_message.Message):
-    __slots__ = ("l1", "l1_time_ns", "price_last", "trade_time_ns", "is_stale")
+    __slots__ = ("l1", "l1_time_ns", "price_last", "trade_time_ns", "is_stale", "l2", "l2_time_ns", "is_l2_stale")
     L1_FIELD_NUMBER: _ClassVar[int]
     L1_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     PRICE_LAST_FIELD_NUMBER: _ClassVar[int]
     TRADE_TIME_NS_FIELD_NUMBER: _ClassVar[int]
     IS_STALE_FIELD_NUMBER: _ClassVar[int]
+    L2_FIELD_NUMBER: _ClassVar[int]
+    L2_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    IS_L2_STALE_FIELD_NUMBER: _ClassVar[int]
     l1: _market_pb2.BookL1
     l1_time_ns: int
     price_last: str
     trade_time_ns: int
     is_stale: bool
-    def __init__(self, l1: _Optional[_Union[_market_pb2.BookL1, _Mapping]] = ..., l1_time_ns: _Optional[int] = ..., price_last: _Optional[str] = ..., trade_time_ns: _Optional[int] = ..., is_stale: _Optional[bool] = ...) -> None: ...
+    l2: OrderBook
+    l2_time_ns: int
+    is_l2_stale: bool
+    def __init__(self, l1: _Optional[_Union[_market_pb2.BookL1, _Mapping]] = ..., l1_time_ns: _Optional[int] = ..., price_last: _Optional[str] = ..., trade_time_ns: _Optional[int] = ..., is_stale: _Optional[bool] = ..., l2: _Optional[_Union[OrderBook, _Mapping]] = ..., l2_time_ns: _Optional[int] = ..., is_l2_stale: _Optional[bool] = ...) -> None: ...
 
 class Position(_message.Message):
     __slots__ = ("instrument", "side", "price_entry_average", "quantity_abs", "quantity_abs_max", "price_last", "pnl_realised", "fees_enter", "fees_exit", "time_enter_ns", "time_exchange_update_ns", "trade_count", "trade_digest", "funding")

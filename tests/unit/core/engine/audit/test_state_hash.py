@@ -171,7 +171,19 @@ def test_nothing_of_the_full_state_is_absent_but_what_the_other_instrument_has()
     assert names == set(InstrumentContract.FIELDS)
 
 
-OPTIONAL = ("position", "balance", "l1", "price_last", "best_bid", "best_ask", "spec", "order", "data")
+OPTIONAL = (
+    "position",
+    "balance",
+    "l1",
+    "l2",
+    "time_engine_ns",
+    "price_last",
+    "best_bid",
+    "best_ask",
+    "spec",
+    "order",
+    "data",
+)
 
 
 def optional_parts(value: Any, path: str = "") -> Iterator[Change]:

@@ -84,7 +84,9 @@ def changes_in_place(value: Any, path: str) -> Iterator[str]:
 
 
 def _may_be_absent(path: str, name: str) -> bool:
-    return name in {"position", "balance", "l1"} or (name == "price_last" and path.endswith(".data"))
+    return name in {"position", "balance", "l1", "l2", "time_engine_ns"} or (
+        name == "price_last" and path.endswith(".data")
+    )
 
 
 def _changes_of_list(value: list[Any], path: str) -> Iterator[str]:
