@@ -5,13 +5,14 @@ from decimal import Decimal
 
 from tradebus.core.backtest.result import BacktestOptions, BacktestResult, run_backtest
 from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.state.user_setup import UserDataFactory
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.number import ZERO
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.statistics.interval import ANNUAL_365, MINUTE_NS, TimeInterval
 from tradebus.core.strategy.interface import Strategy
 from tradebus.strategies.checks import load_risk
-from tradebus.strategies.loading import load_strategy
+from tradebus.strategies.loading import load_strategy, load_user_data
 
 
 def backtest(
@@ -26,6 +27,7 @@ def backtest(
     equity_period_ns: int = MINUTE_NS,
     capital: Mapping[str, Decimal] | None = None,
     keeps_trades: bool = True,
+    make_user_data: UserDataFactory = load_user_data,
 ) -> BacktestResult:
     """Run an engine with its simulated exchanges over ``events`` in virtual time and return what came of it.
 
@@ -48,4 +50,5 @@ def backtest(
         None if capital is None else dict(capital),
         keeps_trades,
     )
-    return run_backtest(events, started, made, risk or load_risk(started.risk, started.index), options)
+    checks = risk or load_risk(started.risk, started.index)
+    return run_backtest(events, started, made, checks, options, make_user_data)

@@ -18,9 +18,11 @@ from tradebus.core.engine.audit.state_hash import RunDigest, StateHash
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.user_setup import UserDataFactory
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.journal.verify import AuditVerifier, JournalDamaged
+from tradebus.strategies.loading import load_user_data
 from tradebus.wire.codec.audit import AuditBatch
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import ChainBroken, ChainMismatch, ChecksumMismatch, HeaderMissing
@@ -76,9 +78,17 @@ class _WrongMode(Exception):
 class Fold:
     """Our own state as of the journal, with everything that grows beside it."""
 
-    def __init__(self, make_data: StrategyDataFactory, limits: Limits, mode: str, *, with_digest: bool = False) -> None:
+    def __init__(
+        self,
+        make_data: StrategyDataFactory,
+        limits: Limits,
+        mode: str,
+        *,
+        with_digest: bool = False,
+        make_user_data: UserDataFactory = load_user_data,
+    ) -> None:
         self.mode: Final = mode
-        self.replica: Final = Replica(make_data)
+        self.replica: Final = Replica(make_data, make_user_data)
         self.projections = Projections(limits)
         """Of the engine's present run: a fresh start begins them anew, as it does the state."""
         self.verification: Final = Verification()

@@ -30,7 +30,7 @@ from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.strategy.interface import Strategy
 from tradebus.strategies.checks import load_risk
-from tradebus.strategies.loading import load_strategy
+from tradebus.strategies.loading import load_strategy, make_user_data
 
 SILENCE_NS: Final = 3 * NS_PER_S
 QUIET_NS: Final = {Mode.DEMO: NS_PER_S // 10, Mode.PAPER: NS_PER_S // 10, Mode.LIVE: NS_PER_S}
@@ -69,6 +69,7 @@ async def build(runtime: Runtime, bus: Bus, started: EngineStarted, strategies: 
         epoch=epoch,
         make_strategy=load_strategy,
         make_risk=load_risk,
+        make_user_data=make_user_data,
     )
     base = JournaledEngine(
         runtime,

@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from tradebus.config import Settings
 from tradebus.config.risk import risk_setups
-from tradebus.config.strategies import strategy_setups
+from tradebus.config.strategies import data_setup, strategy_setups
 from tradebus.core.engine.event import AccountSetup, EngineStarted, SimulationSetup
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.identifiers import ExchangeId
@@ -28,6 +28,8 @@ def engine_started(settings: Settings, run: str) -> EngineStarted:
         tuple(strategy_setups(settings)),
         TradingState.ENABLED if settings.engine.trading_at_start else TradingState.DISABLED,
         tuple(risk_setups(settings)),
+        data_setup(settings.engine.global_data),
+        data_setup(settings.engine.instrument_data),
     )
 
 

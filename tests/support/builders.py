@@ -17,6 +17,7 @@ from tradebus.core.engine.event import (
     AccountSetup,
     BalanceReceived,
     CancelAnswered,
+    DataSetup,
     EngineStarted,
     FundingReceived,
     OrderReceived,
@@ -29,6 +30,7 @@ from tradebus.core.engine.event import (
 from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
 from tradebus.core.market.event import (
     BookL1,
     BookL2Snapshot,
@@ -192,6 +194,8 @@ def engine_started(
     run: str = "run",
     code: str = "code",
     risk: Sequence[RiskCheckSetup] = (),
+    global_data: DataSetup | None = None,
+    instrument_data: DataSetup | None = None,
 ) -> EngineStarted:
     """Return a start record; both exchanges of the usual index have a simulated account unless told otherwise."""
     if accounts is None:
@@ -200,7 +204,17 @@ def engine_started(
             simulated_account(BETA, ((ASSET_BETA_BTC, 10), (ASSET_BETA_USDT, 1_000_000))),
         )
     return EngineStarted(
-        engine_id, "demo", run, code, index or usual_index(), tuple(accounts), tuple(strategies), trading, tuple(risk)
+        engine_id,
+        "demo",
+        run,
+        code,
+        index or usual_index(),
+        tuple(accounts),
+        tuple(strategies),
+        trading,
+        tuple(risk),
+        global_data,
+        instrument_data,
     )
 
 
@@ -210,6 +224,7 @@ def engine_of(
     started: EngineStarted | None = None,
     is_debug: bool = True,
     make_strategy: StrategyFactory | None = None,
+    make_user_data: UserDataFactory = no_user_data,
 ) -> Engine:
     """Return an engine that runs these strategies, in debug mode: a decision that changes state raises.
 
@@ -217,7 +232,15 @@ def engine_of(
     """
     started = started or engine_started([setup_of(strategy.id) for strategy in strategies])
     risk = risk or load_risk(started.risk, started.index)
-    return Engine(started, list(strategies), risk, is_debug=is_debug, make_strategy=make_strategy, make_risk=load_risk)
+    return Engine(
+        started,
+        list(strategies),
+        risk,
+        is_debug=is_debug,
+        make_strategy=make_strategy,
+        make_risk=load_risk,
+        make_user_data=make_user_data,
+    )
 
 
 def check_of(name: str, **params: str) -> RiskCheckSetup:

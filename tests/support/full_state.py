@@ -30,9 +30,13 @@ from tests.support.builders import (
     steps,
 )
 from tests.support.scenario import Followed, Scripted, follow
+from tests.support.user_data import GLOBAL, factory
 from tradebus.core.engine.command import SendOpenRequests
+from tradebus.core.engine.event import DataSetup
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.instrument import InstrumentState
 from tradebus.core.engine.state.strategy_data import StrategyData
+from tradebus.core.engine.state.user_data import GlobalData, InstrumentData
 from tradebus.core.market.event import MarketGap
 from tradebus.core.model.asset import asset_from_name
 from tradebus.core.model.identifiers import ExchangeId
@@ -51,18 +55,48 @@ from tradebus.core.model.order import CancelInFlight
 from tradebus.core.model.side import Side
 
 
+def everything() -> dict[str, object]:
+    """Return a value of every plain kind."""
+    return {
+        "flag": True,
+        "count": 3,
+        "amount": Decimal("1.5"),
+        "text": "text",
+        "raw": b"raw",
+        "items": [1, ["a", Decimal(2)]],
+        "pair": (1, (True, "b")),
+        "names": {"a": 1, "b": {"c": Decimal(3)}},
+    }
+
+
 class Everything(StrategyData):
     """Data with a value of every plain kind."""
 
+    items: list[object]
+
     def __init__(self) -> None:
-        self.flag = True
-        self.count = 3
-        self.amount = Decimal("1.5")
-        self.text = "text"
-        self.raw = b"raw"
-        self.items: list[object] = [1, ["a", Decimal(2)]]
-        self.pair = (1, (True, "b"))
-        self.names: dict[str, object] = {"a": 1, "b": {"c": Decimal(3)}}
+        self.from_plain(everything())
+
+
+class EverythingOfAll(GlobalData):
+    """The same of the whole engine."""
+
+    def __init__(self) -> None:
+        self.from_plain(everything())
+
+
+class EverythingOfOne(InstrumentData):
+    """The same of an instrument, with a price of its own."""
+
+    def __init__(self) -> None:
+        self.from_plain(everything())
+
+    def price(self, instrument: InstrumentState) -> Decimal | None:
+        return Decimal(99)
+
+
+full_user_data = factory(EverythingOfAll, EverythingOfOne)
+"""Makes the user-defined data of that state."""
 
 
 def rich_index() -> IndexedInstruments:
@@ -89,9 +123,15 @@ def full_run() -> Followed:
     index = rich_index()
     strategy = Scripted(data=Everything)
     rate = check_of("order_rate", orders_max="3", window_ms="1000")
-    setups, accounts = [setup_of(strategy.id, fast="1")], [simulated_account()]
-    started = engine_started(setups, index=index, accounts=accounts, risk=[rate])
-    followed = follow(strategy, started=started)
+    started = engine_started(
+        [setup_of(strategy.id, fast="1")],
+        index=index,
+        accounts=[simulated_account()],
+        global_data=GLOBAL,
+        risk=[rate],
+        instrument_data=DataSetup("mine:Everything", (("depth", "9"),)),
+    )
+    followed = follow(strategy, started=started, make_user_data=full_user_data)
     for i in (0, 1):
         followed.process(book((99 + i, 1), (101 + i, 2), instrument=i, time_ns=7))
         followed.process(public_trade(100, instrument=i, time_ns=8))
@@ -108,6 +148,10 @@ def full_run() -> Followed:
     followed.process(command_of(SendOpenRequests((open_request("sent"),))), 11)
     state = followed.engine.state
     state.strategies[0].failure = "none really"
+    for user in (state.global_data, *(instrument.user_data for instrument in state.instruments)):
+        assert user is not None
+        user.failure = "none really"
+        user.is_halted = True
     state.strategies[0].is_halted = True
     state.set_timer(strategy.id, "t", 9)
     return followed

@@ -18,6 +18,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.funding import FUNDING_IDS_MAX
 from tradebus.core.engine.state.strategy_data import StrategyData
+from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
 from tradebus.core.model.identifiers import STRATEGY_UNKNOWN, ExchangeIndex, StrategyId
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.order import OrderRequestOpen, is_active
@@ -101,9 +102,11 @@ def same_data(strategies: Sequence[Strategy]) -> Callable[[StrategySetup, Indexe
 class Followed:
     """An engine, a replica of it, and all its ticks; every tick is checked as it comes."""
 
-    def __init__(self, engine: Engine, strategies: Sequence[Strategy]) -> None:
+    def __init__(
+        self, engine: Engine, strategies: Sequence[Strategy], make_user_data: UserDataFactory = no_user_data
+    ) -> None:
         self.engine = engine
-        self.replica = Replica(same_data(strategies))
+        self.replica = Replica(same_data(strategies), make_user_data)
         self.ticks: list[AuditTick] = []
         self._texts: list[str] = []
 
@@ -130,10 +133,15 @@ class Followed:
 
 
 def follow(
-    *strategies: Strategy, started: EngineStarted | None = None, risk: RiskManager | None = None, is_debug: bool = True
+    *strategies: Strategy,
+    started: EngineStarted | None = None,
+    risk: RiskManager | None = None,
+    is_debug: bool = True,
+    make_user_data: UserDataFactory = no_user_data,
 ) -> Followed:
     """Return a started engine with its replica; in debug mode a decision that changes the state raises."""
-    followed = Followed(engine_of(*strategies, risk=risk, started=started, is_debug=is_debug), strategies)
+    engine = engine_of(*strategies, risk=risk, started=started, is_debug=is_debug, make_user_data=make_user_data)
+    followed = Followed(engine, strategies, make_user_data)
     followed.start()
     return followed
 

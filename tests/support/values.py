@@ -47,6 +47,7 @@ from tradebus.core.engine.event import (
     BalanceReceived,
     CancelAnswered,
     ClockAdvanced,
+    DataSetup,
     EngineStarted,
     FeedEnded,
     FundingReceived,
@@ -371,6 +372,9 @@ risk_check_setups: Final = st.builds(RiskCheckSetup, ids, ids, tuples_of(st.tupl
 configs_changed: Final = st.builds(ConfigChanged, texts, tuples_of(strategy_setups, 2), tuples_of(risk_check_setups, 2))
 
 
+data_setups: Final = st.builds(DataSetup, ids, tuples_of(st.tuples(ids, texts)))
+
+
 @st.composite
 def engines_started(draw: st.DrawFn) -> EngineStarted:
     """Any start of an engine; accounts use the index that it brings."""
@@ -396,6 +400,8 @@ def engines_started(draw: st.DrawFn) -> EngineStarted:
         draw(tuples_of(strategy_setups, 2)),
         draw(members(TradingState)),
         draw(tuples_of(risk_check_setups, 2)),
+        draw(st.none() | data_setups),
+        draw(st.none() | data_setups),
     )
 
 

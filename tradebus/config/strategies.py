@@ -1,14 +1,15 @@
-"""Make the configured strategies, or say which of them cannot be made: before anything is started, where possible."""
+"""Make the configured strategies and data, or say which cannot be made: before anything is started, where possible."""
 
 import sys
 from pathlib import Path
 
 from tradebus.config.problem import ConfigError, Problem
+from tradebus.config.sections.engine import UserDataSettings
 from tradebus.config.settings import Settings
-from tradebus.core.engine.event import StrategySetup
+from tradebus.core.engine.event import DataSetup, StrategySetup
 from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.strategy.interface import Strategy
-from tradebus.strategies.loading import StrategyNotFound, load_strategy
+from tradebus.strategies.loading import StrategyNotFound, UserDataNotFound, load_strategy, make_user_data
 
 
 def add_strategies_folder(folder: Path) -> None:
@@ -29,8 +30,15 @@ def strategy_setups(settings: Settings) -> list[StrategySetup]:
     return setups
 
 
+def data_setup(data: UserDataSettings | None) -> DataSetup | None:
+    """Return the setup of user-defined data, none where none is configured; parameters become text."""
+    if data is None:
+        return None
+    return DataSetup(data.class_path, tuple(sorted((name, str(value)) for name, value in data.params.items())))
+
+
 def make_strategies(settings: Settings) -> list[Strategy]:
-    """Return the configured strategies; raises ConfigError with every one that cannot be made."""
+    """Return the configured strategies; raises ConfigError with all user code that cannot be made, also data."""
     add_strategies_folder(Path(settings.engine.strategies_dir))
     index = settings.indexed_instruments()
     made: list[Strategy] = []
@@ -42,6 +50,26 @@ def make_strategies(settings: Settings) -> list[Strategy]:
             problems.append(settings.problem(("engine", "strategies", i), "a strategy that can be made", str(error)))
         except Exception as error:  # noqa: BLE001 - user code may raise anything when it is loaded
             problems.append(settings.problem(("engine", "strategies", i), "a strategy that can be made", repr(error)))
+    problems += _data_problems(settings)
     if problems:
         raise ConfigError(problems)
     return made
+
+
+def _data_problems(settings: Settings) -> list[Problem]:
+    """Return why user-defined data cannot be made; that of instruments is tried with each of them."""
+    index = settings.indexed_instruments()
+    engine = settings.engine
+    problems: list[Problem] = []
+    for key, data in (("global_data", engine.global_data), ("instrument_data", engine.instrument_data)):
+        setup = data_setup(data)
+        if setup is None:
+            continue
+        try:
+            for instrument in [None] if key == "global_data" else index.instruments:
+                make_user_data(setup, index, instrument)
+        except (UserDataNotFound, ValueError) as error:
+            problems.append(settings.problem(("engine", key), "data that can be made", str(error)))
+        except Exception as error:  # noqa: BLE001 - user code may raise anything when it is loaded
+            problems.append(settings.problem(("engine", key), "data that can be made", repr(error)))
+    return problems

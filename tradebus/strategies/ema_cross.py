@@ -91,7 +91,7 @@ class EmaCross(Strategy):
         is_above = data.fast[event.instrument] > data.slow[event.instrument]
         if is_above == (held > ZERO) or instrument.data.is_stale or self._is_working(instrument):
             return None
-        price = instrument.data.price()
+        price = instrument.price()
         if price is None:
             return None
         price = price.quantize(AVERAGE_STEP)

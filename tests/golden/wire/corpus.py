@@ -48,6 +48,7 @@ from tradebus.core.engine.event import (
     BalanceReceived,
     CancelAnswered,
     ClockAdvanced,
+    DataSetup,
     EngineStarted,
     FeedEnded,
     FundingReceived,
@@ -428,6 +429,22 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         AuditBatchHead("demo", 1, len(ticks), len(ticks), CHAIN, FINGERPRINT, 0),
         (AuditTick(len(ticks), T0, ClockAdvanced(), (), ()),),
     )
+    with_data = EngineStarted(
+        "demo",
+        "demo",
+        "run-2",
+        "c0de",
+        _INDEX,
+        (),
+        (),
+        TradingState.DISABLED,
+        (),
+        DataSetup("mine:Totals", (("since", "1"),)),
+        DataSetup("mine:PerStrategy", ()),
+    )
+    audit_data = AuditBatch(
+        AuditBatchHead("demo", 2, 9, 9, CHAIN, FINGERPRINT, 0), (AuditTick(9, T0, with_data, (), ()),)
+    )
     audit_funding = AuditBatch(
         AuditBatchHead("demo", 1, 1, 1, CHAIN, FINGERPRINT, 0), (AuditTick(1, T0, _FUNDING, (_FUNDED,), ()),)
     )
@@ -488,6 +505,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "audit_batch-first": (audit, audit_batch_to_bytes(audit)),
         "audit_batch-risk": (audit_risk, audit_batch_to_bytes(audit_risk)),
         "audit_batch-next": (audit_next, audit_batch_to_bytes(audit_next)),
+        "audit_batch-data": (audit_data, audit_batch_to_bytes(audit_data)),
         "audit_batch-funding": (audit_funding, audit_batch_to_bytes(audit_funding)),
         "account_batch-all": (account, account_batch_to_bytes(account)),
         "account_batch-doubts": (doubts, account_batch_to_bytes(doubts)),

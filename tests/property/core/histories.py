@@ -27,7 +27,6 @@ from tests.support.builders import (
     check_of,
     command_of,
     engine_of,
-    engine_started,
     fill,
     market_data,
     open_request,
@@ -39,6 +38,7 @@ from tests.support.builders import (
     setup_of,
 )
 from tests.support.scenario import Memory, Scripted
+from tests.support.user_data import Diary, Doubled, factory, started_with_data
 from tradebus.core.engine.command import (
     ALL_INSTRUMENTS,
     ByExchanges,
@@ -75,6 +75,7 @@ from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.engine.state.user_setup import UserDataFactory
 from tradebus.core.market.event import Candle, Liquidation, MarketGap, MarketReconnecting
 from tradebus.core.model.account import AccountSnapshot
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, OrderId, StrategyId
@@ -491,14 +492,24 @@ class Forgetful(Memory):
             raise RuntimeError("enough")
 
 
+class ForgetfulDiary(Doubled):
+    """Data of an instrument that gives prices of its own and fails when it has seen enough."""
+
+    def note(self, *what: object) -> None:
+        super().note(*what)
+        if self.seen == 7:
+            raise RuntimeError("enough")
+
+
 @dataclass(slots=True)
 class History:
-    """An engine on its way through a history."""
+    """An engine on its way through a history, with data that its user defined."""
 
     engine: Engine = field(init=False)
     strategies: list[Scripted] = field(init=False)
     events: list[EngineEvent] = field(default_factory=list)
     now_ns: int = 0
+    make_user_data: UserDataFactory = field(default_factory=lambda: factory(Diary, ForgetfulDiary))
     step: Step | None = None
     _keys: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -513,8 +524,10 @@ class History:
             )
             for i, name in enumerate(STRATEGIES)
         ]
-        started = engine_started([setup_of(strategy.id) for strategy in self.strategies], risk=checks("40", "100"))
-        self.engine = engine_of(*self.strategies, started=started, make_strategy=self.make_strategy)
+        started = started_with_data(*self.strategies, risk=checks("40", "100"))
+        self.engine = engine_of(
+            *self.strategies, started=started, make_strategy=self.make_strategy, make_user_data=self.make_user_data
+        )
 
     def make_strategy(self, setup: StrategySetup, _index: IndexedInstruments) -> Scripted:
         """Return the strategy of a setup: there is one of each, whatever its parameters are."""

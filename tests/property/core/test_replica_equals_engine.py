@@ -50,7 +50,7 @@ class Fills:
 @given(histories)
 def test_after_every_tick_the_replica_equals_the_engine(history_steps: Sequence[Step]) -> None:
     history = History()
-    followed = Followed(history.engine, history.strategies)
+    followed = Followed(history.engine, history.strategies, history.make_user_data)
     followed.start()
     fills = Fills()
     for step in history_steps:
@@ -70,7 +70,7 @@ def test_a_replica_fed_from_stored_bytes_equals_the_engine(history_steps: Sequen
     history = History()
     engine = history.engine
     ticks = [engine.start(0)]
-    replica = Replica(same_data(history.strategies))
+    replica = Replica(same_data(history.strategies), history.make_user_data)
     batches = 0
     for step in history_steps:
         # A batch is written when the one before it is stored: its first ticks are then some events old.

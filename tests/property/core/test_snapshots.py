@@ -47,7 +47,7 @@ def test_a_state_comes_back_as_it_was(history_steps: Sequence[Step]) -> None:
     for step in history_steps:
         engine.process(history.next_event(step), history.now_ns)
     payload = snapshot_bytes(engine)
-    found = snapshot_from_bytes(payload, same_data(history.strategies))
+    found = snapshot_from_bytes(payload, same_data(history.strategies), history.make_user_data)
     assert found.state == engine.state
     assert found.started == engine.started
     assert found.head.hash.equals(engine.hash())
@@ -85,10 +85,10 @@ def test_an_engine_that_goes_on_from_a_snapshot_makes_the_same_ticks(history_ste
     for step in history_steps[:at]:
         if engine.process(history.next_event(step), history.now_ns).is_terminal:
             return  # a journal that has ended is not gone on with
-    snapshot = snapshot_from_bytes(snapshot_bytes(engine), same_data(history.strategies))
+    snapshot = snapshot_from_bytes(snapshot_bytes(engine), same_data(history.strategies), history.make_user_data)
     again = resumed(snapshot, history)
-    other = snapshot_from_bytes(snapshot_bytes(engine), same_data(history.strategies))
-    replica = Replica(same_data(history.strategies))
+    other = snapshot_from_bytes(snapshot_bytes(engine), same_data(history.strategies), history.make_user_data)
+    replica = Replica(same_data(history.strategies), history.make_user_data)
     replica.resume(other.state, other.head.sequence, other.head.time_ns, other.started)
     for step in history_steps[at:]:
         event = history.next_event(step)
@@ -109,7 +109,7 @@ def test_an_engine_that_goes_on_from_a_snapshot_makes_the_same_ticks(history_ste
 @given(histories)
 def test_a_replica_without_the_classes_says_what_it_knows(history_steps: Sequence[Step]) -> None:
     history = History()
-    followed = Followed(history.engine, history.strategies)
+    followed = Followed(history.engine, history.strategies, history.make_user_data)
     followed.start()
     engine = history.engine
     found = snapshot_from_bytes(snapshot_bytes(engine), lambda _setup, _index: None)

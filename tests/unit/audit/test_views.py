@@ -22,7 +22,7 @@ from tests.support.audit_run import EngineRun, messages_of
 from tests.support.builders import ALPHA
 from tests.support.leaves import changed_leaves
 from tradebus.core.engine.command import ByExchanges
-from tradebus.core.engine.event import StrategySetup
+from tradebus.core.engine.event import DataSetup, StrategySetup
 from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.model.asset import Asset, ExchangeAsset
@@ -51,6 +51,8 @@ FLATTENED: dict[tuple[str, str], type[Record]] = {
     ("OrderRequestCancel", "key"): OrderKey,
     ("OrderRequestOpen", "key"): OrderKey,
     ("RiskCheckState", "setup"): RiskCheckSetup,
+    ("GlobalDataState", "setup"): DataSetup,
+    ("InstrumentDataState", "setup"): DataSetup,
     ("StrategyState", "setup"): StrategySetup,
 }
 """Parts whose fields a view shows beside its own; every one of them must be there."""

@@ -23,6 +23,15 @@ class StrategySettings(Section):
     """Handed to the strategy; what is allowed here is the strategy's to say."""
 
 
+class UserDataSettings(Section):
+    """`[engine.global_data]`, `[engine.instrument_data]`: data that the user defines."""
+
+    class_path: ClassPath = Field(alias="class")
+    """The class as `package.module:Class`, from the folder of users' strategies."""
+    params: Parameters = Field(default_factory=dict)
+    """Handed to the class; what is allowed here is its own to say."""
+
+
 class HashCadence(Section):
     """How often the state hash is computed: whichever limit is reached first, and at snapshots."""
 
@@ -56,6 +65,10 @@ class EngineSettings(Section):
     """What runs. A single strategy may be given as `strategy` and `strategy_params` instead."""
     strategies_dir: str = "strategies"
     """Folder of users' strategies, put on the import path of engine and audit alike."""
+    global_data: UserDataSettings | None = None
+    """Data of the whole engine that the user defines; none when left out."""
+    instrument_data: UserDataSettings | None = None
+    """Data of each instrument that the user defines; none when left out."""
     risk: list[str] = Field(default_factory=list)
     """The risk checks that every open request must pass, in order: by name, or a class as `package.module:Class`."""
     risk_params: dict[str, Parameters] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountEvent, EngineStarted, TradeReceived
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.number import ZERO, check_decimal, enter_engine_context
 from tradebus.core.model.record import Record
@@ -185,6 +186,7 @@ def run_backtest(
     strategies: list[Strategy],
     risk: RiskManager,
     options: BacktestOptions | None = None,
+    make_user_data: UserDataFactory = no_user_data,
 ) -> BacktestResult:
     """Run an engine with its simulated exchanges over market events, in virtual time.
 
@@ -194,7 +196,7 @@ def run_backtest(
     before = enter_engine_context()
     try:
         options = options or BacktestOptions()
-        engine = Engine(started, strategies, risk)
+        engine = Engine(started, strategies, risk, make_user_data=make_user_data)
         recorder = Recorder(engine, started, options)
         loop = VirtualTimeLoop(engine, simulated_exchanges(started), recorder.take)
         wake_ns = -1

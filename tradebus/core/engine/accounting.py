@@ -30,7 +30,7 @@ def take_trade(state: EngineState, trade: Trade) -> PositionExited | None:
 def take_funding(state: EngineState, funding: FundingReceived) -> None:
     """Take in a funding payment that was not taken in before."""
     instrument = state.instruments[funding.instrument]
-    amount = converted(state, instrument.instrument, instrument.price_mark(), funding.amount, funding.asset)
+    amount = converted(state, instrument.instrument, instrument.price_booked(), funding.amount, funding.asset)
     if amount is None:
         instrument.keep_apart(funding.asset, funding.amount)
         amount = ZERO

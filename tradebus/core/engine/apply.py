@@ -9,6 +9,7 @@ Source: barter 0.12.5 ``engine/state/mod.rs`` (order of updates); added are keys
 from typing import Final
 
 from tradebus.core.engine.accounting import take_funding, take_trade
+from tradebus.core.engine.apply_user import after_account_event, before_account_event, note_halted, record_requests
 from tradebus.core.engine.audit.tick import (
     DataPatched,
     Halted,
@@ -77,11 +78,16 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
 
 
 def apply_market_event(state: EngineState, event: MarketEvent) -> None:
-    """Take in a market event: link health, the instrument's data, then what the strategies remember."""
+    """Take in a market event: link health, global data, the instrument's data, then what the strategies remember."""
     links = state.connectivity[event.exchange]
     if links.market_data is not _HEALTHY:
         links.market_data = _HEALTHY
-    state.instruments[event.instrument].data.process(event)
+    instrument = state.instruments[event.instrument]
+    if state.global_data is not None:
+        state.global_data.process_market(state, event)
+    instrument.data.process(event)
+    if instrument.user_data is not None:
+        instrument.user_data.process_market(instrument, event)
     for strategy in state.strategies:
         strategy.process(state, event)
 
@@ -133,6 +139,7 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
     if links.account is not _HEALTHY:
         links.account = _HEALTHY
     data = event.data
+    before_account_event(state, event)
     exited: PositionExited | None = None
     if isinstance(data, TradeReceived):
         exited = take_trade(state, data.trade)
@@ -154,6 +161,7 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
             update_from_snapshot(state.instruments[order.key.instrument].orders, order)
     elif isinstance(data, FundingReceived):
         take_funding(state, data)
+    after_account_event(state, event)
     for strategy in state.strategies:
         strategy.process(state, event)
     return exited
@@ -168,6 +176,7 @@ def apply_output(state: EngineState, output: Output) -> None:
             record_open(state.instruments[request.key.instrument].orders, request)
         if state.risk.checks:
             state.risk.record_sent([request.key.exchange for request in output.opens_sent], state.time_ns)
+        record_requests(state, output)
     elif isinstance(output, TimerSet):
         state.set_timer(output.strategy, output.id, output.due_ns)
     elif isinstance(output, TimerCleared):
@@ -180,3 +189,4 @@ def apply_output(state: EngineState, output: Output) -> None:
             if strategy.setup.id == output.strategy:
                 strategy.failure = strategy.failure or output.reason
                 strategy.is_halted = True
+        note_halted(state, output)

@@ -5,6 +5,7 @@ from typing import Final, final
 from tradebus.core.engine.action.send import send_cancels, send_opens
 from tradebus.core.engine.answers import DecisionChangedState, failure
 from tradebus.core.engine.apply import apply_output
+from tradebus.core.engine.apply_user import has_user_data, unreported_failures
 from tradebus.core.engine.audit.plain import copy_plain
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
 from tradebus.core.engine.audit.tick import (
@@ -61,6 +62,7 @@ class Decider:
         self.risk = risk
         self._names: Final = names
         self._is_debug: Final = is_debug
+        self._has_user_data: Final = has_user_data(state)
 
     def emit(self, output: Output) -> None:
         """Make an output: the state takes it in, the tick will say it."""
@@ -74,10 +76,14 @@ class Decider:
         return hash_state(self.state) if self._is_debug else None
 
     def report_failures(self) -> None:
-        """Say which strategies' data have failed, each once."""
-        for strategy in self.state.strategies:
+        """Say which strategies' and which user-defined data have failed, each once."""
+        state = self.state
+        for strategy in state.strategies:
             if strategy.failure and not strategy.is_halted:
                 self.emit(Halted(strategy.setup.id, strategy.failure))
+        if self._has_user_data:
+            for halted in unreported_failures(state):
+                self.emit(halted)
 
     def answered(self, question: Question, answer: Decision | None, reason: str, before: StateHash | None) -> None:
         """Take what a strategy answered, or the reason why there is no answer; raises DecisionChangedState."""

@@ -12,6 +12,7 @@ from tradebus.core.engine.action.cancel_orders import cancel_requests
 from tradebus.core.engine.action.close_positions import close_positions
 from tradebus.core.engine.answers import checked_answer, failure
 from tradebus.core.engine.apply import apply_event, apply_market_event
+from tradebus.core.engine.apply_user import is_reserved, unknown_user_data
 from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Origin, PositionExit
 from tradebus.core.engine.check import check_event, check_market_event, check_market_numbers
@@ -25,6 +26,7 @@ from tradebus.core.engine.naming import OrderNames
 from tradebus.core.engine.resume import check_resumable
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
 from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
 from tradebus.core.model.identifiers import RISK_MANAGER, STRATEGY_UNKNOWN, ExchangeIndex
 from tradebus.core.model.number import context_is_intact, enter_engine_context, restore_engine_context
@@ -61,16 +63,21 @@ class Engine:
         state: EngineState | None = None,
         time_ns: int = 0,
         checks_numbers: bool = False,
+        make_user_data: UserDataFactory = no_user_data,
     ) -> None:
         enter_engine_context()
         ids = [strategy.id for strategy in strategies]
         if ids != [setup.id for setup in started.strategies]:
             raise ValueError(f"expected strategies {[setup.id for setup in started.strategies]}, found {ids}")
-        if RISK_MANAGER in ids:
-            raise ValueError(f"expected another id for a strategy than {RISK_MANAGER!r}")
+        for name in ids:
+            if name == RISK_MANAGER or is_reserved(name):
+                raise ValueError(f"expected another id for a strategy than {name!r}")
         self.started: Final = started
         if state is None:
-            state = initial_state(started, [strategy.initial_data() for strategy in strategies])
+            state = initial_state(started, [strategy.initial_data() for strategy in strategies], make_user_data)
+            unknown = unknown_user_data(state)
+            if unknown:
+                raise ValueError(f"expected a class for each user-defined data, found none for {unknown}")
             self._first: int | None = sequence
         else:
             check_resumable(state, started)

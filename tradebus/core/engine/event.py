@@ -275,10 +275,22 @@ class StrategySetup(Record):
 
 
 @final
+class DataSetup(Record):
+    """User-defined data: the class that makes it, and its parameters (name, text), sorted by name."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("class_path", "params")
+
+    def __init__(self, class_path: str, params: tuple[tuple[str, str], ...]) -> None:
+        self.class_path: Final = class_path
+        self.params: Final = params
+
+
+@final
 class EngineStarted(EngineEvent):
     """The first record of a journal: all that is needed to build the initial state from the journal alone.
 
     ``run`` and ``code`` describe the process and are left out of digests; everything else decides the state.
+    ``global_data`` and ``instrument_data`` are none where the user defined no such data.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -291,6 +303,8 @@ class EngineStarted(EngineEvent):
         "strategies",
         "trading",
         "risk",
+        "global_data",
+        "instrument_data",
     )
 
     def __init__(
@@ -304,6 +318,8 @@ class EngineStarted(EngineEvent):
         strategies: tuple[StrategySetup, ...],
         trading: TradingState,
         risk: tuple[RiskCheckSetup, ...] = (),
+        global_data: DataSetup | None = None,
+        instrument_data: DataSetup | None = None,
     ) -> None:
         self.engine_id: Final = engine_id
         self.mode: Final = mode
@@ -314,3 +330,5 @@ class EngineStarted(EngineEvent):
         self.strategies: Final = strategies
         self.trading: Final = trading
         self.risk: Final = risk
+        self.global_data: Final = global_data
+        self.instrument_data: Final = instrument_data

@@ -2,6 +2,7 @@
 
 from mypy_extensions import mypyc_attr
 
+from tradebus.core.engine.apply_user import unknown_user_data
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
 
@@ -26,3 +27,13 @@ def check_resumable(state: EngineState, started: EngineStarted) -> None:
     unknown = [strategy.setup.id for strategy in state.strategies if not strategy.has_class]
     if unknown:
         raise CannotResume(f"what the strategies {unknown} remember is not known: their classes could not be loaded")
+    data = state.global_data
+    if (None if data is None else data.setup) != started.global_data:
+        raise CannotResume(f"expected the global data {started.global_data}, found {data and data.setup}")
+    for instrument in state.instruments:
+        own = instrument.user_data
+        if (None if own is None else own.setup) != started.instrument_data:
+            raise CannotResume(f"expected the instrument data {started.instrument_data}, found {own and own.setup}")
+    missing = unknown_user_data(state)
+    if missing:
+        raise CannotResume(f"what the data {missing} keeps is not known: its class could not be loaded")

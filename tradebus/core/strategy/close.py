@@ -29,7 +29,7 @@ def close_with_market_orders(state: "EngineState", selection: InstrumentFilter, 
     opens: list[OrderRequestOpen] = []
     for instrument in state.matching(selection):
         position = instrument.position
-        price = instrument.data.price()
+        price = instrument.price()
         if position is None or price is None:
             continue
         quantity = quantity_to_close(instrument)

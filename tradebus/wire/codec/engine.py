@@ -8,6 +8,7 @@ from tradebus.core.engine.error import EngineError, EngineErrorKind
 from tradebus.core.engine.event import (
     AccountLinkChanged,
     AccountSetup,
+    DataSetup,
     EngineStarted,
     SimulationSetup,
     StrategySetup,
@@ -177,6 +178,19 @@ def config_changed_from_pb(message: pb.ConfigChanged, bounds: IndexBounds = UNBO
     )
 
 
+def data_setup_to_pb(setup: DataSetup, into: pb.DataSetup) -> None:
+    """Fill a message with the setup of user-defined data."""
+    into.class_path = setup.class_path
+    for name, value in setup.params:
+        into.params.add(name=name, value=value)
+
+
+def data_setup_from_pb(message: pb.DataSetup, bounds: IndexBounds = UNBOUNDED) -> DataSetup:
+    """Return the setup of user-defined data; raises DecodeError."""
+    params = children("params", message.params, _param_from_pb, bounds)
+    return DataSetup(text(message.class_path, "class_path"), params)
+
+
 def engine_started_to_pb(event: EngineStarted, into: pb.EngineStarted) -> None:
     """Fill a message with the start of an engine."""
     into.engine_id = event.engine_id
@@ -192,6 +206,10 @@ def engine_started_to_pb(event: EngineStarted, into: pb.EngineStarted) -> None:
     for check in event.risk:
         risk_check_setup_to_pb(check, into.risk.add())
     into.trading = TRADING_STATES.to_pb(event.trading)
+    if event.global_data is not None:
+        data_setup_to_pb(event.global_data, into.global_data)
+    if event.instrument_data is not None:
+        data_setup_to_pb(event.instrument_data, into.instrument_data)
 
 
 def engine_started_from_pb(message: pb.EngineStarted, bounds: IndexBounds = UNBOUNDED) -> EngineStarted:
@@ -208,4 +226,8 @@ def engine_started_from_pb(message: pb.EngineStarted, bounds: IndexBounds = UNBO
         children("strategies", message.strategies, strategy_setup_from_pb, own),
         TRADING_STATES.from_pb(message.trading, "trading"),
         children("risk", message.risk, risk_check_setup_from_pb, own),
+        named("global_data", message.global_data, data_setup_from_pb, own) if message.HasField("global_data") else None,
+        named("instrument_data", message.instrument_data, data_setup_from_pb, own)
+        if message.HasField("instrument_data")
+        else None,
     )

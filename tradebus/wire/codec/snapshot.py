@@ -12,6 +12,7 @@ from tradebus.core.engine.audit.replica import StrategyDataFactory
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
 from tradebus.wire.codec.bounds import UNBOUNDED
 from tradebus.wire.codec.engine import engine_started_from_pb, engine_started_to_pb
 from tradebus.wire.codec.error import HashMismatch, Inconsistent, MissingField, UnknownVersion
@@ -112,19 +113,24 @@ def snapshot_head_from_bytes(payload: bytes) -> SnapshotHead:
     )
 
 
-def snapshot_from_bytes(payload: bytes, make_data: StrategyDataFactory) -> EngineSnapshot:
+def snapshot_from_bytes(
+    payload: bytes, make_data: StrategyDataFactory, make_user_data: UserDataFactory = no_user_data
+) -> EngineSnapshot:
     """Return the snapshot in ``payload``, proven by its hash.
 
-    ``make_data`` gives what a strategy remembers at first, none where its class is not available here: the plain
-    values are then kept. Raises DecodeError: UnknownVersion before anything else is read, HashMismatch when the state
-    is not the one that was written, DataNotRestored when a strategy's class does not take back what it remembered.
+    ``make_data`` gives what a strategy remembers at first, ``make_user_data`` the user-defined data, none where a class
+    is not available here: the plain values are then kept. Raises DecodeError: UnknownVersion before anything else is
+    read, HashMismatch when the state is not the one that was written, DataNotRestored when a class does not take back
+    what it remembered.
     """
     head = snapshot_head_from_bytes(payload)
     message = parse(pb.EngineSnapshot, payload)
     started = child(message, "started", message.started, engine_started_from_pb, UNBOUNDED)
     if not message.HasField("state"):
         raise MissingField("expected an EngineState, found none", "state")
-    state = named("state", message.state, lambda part, _bounds: engine_state_from_pb(part, make_data), UNBOUNDED)
+    state = named(
+        "state", message.state, lambda part, _bounds: engine_state_from_pb(part, make_data, make_user_data), UNBOUNDED
+    )
     if state.index.fingerprint() != head.index_fingerprint:
         found = state.index.fingerprint()
         raise Inconsistent(f"expected the index {head.index_fingerprint}, found {found}", "state.index")

@@ -9,8 +9,11 @@ from tradebus.core.engine.state.market_data import InstrumentMarketData
 from tradebus.core.engine.state.orders import Orders
 from tradebus.core.engine.state.position import Position
 from tradebus.core.engine.state.strategy_position import StrategyPosition, StrategyPositions
+from tradebus.core.engine.state.user_data import InstrumentDataState
+from tradebus.core.engine.state.user_setup import UserDataFactory
 from tradebus.core.market.book import BookSide, OrderBook
 from tradebus.core.model.identifiers import StrategyId
+from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.instrument import Instrument
 from tradebus.core.model.order import Order
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, asset_index, instrument_index
@@ -19,6 +22,7 @@ from tradebus.wire.codec.market_data import book_l1_from_pb, book_l1_to_pb
 from tradebus.wire.codec.number import computed_from_text, computed_to_text
 from tradebus.wire.codec.order import SIDES, order_from_pb, order_to_pb
 from tradebus.wire.codec.parts import child, children, named, text
+from tradebus.wire.codec.snapshot_user import instrument_data_state_from_pb, instrument_data_state_to_pb
 from tradebus.wire.pb.v1 import snapshot_pb2 as pb
 
 
@@ -39,12 +43,22 @@ def instrument_state_to_pb(state: InstrumentState, into: pb.InstrumentState) -> 
     funding_totals_to_pb(state.funding, into.funding)
     for amount in state.apart:
         asset_amount_to_pb(amount, into.apart.add())
+    if state.user_data is not None:
+        instrument_data_state_to_pb(state.user_data, into.user_data)
 
 
 def instrument_state_from_pb(
-    message: pb.InstrumentState, instrument: Instrument, bounds: IndexBounds = UNBOUNDED
+    message: pb.InstrumentState,
+    index: IndexedInstruments,
+    instrument: Instrument,
+    make_user_data: UserDataFactory,
+    bounds: IndexBounds = UNBOUNDED,
 ) -> InstrumentState:
-    """Return the state of an instrument; raises DecodeError."""
+    """Return the state of an instrument; ``make_user_data`` gives its own data at first. Raises DecodeError."""
+
+    def user_data(part: pb.InstrumentDataState, own: IndexBounds) -> InstrumentDataState:
+        return instrument_data_state_from_pb(part, index, instrument, make_user_data, own)
+
     has_position = message.HasField("position")
     return InstrumentState(
         instrument,
@@ -55,6 +69,7 @@ def instrument_state_from_pb(
         _strategies(children("strategies", message.strategies, strategy_position_from_pb, bounds)),
         child(message, "funding", message.funding, funding_totals_from_pb, bounds),
         list(children("apart", message.apart, asset_amount_from_pb, bounds)),
+        named("user_data", message.user_data, user_data, bounds) if message.HasField("user_data") else None,
     )
 
 

@@ -11,6 +11,7 @@ from tradebus.core.engine.state.engine_state import AccountCursor, EngineState, 
 from tradebus.core.engine.state.link import Health
 from tradebus.core.engine.state.risk import PER_ENGINE, PER_EXCHANGE, RiskCheckState, RiskState
 from tradebus.core.engine.state.strategy_data import KeptData, StrategyData, StrategyState
+from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
 from tradebus.core.model.asset import ExchangeAsset
 from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.model.index import IndexedInstruments
@@ -30,6 +31,7 @@ from tradebus.wire.codec.instrument import indexed_instruments_from_pb, indexed_
 from tradebus.wire.codec.parts import child, children, named, text
 from tradebus.wire.codec.plain import plain_dict_from_pb, plain_dict_to_pb
 from tradebus.wire.codec.snapshot_instrument import instrument_state_from_pb, instrument_state_to_pb
+from tradebus.wire.codec.snapshot_user import global_data_state_from_pb, global_data_state_to_pb
 from tradebus.wire.pb.v1 import snapshot_pb2 as pb
 
 HEALTHS: Final = EnumCodec(Health, pb.Health)
@@ -58,10 +60,17 @@ def engine_state_to_pb(state: EngineState, into: pb.EngineState) -> None:
         timer_to_pb(timer, into.timers.add())
     for check in state.risk.checks:
         risk_check_state_to_pb(check, into.risk.checks.add())
+    if state.global_data is not None:
+        global_data_state_to_pb(state.global_data, into.global_data)
 
 
-def engine_state_from_pb(message: pb.EngineState, make_data: StrategyDataFactory) -> EngineState:
-    """Return the whole state; ``make_data`` gives what each strategy remembers at first. Raises DecodeError."""
+def engine_state_from_pb(
+    message: pb.EngineState, make_data: StrategyDataFactory, make_user_data: UserDataFactory = no_user_data
+) -> EngineState:
+    """Return the whole state; raises DecodeError.
+
+    ``make_data`` gives what each strategy remembers at first, ``make_user_data`` the user-defined data.
+    """
     index = child(message, "index", message.index, indexed_instruments_from_pb, UNBOUNDED)
     bounds = bounds_of(index)
     _check_count("connectivity", len(message.connectivity), bounds.exchanges)
@@ -81,7 +90,7 @@ def engine_state_from_pb(message: pb.EngineState, make_data: StrategyDataFactory
             children(
                 "instruments",
                 message.instruments,
-                lambda part, own: instrument_state_from_pb(part, next(instruments), own),
+                lambda part, own: instrument_state_from_pb(part, index, next(instruments), make_user_data, own),
                 bounds,
             )
         ),
@@ -96,6 +105,14 @@ def engine_state_from_pb(message: pb.EngineState, make_data: StrategyDataFactory
         list(children("cursors", message.cursors, account_cursor_from_pb, bounds)),
         list(children("timers", message.timers, timer_from_pb, bounds)),
         RiskState(list(children("checks", message.risk.checks, risk_check_state_from_pb, bounds))),
+        named(
+            "global_data",
+            message.global_data,
+            lambda part, own: global_data_state_from_pb(part, index, make_user_data, own),
+            bounds,
+        )
+        if message.HasField("global_data")
+        else None,
     )
 
 

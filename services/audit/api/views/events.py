@@ -11,7 +11,7 @@ from services.audit.api.views.market import MarketDataView
 from services.audit.api.views.orders import OrderErrorView, OrderKeyView, OrderView
 from services.audit.api.views.risk import RiskCheckSetupView
 from services.audit.api.views.state import IndexView
-from services.audit.api.views.strategies import StrategySetupView
+from services.audit.api.views.strategies import DataSetupView, StrategySetupView
 from services.audit.api.views.values import (
     AccountLinkName,
     AssetName,
@@ -308,6 +308,10 @@ class EngineStartedView(View):
     strategies: list[StrategySetupView]
     trading: TradingStateName
     risk: list[RiskCheckSetupView]
+    global_data: DataSetupView | None
+    """Data of the whole engine that the user defined, if any."""
+    instrument_data: DataSetupView | None
+    """Data of each instrument that the user defined, if any."""
 
 
 class ConfigChangedView(View):

@@ -15,6 +15,7 @@ from services.audit.api.views.positions import (
     PositionView,
     StrategyPositionView,
 )
+from services.audit.api.views.strategies import InstrumentDataStateView
 from services.audit.api.views.values import (
     AssetName,
     AssetNameOrNone,
@@ -141,3 +142,5 @@ class InstrumentStateView(View):
     funding: FundingTotalsView
     apart: list[AssetAmountView]
     """Paid in assets without a known price; in no PnL."""
+    user_data: InstrumentDataStateView | None
+    """Null where the user defined none."""

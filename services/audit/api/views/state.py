@@ -9,7 +9,7 @@ from services.audit.api.views.accounts import AssetStateView, ExchangeAssetView
 from services.audit.api.views.base import View
 from services.audit.api.views.instruments import InstrumentStateView, InstrumentView
 from services.audit.api.views.risk import RiskStateView
-from services.audit.api.views.strategies import StrategyStateView, TimerView
+from services.audit.api.views.strategies import GlobalDataStateView, StrategyStateView, TimerView
 from services.audit.api.views.values import AccountLinkName, ExchangeIdName, HealthName, Names, TradingStateName
 from tradebus.core.engine.state.connectivity import ConnectivityState
 from tradebus.core.engine.state.engine_state import AccountCursor, EngineState
@@ -85,6 +85,8 @@ class EngineStateView(View):
     timers: list[TimerView]
     """In the order they are due."""
     risk: RiskStateView
+    global_data: GlobalDataStateView | None
+    """Null where the user defined none."""
 
     @classmethod
     def of_state(cls, state: EngineState, names: Names) -> Self:
@@ -108,3 +110,4 @@ class _State:
         self.strategies: Final = state.strategies
         self.timers: Final = state.timers
         self.risk: Final = state.risk
+        self.global_data: Final = state.global_data

@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import setup_of, spot_definition, steps, usual_index
+from tradebus.core.engine.event import DataSetup
 from tradebus.core.model.identifiers import ExchangeId, StrategyId
 from tradebus.core.model.index import index_instruments
 from tradebus.strategies.ema_cross import EmaCross, EmaCrossData
-from tradebus.strategies.loading import StrategyNotFound, load_data, load_strategy
+from tradebus.strategies.loading import (
+    StrategyNotFound,
+    UserDataNotFound,
+    load_data,
+    load_strategy,
+    load_user_data,
+    make_user_data,
+)
 from tradebus.strategies.parameters import LOT_DEFAULT, ParameterError, Parameters, quantity_for
 
 NAME = StrategyId("mine")
@@ -119,3 +127,31 @@ def test_data_of_ready_made_strategies_is_plain() -> None:
     again = EmaCrossData.__new__(EmaCrossData)
     again.from_plain(data.to_plain())
     assert again == data
+
+
+def test_user_defined_data_gets_parameters_index_and_instrument(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_data.py").write_text(
+        "from tradebus.core.engine.state.user_data import GlobalData, InstrumentData\n"
+        "class All(GlobalData):\n"
+        "    def __init__(self, params, index):\n"
+        "        self.given = [params, len(index.instruments)]\n"
+        "class One(InstrumentData):\n"
+        "    def __init__(self, params, index, instrument):\n"
+        "        self.given = [params, len(index.instruments), instrument.name]\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    index = usual_index()
+    of_all = load_user_data(DataSetup("their_data:All", (("a", "1"),)), index, None)
+    of_one = load_user_data(DataSetup("their_data:One", ()), index, index.instruments[1])
+    assert of_all is not None
+    assert of_all.to_plain() == {"given": [{"a": "1"}, 3]}
+    assert of_one is not None
+    assert of_one.to_plain() == {"given": [{}, 3, index.instruments[1].name]}
+    for path in ("their_data:All", "their_data:Nothing", "no_such_data:One", "their_data"):
+        assert load_user_data(DataSetup(path, ()), index, index.instruments[0]) is None
+    with pytest.raises(UserDataNotFound, match="instrument data: their_data has no InstrumentData class 'All'"):
+        make_user_data(DataSetup("their_data:All", ()), index, index.instruments[0])
+    monkeypatch.delitem(sys.modules, "their_data")

@@ -22,6 +22,11 @@ from tradebus.core.model.record import Record, field_names
 HASH_VERSION: Final = 1
 ADDED_IN: Final[dict[str, dict[str, int]]] = {}
 """Class, field, and the version that wrote the field first; what is not here is in every version."""
+USER_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "GlobalDataState": ("data",),
+    "InstrumentDataState": ("data", "price"),
+}
+"""Fields of user-defined data, by class: they are hashed apart, in the user root, as plain values."""
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
@@ -39,9 +44,13 @@ def canonical_text(value: object, version: int = HASH_VERSION) -> str:
 def written_fields(kind: type, version: int) -> tuple[str, ...]:
     """Return the fields of a record class that a version writes, in order."""
     added = ADDED_IN.get(kind.__name__)
+    hashed_apart = USER_FIELDS.get(kind.__name__, ())
     if added is None:
-        return field_names(kind)
-    return tuple([name for name in field_names(kind) if added.get(name, 1) <= version])
+        if not hashed_apart:
+            return field_names(kind)
+        added = {}
+    names = [name for name in field_names(kind) if added.get(name, 1) <= version]
+    return tuple([name for name in names if name not in hashed_apart])
 
 
 def write(value: object, out: list[str], version: int = HASH_VERSION) -> None:

@@ -34,7 +34,17 @@ DATA_FIELDS: Final = (
     "l2_time_ns",
     "is_l2_stale",
 )
-INSTRUMENT_FIELDS: Final = ("instrument", "data", "orders", "position", "exits", "strategies", "funding", "apart")
+INSTRUMENT_FIELDS: Final = (
+    "instrument",
+    "data",
+    "orders",
+    "position",
+    "exits",
+    "strategies",
+    "funding",
+    "apart",
+    "user_data",
+)
 """The fields that are known here."""
 
 
@@ -247,6 +257,7 @@ class InstrumentText:
         self._data = MarketDataText()
         self._orders = OrdersText()
         self._holdings = HoldingsText()
+        self._user_data = ""
         self._instrument = ""
         self._text = ""
 
@@ -255,7 +266,11 @@ class InstrumentText:
         is_changed = self._data.update(state.data)
         is_changed = self._orders.update(state.orders) or is_changed
         is_changed = self._holdings.update(state) or is_changed
-        if is_changed or instrument is not self._instrument:
+        # What user-defined data keeps is hashed apart: this is its setup, and whether it failed.
+        user_data = "~" if state.user_data is None else canonical_text(state.user_data)
+        if is_changed or instrument is not self._instrument or user_data != self._user_data:
             self._instrument = instrument
-            self._text = f"InstrumentState({instrument}{self._data.text}{self._orders.text}{self._holdings.text})"
+            self._user_data = user_data
+            parts = f"{self._data.text}{self._orders.text}{self._holdings.text}{user_data}"
+            self._text = f"InstrumentState({instrument}{parts})"
         return self._text

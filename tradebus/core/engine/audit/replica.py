@@ -14,6 +14,7 @@ from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import EngineStarted, FeedEnded, StrategySetup
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
 from tradebus.core.engine.state.strategy_data import StrategyData
+from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.number import context_is_intact, restore_engine_context
 
@@ -42,8 +43,9 @@ class Replica:
     Built empty, it waits for the engine's start record; or it goes on from a state and its sequence and time.
     """
 
-    def __init__(self, make_data: StrategyDataFactory) -> None:
+    def __init__(self, make_data: StrategyDataFactory, make_user_data: UserDataFactory = no_user_data) -> None:
         self._make_data = make_data
+        self._make_user_data = make_user_data
         self._state: EngineState | None = None
         self._hasher: Final = StateHasher()
         self.started: EngineStarted | None = None
@@ -82,7 +84,7 @@ class Replica:
         event = tick.event
         if isinstance(event, EngineStarted) and tick.sequence == self.sequence + 1:
             data = [self._make_data(setup, event.index) for setup in event.strategies]
-            self._state = initial_state(event, data)
+            self._state = initial_state(event, data, self._make_user_data)
             self._state.time_ns = tick.time_ns
             self.started = event
             self.is_ended = False

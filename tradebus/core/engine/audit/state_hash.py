@@ -10,11 +10,14 @@ from typing import ClassVar, Final, final
 
 from tradebus.core.engine.audit.canonical import HASH_VERSION, canonical_text, write
 from tradebus.core.engine.audit.market_text import market_tick_text
+from tradebus.core.engine.audit.plain import check_plain
 from tradebus.core.engine.audit.state_texts import StateTexts, told, write_state_of
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.user_data import GLOBAL_DATA, instrument_data_name
 from tradebus.core.market.event import MarketEvent
+from tradebus.core.model.identifiers import InstrumentIndex
 from tradebus.core.model.record import Record
 
 DIGEST_BYTES: Final = 16
@@ -73,11 +76,12 @@ def core_text(state: EngineState, version: int = HASH_VERSION, texts: StateTexts
     write(state.cursors, out, version)
     write(state.timers, out, version)
     write(state.risk, out, version)
+    write(state.global_data, out, version)
     return "".join(out)
 
 
 def user_text(state: EngineState, version: int = HASH_VERSION) -> str | None:
-    """Return the canonical text of what the strategies remember; none where that is not known here."""
+    """Return the canonical text of what strategies remember and users keep; none where that is not known here."""
     out: list[str] = []
     for strategy in state.strategies:
         plain = strategy.plain()
@@ -85,7 +89,35 @@ def user_text(state: EngineState, version: int = HASH_VERSION) -> str | None:
             return None
         write(strategy.setup.id, out, version)
         write(plain, out, version)
+    if not _write_user_data(state, out, version):
+        return None
     return "".join(out)
+
+
+def _write_user_data(state: EngineState, out: list[str], version: int) -> bool:
+    """Write the user-defined data; tell whether all of it is known here."""
+    user = state.global_data
+    if user is not None:
+        plain = user.plain()
+        if plain is None:
+            return False
+        _write_plain(GLOBAL_DATA, plain, out, version)
+    for i, instrument in enumerate(state.instruments):
+        own = instrument.user_data
+        if own is not None:
+            plain = own.plain()
+            if plain is None:
+                return False
+            write(own.price, out, version)
+            _write_plain(instrument_data_name(InstrumentIndex(i)), plain, out, version)
+    return True
+
+
+def _write_plain(name: str, plain: dict[str, object], out: list[str], version: int) -> None:
+    """Write what user-defined data keeps; raises PlainError naming the data and the value that has no place in it."""
+    check_plain(plain, name)
+    write(name, out, version)
+    write(plain, out, version)
 
 
 def hash_state(state: EngineState, version: int = HASH_VERSION, texts: StateTexts | None = None) -> StateHash:
@@ -149,6 +181,8 @@ def digest_text(tick: AuditTick) -> str:
     write(event.strategies, out)
     write(event.trading, out)
     write(event.risk, out)
+    write(event.global_data, out)
+    write(event.instrument_data, out)
     write(tick.outputs, out)
     out.append(")")
     return "".join(out)

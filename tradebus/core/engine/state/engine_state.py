@@ -17,6 +17,8 @@ from tradebus.core.engine.state.link import AccountLink, Health
 from tradebus.core.engine.state.risk import RiskState, initial_risk_state
 from tradebus.core.engine.state.strategy_data import StrategyData, StrategyState
 from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.engine.state.user_data import GlobalData, GlobalDataState, InstrumentData
+from tradebus.core.engine.state.user_setup import UserDataFactory, new_global_data, new_instrument_data, no_user_data
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, StrategyId
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.number import ZERO
@@ -51,6 +53,7 @@ class EngineState(Record):
     """The trading state. Every list is in index order; timers are in (due, strategy, id) order.
 
     ``time_ns`` is engine time: that of the event which is being processed, of the last one between events.
+    ``global_data`` is none where the user defined no such data.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -63,6 +66,7 @@ class EngineState(Record):
         "cursors",
         "timers",
         "risk",
+        "global_data",
     )
 
     def __init__(
@@ -76,6 +80,7 @@ class EngineState(Record):
         cursors: list[AccountCursor],
         timers: list[Timer],
         risk: RiskState,
+        global_data: GlobalDataState | None = None,
     ) -> None:
         self.index = index
         self.trading = trading
@@ -88,6 +93,7 @@ class EngineState(Record):
         self.risk = risk
         # Engine time of the step that is being made. No field: it stands in the tick beside the state, not in its hash.
         self.time_ns = 0
+        self.global_data = global_data
 
     @property
     def global_health(self) -> Health:
@@ -137,6 +143,26 @@ class EngineState(Record):
                 totals[state.pnl_asset] = totals.get(state.pnl_asset, ZERO) + made
         return totals
 
+    def find_global_data(self) -> GlobalData:
+        """Return the user-defined global data; raises KeyError where there is none, or its class is not available."""
+        found = self.global_data
+        if found is None:
+            raise KeyError("no global data is configured")
+        if found.data is None or not found.has_class:
+            raise KeyError("the global data is not available: its class could not be loaded")
+        return found.data
+
+    def find_instrument_data(self, index: InstrumentIndex) -> InstrumentData:
+        """Return the user-defined data of an instrument; raises KeyError as ``find_global_data``."""
+        state = self.instruments[index]
+        found = state.user_data
+        if found is None:
+            raise KeyError("no instrument data is configured")
+        if found.data is None or not found.has_class:
+            name = state.instrument.name
+            raise KeyError(f"the data of {name} is not available: its class could not be loaded")
+        return found.data
+
     def set_timer(self, strategy: StrategyId, id: str, due_ns: int) -> None:
         """Set or move a timer."""
         self.clear_timer(strategy, id)
@@ -170,10 +196,13 @@ def _timer_key(timer: Timer) -> tuple[int, str, str]:
     return (timer.due_ns, timer.strategy, timer.id)
 
 
-def initial_state(started: EngineStarted, data: list[StrategyData | None]) -> EngineState:
+def initial_state(
+    started: EngineStarted, data: list[StrategyData | None], make_user_data: UserDataFactory = no_user_data
+) -> EngineState:
     """Return the state an engine begins with; ``data`` holds what each strategy remembers, in the order of its setup.
 
-    Links to simulated accounts are healthy from the start; those to venues wait for their owner.
+    ``make_user_data`` makes the user-defined data that the start record asks for. Links to simulated accounts are
+    healthy from the start; those to venues wait for their owner.
     """
     index = started.index
     if len(data) != len(started.strategies):
@@ -191,9 +220,13 @@ def initial_state(started: EngineStarted, data: list[StrategyData | None]) -> En
         started.trading,
         connectivity,
         [AssetState(asset, None, 0) for asset in index.assets],
-        [new_instrument_state(instrument) for instrument in index.instruments],
+        [
+            new_instrument_state(instrument, new_instrument_data(started, instrument, make_user_data))
+            for instrument in index.instruments
+        ],
         [StrategyState(setup, data[i], "", False) for i, setup in enumerate(setups)],
         [AccountCursor(0, 0) for _ in index.exchanges],
         [],
         initial_risk_state(started.risk, len(index.exchanges)),
+        new_global_data(started, make_user_data),
     )

@@ -15,6 +15,7 @@ from tradebus.core.engine.state.position import (
     with_funding,
 )
 from tradebus.core.engine.state.strategy_position import StrategyPositions, share_funding, strategy_position
+from tradebus.core.engine.state.user_data import InstrumentDataState
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import AssetIndex, StrategyId
 from tradebus.core.model.instrument import Instrument
@@ -48,7 +49,8 @@ class InstrumentState(Record):
     """One instrument's state; ``orders`` holds the active ones by client order id.
 
     ``strategies`` attributes the fills, ``apart`` holds what was paid in assets without a known price and is in no
-    PnL. Profits, fees and funding are in the asset of the instrument's PnL (``pnl_asset``).
+    PnL. Profits, fees and funding are in the asset of the instrument's PnL (``pnl_asset``). ``user_data`` is none where
+    the user defined no data.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -60,6 +62,7 @@ class InstrumentState(Record):
         "strategies",
         "funding",
         "apart",
+        "user_data",
     )
 
     def __init__(
@@ -72,6 +75,7 @@ class InstrumentState(Record):
         strategies: StrategyPositions,
         funding: FundingTotals,
         apart: list[AssetAmount],
+        user_data: InstrumentDataState | None = None,
     ) -> None:
         self.instrument = instrument
         self.data = data
@@ -81,6 +85,14 @@ class InstrumentState(Record):
         self.strategies = strategies
         self.funding = funding
         self.apart = apart
+        self.user_data = user_data
+
+    def price(self) -> Decimal | None:
+        """Return the market's price, none where there is none: as the user-defined data says, else the default data."""
+        user = self.user_data
+        if user is not None and user.gives_price:
+            return user.price
+        return self.data.price()
 
     def update_from_trade(self, trade: Trade, fees: Decimal | None, strategy: StrategyId) -> PositionExited | None:
         """Take in a fill; return the position that it closed, if it closed one.
@@ -138,7 +150,16 @@ class InstrumentState(Record):
 
         A price of 0 or less values no inverse contract.
         """
-        price = self.data.price()
+        return self._mark(self.price())
+
+    def price_booked(self) -> Decimal | None:
+        """Return the mark price by the default data alone: what is booked must not depend on a user's class.
+
+        A process without the class books the same, and so verifies the core.
+        """
+        return self._mark(self.data.price())
+
+    def _mark(self, price: Decimal | None) -> Decimal | None:
         if price is not None and price <= ZERO and payoff_of(self.instrument).is_inverse:
             price = None
         if price is None and self.position is not None:
@@ -184,7 +205,9 @@ class InstrumentState(Record):
         return found.pnl_unrealised(price, payoff_of(self.instrument))
 
 
-def new_instrument_state(instrument: Instrument) -> InstrumentState:
+def new_instrument_state(instrument: Instrument, user_data: InstrumentDataState | None = None) -> InstrumentState:
     """Return the state of an instrument of which nothing is known yet."""
     data = new_market_data()
-    return InstrumentState(instrument, data, {}, None, ExitTotals(0, ZERO, ZERO), {}, FundingTotals(0, ZERO, 0, []), [])
+    return InstrumentState(
+        instrument, data, {}, None, ExitTotals(0, ZERO, ZERO), {}, FundingTotals(0, ZERO, 0, []), [], user_data
+    )

@@ -26,19 +26,19 @@ _sym_db = _symbol_database.Default()
 from tradebus.wire.pb.v1 import instrument_pb2 as tradebus_dot_v1_dot_instrument__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tradebus/v1/engine.proto\x12\x0btradebus.v1\x1a\x1ctradebus/v1/instrument.proto\"N\n\x12\x41\x63\x63ountLinkChanged\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12&\n\x04link\x18\x02 \x01(\x0e\x32\x18.tradebus.v1.AccountLink\"N\n\x12TradingStateUpdate\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12\x0e\n\x06origin\x18\x02 \x01(\t\"\x0f\n\rClockAdvanced\":\n\nTimerFired\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\"\n\n\x08Shutdown\"\x0b\n\tFeedEnded\"2\n\x11SimulationBalance\x12\r\n\x05\x61sset\x18\x01 \x01(\r\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"\x95\x01\n\x0fSimulationSetup\x12\x12\n\nlatency_ns\x18\x01 \x01(\x03\x12\x11\n\tfee_maker\x18\x02 \x01(\t\x12\x11\n\tfee_taker\x18\x03 \x01(\t\x12\x30\n\x08\x62\x61lances\x18\x04 \x03(\x0b\x32\x1e.tradebus.v1.SimulationBalance\x12\x16\n\x0eis_market_only\x18\x05 \x01(\x08\"c\n\x0c\x41\x63\x63ountSetup\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x30\n\nsimulation\x18\x03 \x01(\x0b\x32\x1c.tradebus.v1.SimulationSetup\",\n\rStrategyParam\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"[\n\rStrategySetup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nclass_path\x18\x02 \x01(\t\x12*\n\x06params\x18\x03 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"\\\n\x0eRiskCheckSetup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nclass_path\x18\x02 \x01(\t\x12*\n\x06params\x18\x03 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"z\n\rConfigChanged\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12.\n\nstrategies\x18\x02 \x03(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12)\n\x04risk\x18\x03 \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\"\xaf\x02\n\rEngineStarted\x12\x11\n\tengine_id\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\t\x12\x0b\n\x03run\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12.\n\x05index\x18\x05 \x01(\x0b\x32\x1f.tradebus.v1.IndexedInstruments\x12+\n\x08\x61\x63\x63ounts\x18\x06 \x03(\x0b\x32\x19.tradebus.v1.AccountSetup\x12.\n\nstrategies\x18\x07 \x03(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12*\n\x07trading\x18\x08 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12)\n\x04risk\x18\t \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\"J\n\x0b\x45ngineError\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.tradebus.v1.EngineErrorKind\x12\x0f\n\x07message\x18\x02 \x01(\t*d\n\x0cTradingState\x12\x1d\n\x19TRADING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRADING_STATE_ENABLED\x10\x01\x12\x1a\n\x16TRADING_STATE_DISABLED\x10\x02*\x9f\x01\n\x0b\x41\x63\x63ountLink\x12\x1c\n\x18\x41\x43\x43OUNT_LINK_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43\x43OUNT_LINK_HEALTHY\x10\x01\x12\x1a\n\x16\x41\x43\x43OUNT_LINK_UNHEALTHY\x10\x02\x12\x1b\n\x17\x41\x43\x43OUNT_LINK_TERMINATED\x10\x03\x12\x1f\n\x1b\x41\x43\x43OUNT_LINK_NOT_CONFIGURED\x10\x04*\xbc\x01\n\x0f\x45ngineErrorKind\x12!\n\x1d\x45NGINE_ERROR_KIND_UNSPECIFIED\x10\x00\x12$\n ENGINE_ERROR_KIND_LINK_UNHEALTHY\x10\x01\x12\x1b\n\x17\x45NGINE_ERROR_KIND_INDEX\x10\x02\x12%\n!ENGINE_ERROR_KIND_LINK_TERMINATED\x10\x03\x12\x1c\n\x18\x45NGINE_ERROR_KIND_CUSTOM\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tradebus/v1/engine.proto\x12\x0btradebus.v1\x1a\x1ctradebus/v1/instrument.proto\"N\n\x12\x41\x63\x63ountLinkChanged\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12&\n\x04link\x18\x02 \x01(\x0e\x32\x18.tradebus.v1.AccountLink\"N\n\x12TradingStateUpdate\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12\x0e\n\x06origin\x18\x02 \x01(\t\"\x0f\n\rClockAdvanced\":\n\nTimerFired\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\"\n\n\x08Shutdown\"\x0b\n\tFeedEnded\"2\n\x11SimulationBalance\x12\r\n\x05\x61sset\x18\x01 \x01(\r\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"\x95\x01\n\x0fSimulationSetup\x12\x12\n\nlatency_ns\x18\x01 \x01(\x03\x12\x11\n\tfee_maker\x18\x02 \x01(\t\x12\x11\n\tfee_taker\x18\x03 \x01(\t\x12\x30\n\x08\x62\x61lances\x18\x04 \x03(\x0b\x32\x1e.tradebus.v1.SimulationBalance\x12\x16\n\x0eis_market_only\x18\x05 \x01(\x08\"c\n\x0c\x41\x63\x63ountSetup\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x30\n\nsimulation\x18\x03 \x01(\x0b\x32\x1c.tradebus.v1.SimulationSetup\",\n\rStrategyParam\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"[\n\rStrategySetup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nclass_path\x18\x02 \x01(\t\x12*\n\x06params\x18\x03 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"K\n\tDataSetup\x12\x12\n\nclass_path\x18\x01 \x01(\t\x12*\n\x06params\x18\x02 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"\\\n\x0eRiskCheckSetup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nclass_path\x18\x02 \x01(\t\x12*\n\x06params\x18\x03 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"z\n\rConfigChanged\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12.\n\nstrategies\x18\x02 \x03(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12)\n\x04risk\x18\x03 \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\"\x8d\x03\n\rEngineStarted\x12\x11\n\tengine_id\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\t\x12\x0b\n\x03run\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12.\n\x05index\x18\x05 \x01(\x0b\x32\x1f.tradebus.v1.IndexedInstruments\x12+\n\x08\x61\x63\x63ounts\x18\x06 \x03(\x0b\x32\x19.tradebus.v1.AccountSetup\x12.\n\nstrategies\x18\x07 \x03(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12*\n\x07trading\x18\x08 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12)\n\x04risk\x18\t \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\x12+\n\x0bglobal_data\x18\n \x01(\x0b\x32\x16.tradebus.v1.DataSetup\x12/\n\x0finstrument_data\x18\x0b \x01(\x0b\x32\x16.tradebus.v1.DataSetup\"J\n\x0b\x45ngineError\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.tradebus.v1.EngineErrorKind\x12\x0f\n\x07message\x18\x02 \x01(\t*d\n\x0cTradingState\x12\x1d\n\x19TRADING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRADING_STATE_ENABLED\x10\x01\x12\x1a\n\x16TRADING_STATE_DISABLED\x10\x02*\x9f\x01\n\x0b\x41\x63\x63ountLink\x12\x1c\n\x18\x41\x43\x43OUNT_LINK_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43\x43OUNT_LINK_HEALTHY\x10\x01\x12\x1a\n\x16\x41\x43\x43OUNT_LINK_UNHEALTHY\x10\x02\x12\x1b\n\x17\x41\x43\x43OUNT_LINK_TERMINATED\x10\x03\x12\x1f\n\x1b\x41\x43\x43OUNT_LINK_NOT_CONFIGURED\x10\x04*\xbc\x01\n\x0f\x45ngineErrorKind\x12!\n\x1d\x45NGINE_ERROR_KIND_UNSPECIFIED\x10\x00\x12$\n ENGINE_ERROR_KIND_LINK_UNHEALTHY\x10\x01\x12\x1b\n\x17\x45NGINE_ERROR_KIND_INDEX\x10\x02\x12%\n!ENGINE_ERROR_KIND_LINK_TERMINATED\x10\x03\x12\x1c\n\x18\x45NGINE_ERROR_KIND_CUSTOM\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.engine_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRADINGSTATE']._serialized_start=1377
-  _globals['_TRADINGSTATE']._serialized_end=1477
-  _globals['_ACCOUNTLINK']._serialized_start=1480
-  _globals['_ACCOUNTLINK']._serialized_end=1639
-  _globals['_ENGINEERRORKIND']._serialized_start=1642
-  _globals['_ENGINEERRORKIND']._serialized_end=1830
+  _globals['_TRADINGSTATE']._serialized_start=1548
+  _globals['_TRADINGSTATE']._serialized_end=1648
+  _globals['_ACCOUNTLINK']._serialized_start=1651
+  _globals['_ACCOUNTLINK']._serialized_end=1810
+  _globals['_ENGINEERRORKIND']._serialized_start=1813
+  _globals['_ENGINEERRORKIND']._serialized_end=2001
   _globals['_ACCOUNTLINKCHANGED']._serialized_start=71
   _globals['_ACCOUNTLINKCHANGED']._serialized_end=149
   _globals['_TRADINGSTATEUPDATE']._serialized_start=151
@@ -61,12 +61,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STRATEGYPARAM']._serialized_end=682
   _globals['_STRATEGYSETUP']._serialized_start=684
   _globals['_STRATEGYSETUP']._serialized_end=775
-  _globals['_RISKCHECKSETUP']._serialized_start=777
-  _globals['_RISKCHECKSETUP']._serialized_end=869
-  _globals['_CONFIGCHANGED']._serialized_start=871
-  _globals['_CONFIGCHANGED']._serialized_end=993
-  _globals['_ENGINESTARTED']._serialized_start=996
-  _globals['_ENGINESTARTED']._serialized_end=1299
-  _globals['_ENGINEERROR']._serialized_start=1301
-  _globals['_ENGINEERROR']._serialized_end=1375
+  _globals['_DATASETUP']._serialized_start=777
+  _globals['_DATASETUP']._serialized_end=852
+  _globals['_RISKCHECKSETUP']._serialized_start=854
+  _globals['_RISKCHECKSETUP']._serialized_end=946
+  _globals['_CONFIGCHANGED']._serialized_start=948
+  _globals['_CONFIGCHANGED']._serialized_end=1070
+  _globals['_ENGINESTARTED']._serialized_start=1073
+  _globals['_ENGINESTARTED']._serialized_end=1470
+  _globals['_ENGINEERROR']._serialized_start=1472
+  _globals['_ENGINEERROR']._serialized_end=1546
 # @@protoc_insertion_point(module_scope)

@@ -132,6 +132,14 @@ class StrategySetup(_message.Message):
     params: _containers.RepeatedCompositeFieldContainer[StrategyParam]
     def __init__(self, id: _Optional[str] = ..., class_path: _Optional[str] = ..., params: _Optional[_Iterable[_Union[StrategyParam, _Mapping]]] = ...) -> None: ...
 
+class DataSetup(_message.Message):
+    __slots__ = ("class_path", "params")
+    CLASS_PATH_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    class_path: str
+    params: _containers.RepeatedCompositeFieldContainer[StrategyParam]
+    def __init__(self, class_path: _Optional[str] = ..., params: _Optional[_Iterable[_Union[StrategyParam, _Mapping]]] = ...) -> None: ...
+
 class RiskCheckSetup(_message.Message):
     __slots__ = ("id", "class_path", "params")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -153,7 +161,7 @@ class ConfigChanged(_message.Message):
     def __init__(self, origin: _Optional[str] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheckSetup, _Mapping]]] = ...) -> None: ...
 
 class EngineStarted(_message.Message):
-    __slots__ = ("engine_id", "mode", "run", "code", "index", "accounts", "strategies", "trading", "risk")
+    __slots__ = ("engine_id", "mode", "run", "code", "index", "accounts", "strategies", "trading", "risk", "global_data", "instrument_data")
     ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +171,8 @@ class EngineStarted(_message.Message):
     STRATEGIES_FIELD_NUMBER: _ClassVar[int]
     TRADING_FIELD_NUMBER: _ClassVar[int]
     RISK_FIELD_NUMBER: _ClassVar[int]
+    GLOBAL_DATA_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_DATA_FIELD_NUMBER: _ClassVar[int]
     engine_id: str
     mode: str
     run: str
@@ -172,7 +182,9 @@ class EngineStarted(_message.Message):
     strategies: _containers.RepeatedCompositeFieldContainer[StrategySetup]
     trading: TradingState
     risk: _containers.RepeatedCompositeFieldContainer[RiskCheckSetup]
-    def __init__(self, engine_id: _Optional[str] = ..., mode: _Optional[str] = ..., run: _Optional[str] = ..., code: _Optional[str] = ..., index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., accounts: _Optional[_Iterable[_Union[AccountSetup, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., trading: _Optional[_Union[TradingState, str]] = ..., risk: _Optional[_Iterable[_Union[RiskCheckSetup, _Mapping]]] = ...) -> None: ...
+    global_data: DataSetup
+    instrument_data: DataSetup
+    def __init__(self, engine_id: _Optional[str] = ..., mode: _Optional[str] = ..., run: _Optional[str] = ..., code: _Optional[str] = ..., index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., accounts: _Optional[_Iterable[_Union[AccountSetup, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., trading: _Optional[_Union[TradingState, str]] = ..., risk: _Optional[_Iterable[_Union[RiskCheckSetup, _Mapping]]] = ..., global_data: _Optional[_Union[DataSetup, _Mapping]] = ..., instrument_data: _Optional[_Union[DataSetup, _Mapping]] = ...) -> None: ...
 
 class EngineError(_message.Message):
     __slots__ = ("kind", "message")

@@ -167,8 +167,34 @@ class AssetAmount(_message.Message):
     amount: str
     def __init__(self, asset: _Optional[int] = ..., amount: _Optional[str] = ...) -> None: ...
 
+class GlobalDataState(_message.Message):
+    __slots__ = ("setup", "data", "failure", "is_halted")
+    SETUP_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    IS_HALTED_FIELD_NUMBER: _ClassVar[int]
+    setup: _engine_pb2.DataSetup
+    data: _plain_pb2.PlainDict
+    failure: str
+    is_halted: bool
+    def __init__(self, setup: _Optional[_Union[_engine_pb2.DataSetup, _Mapping]] = ..., data: _Optional[_Union[_plain_pb2.PlainDict, _Mapping]] = ..., failure: _Optional[str] = ..., is_halted: _Optional[bool] = ...) -> None: ...
+
+class InstrumentDataState(_message.Message):
+    __slots__ = ("setup", "data", "price", "failure", "is_halted")
+    SETUP_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    IS_HALTED_FIELD_NUMBER: _ClassVar[int]
+    setup: _engine_pb2.DataSetup
+    data: _plain_pb2.PlainDict
+    price: str
+    failure: str
+    is_halted: bool
+    def __init__(self, setup: _Optional[_Union[_engine_pb2.DataSetup, _Mapping]] = ..., data: _Optional[_Union[_plain_pb2.PlainDict, _Mapping]] = ..., price: _Optional[str] = ..., failure: _Optional[str] = ..., is_halted: _Optional[bool] = ...) -> None: ...
+
 class InstrumentState(_message.Message):
-    __slots__ = ("data", "orders", "position", "exits", "strategies", "funding", "apart")
+    __slots__ = ("data", "orders", "position", "exits", "strategies", "funding", "apart", "user_data")
     DATA_FIELD_NUMBER: _ClassVar[int]
     ORDERS_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +202,7 @@ class InstrumentState(_message.Message):
     STRATEGIES_FIELD_NUMBER: _ClassVar[int]
     FUNDING_FIELD_NUMBER: _ClassVar[int]
     APART_FIELD_NUMBER: _ClassVar[int]
+    USER_DATA_FIELD_NUMBER: _ClassVar[int]
     data: InstrumentMarketData
     orders: _containers.RepeatedCompositeFieldContainer[_order_pb2.Order]
     position: Position
@@ -183,7 +210,8 @@ class InstrumentState(_message.Message):
     strategies: _containers.RepeatedCompositeFieldContainer[StrategyPosition]
     funding: FundingTotals
     apart: _containers.RepeatedCompositeFieldContainer[AssetAmount]
-    def __init__(self, data: _Optional[_Union[InstrumentMarketData, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[_order_pb2.Order, _Mapping]]] = ..., position: _Optional[_Union[Position, _Mapping]] = ..., exits: _Optional[_Union[ExitTotals, _Mapping]] = ..., strategies: _Optional[_Iterable[_Union[StrategyPosition, _Mapping]]] = ..., funding: _Optional[_Union[FundingTotals, _Mapping]] = ..., apart: _Optional[_Iterable[_Union[AssetAmount, _Mapping]]] = ...) -> None: ...
+    user_data: InstrumentDataState
+    def __init__(self, data: _Optional[_Union[InstrumentMarketData, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[_order_pb2.Order, _Mapping]]] = ..., position: _Optional[_Union[Position, _Mapping]] = ..., exits: _Optional[_Union[ExitTotals, _Mapping]] = ..., strategies: _Optional[_Iterable[_Union[StrategyPosition, _Mapping]]] = ..., funding: _Optional[_Union[FundingTotals, _Mapping]] = ..., apart: _Optional[_Iterable[_Union[AssetAmount, _Mapping]]] = ..., user_data: _Optional[_Union[InstrumentDataState, _Mapping]] = ...) -> None: ...
 
 class StrategyState(_message.Message):
     __slots__ = ("setup", "data", "failure", "is_halted")
@@ -236,7 +264,7 @@ class RiskState(_message.Message):
     def __init__(self, checks: _Optional[_Iterable[_Union[RiskCheckState, _Mapping]]] = ...) -> None: ...
 
 class EngineState(_message.Message):
-    __slots__ = ("index", "trading", "connectivity", "assets", "instruments", "strategies", "cursors", "timers", "risk")
+    __slots__ = ("index", "trading", "connectivity", "assets", "instruments", "strategies", "cursors", "timers", "risk", "global_data")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TRADING_FIELD_NUMBER: _ClassVar[int]
     CONNECTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -246,6 +274,7 @@ class EngineState(_message.Message):
     CURSORS_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
     RISK_FIELD_NUMBER: _ClassVar[int]
+    GLOBAL_DATA_FIELD_NUMBER: _ClassVar[int]
     index: _instrument_pb2.IndexedInstruments
     trading: _engine_pb2.TradingState
     connectivity: _containers.RepeatedCompositeFieldContainer[ConnectivityState]
@@ -255,7 +284,8 @@ class EngineState(_message.Message):
     cursors: _containers.RepeatedCompositeFieldContainer[AccountCursor]
     timers: _containers.RepeatedCompositeFieldContainer[Timer]
     risk: RiskState
-    def __init__(self, index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., trading: _Optional[_Union[_engine_pb2.TradingState, str]] = ..., connectivity: _Optional[_Iterable[_Union[ConnectivityState, _Mapping]]] = ..., assets: _Optional[_Iterable[_Union[AssetState, _Mapping]]] = ..., instruments: _Optional[_Iterable[_Union[InstrumentState, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., cursors: _Optional[_Iterable[_Union[AccountCursor, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ..., risk: _Optional[_Union[RiskState, _Mapping]] = ...) -> None: ...
+    global_data: GlobalDataState
+    def __init__(self, index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., trading: _Optional[_Union[_engine_pb2.TradingState, str]] = ..., connectivity: _Optional[_Iterable[_Union[ConnectivityState, _Mapping]]] = ..., assets: _Optional[_Iterable[_Union[AssetState, _Mapping]]] = ..., instruments: _Optional[_Iterable[_Union[InstrumentState, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., cursors: _Optional[_Iterable[_Union[AccountCursor, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ..., risk: _Optional[_Union[RiskState, _Mapping]] = ..., global_data: _Optional[_Union[GlobalDataState, _Mapping]] = ...) -> None: ...
 
 class EngineSnapshot(_message.Message):
     __slots__ = ("format_version", "hash_version", "code", "config_fingerprint", "index_fingerprint", "engine_id", "engine_epoch", "sequence", "time_ns", "core_hash", "user_hash", "started", "state")

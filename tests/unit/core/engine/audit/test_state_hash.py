@@ -37,6 +37,7 @@ from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.position import Position
 from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.engine.state.user_data import UserData
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.instrument import (
     InstrumentContract,
@@ -57,7 +58,7 @@ class Walk:
         self.impossible: set[str] = set()
 
     def changes(self, value: Any, path: str) -> Iterator[Change]:
-        if isinstance(value, StrategyData):
+        if isinstance(value, StrategyData | UserData):
             for where, changed in self.changes(value.to_plain(), path):
                 other = type(value)()
                 for name in list(other.to_plain()):
@@ -130,6 +131,10 @@ def changed_states(walk: Walk) -> Iterator[tuple[str, EngineState]]:
         yield path, changed
 
 
+IN_THE_USER_ROOT = (".strategies[0].data", ".user_data.data", ".user_data.price", ".global_data.data")
+IN_BOTH_ROOTS = (".strategies[0] gone", ".strategies[0].setup.id", ".instruments[0] gone", ".instruments[1] gone")
+
+
 def test_each_leaf_changes_the_hash_in_its_own_root() -> None:
     walk = Walk()
     before = hash_state(full_state())
@@ -139,11 +144,9 @@ def test_each_leaf_changes_the_hash_in_its_own_root() -> None:
         if _is_no_state(path):
             continue
         after = hash_state(state)
-        is_data = ".strategies[0].data" in path
+        is_data = any(part in path for part in IN_THE_USER_ROOT)
         assert (after.core != before.core) is not is_data, path
-        assert (after.user != before.user) is (
-            is_data or path.startswith(".strategies[0] gone") or path == ".strategies[0].setup.id"
-        ), path
+        assert (after.user != before.user) is (is_data or path in IN_BOTH_ROOTS), path
         assert not after.equals(before), path
         texts.add(core_text(state) + str(user_text(state)))
         count += 1
@@ -183,6 +186,9 @@ OPTIONAL = (
     "spec",
     "order",
     "data",
+    "user_data",
+    "global_data",
+    "price",
 )
 
 
