@@ -33,6 +33,8 @@ from tradebus.core.model.record import Record, field_names
 K = TypeVar("K")
 
 NOT_SHOWN = {
+    "AllAssets": "asked by user code, never part of a state or a tick",
+    "AssetsOfExchanges": "asked by user code, never part of a state or a tick",
     "BookSide": "shown as a list of levels in its book",
     "CheckedRequests": "a step between decision and tick; what came of it stands in the tick",
     "MarketDataContract": "names what a feed is asked for; in no state and no tick",

@@ -8,20 +8,24 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import ClassVar, final
 
-from tradebus.core.engine.command import InstrumentFilter
+from tradebus.core.engine.command import ALL_INSTRUMENTS, InstrumentFilter
 from tradebus.core.engine.event import EngineStarted, StrategySetup
 from tradebus.core.engine.state.asset import AssetState
+from tradebus.core.engine.state.asset_filter import AssetFilter
 from tradebus.core.engine.state.connectivity import ConnectivityState, global_health
-from tradebus.core.engine.state.instrument import InstrumentState, new_instrument_state
+from tradebus.core.engine.state.instrument import ExitTotals, InstrumentState, new_instrument_state
 from tradebus.core.engine.state.link import AccountLink, Health
+from tradebus.core.engine.state.market_data import InstrumentMarketData
+from tradebus.core.engine.state.position import Position
 from tradebus.core.engine.state.risk import RiskState, initial_risk_state
 from tradebus.core.engine.state.strategy_data import StrategyData, StrategyState
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.engine.state.user_data import GlobalData, GlobalDataState, InstrumentData
 from tradebus.core.engine.state.user_setup import UserDataFactory, new_global_data, new_instrument_data, no_user_data
-from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, StrategyId
-from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.identifiers import AssetIndex, ExchangeId, ExchangeIndex, InstrumentIndex, StrategyId
+from tradebus.core.model.index import IndexedInstruments, InstrumentIndexError
 from tradebus.core.model.number import ZERO
+from tradebus.core.model.order import Order
 from tradebus.core.model.record import Record
 
 
@@ -101,22 +105,76 @@ class EngineState(Record):
         return global_health(self.connectivity)
 
     def instrument(self, index: InstrumentIndex) -> InstrumentState:
-        """Return the state of one instrument."""
+        """Return the state of one instrument; raises InstrumentIndexError."""
+        self.index.find_instrument(index)
         return self.instruments[index]
 
     def asset(self, index: AssetIndex) -> AssetState:
-        """Return the state of one asset."""
+        """Return the state of one asset; raises AssetIndexError."""
+        self.index.find_asset(index)
         return self.assets[index]
 
     def exchange(self, index: ExchangeIndex) -> ConnectivityState:
-        """Return the links of one exchange."""
+        """Return the links of one exchange; raises ExchangeIndexError."""
+        self.index.find_exchange(index)
         return self.connectivity[index]
+
+    def instrument_named(self, name: str) -> InstrumentState:
+        """Return the state of the instrument of an internal name, in any case; raises InstrumentIndexError.
+
+        It looks through all of them: what is asked for often is better remembered by its index.
+        """
+        wanted = name.lower()
+        for state in self.instruments:
+            if state.instrument.name == wanted:
+                return state
+        raise InstrumentIndexError(f"InstrumentIndex: no instrument is called {name!r}")
+
+    def asset_named(self, exchange: ExchangeId, name: str) -> AssetState:
+        """Return the state of an asset by exchange and internal name, in any case; raises AssetIndexError."""
+        return self.assets[self.index.find_asset_index(exchange, name)]
+
+    def exchange_named(self, exchange: ExchangeId) -> ConnectivityState:
+        """Return the links of an exchange; raises ExchangeIndexError."""
+        return self.connectivity[self.index.find_exchange_index(exchange)]
 
     def matching(self, selection: InstrumentFilter) -> Iterator[InstrumentState]:
         """Yield the instruments that a filter selects, in index order."""
         for state in self.instruments:
             if selection.matches(state.instrument):
                 yield state
+
+    def assets_matching(self, selection: AssetFilter) -> Iterator[AssetState]:
+        """Yield the assets that a filter selects, in index order."""
+        for state in self.assets:
+            if selection.matches(state.asset):
+                yield state
+
+    def positions(self, selection: InstrumentFilter = ALL_INSTRUMENTS) -> Iterator[Position]:
+        """Yield the open positions of the instruments that a filter selects."""
+        for state in self.matching(selection):
+            if state.position is not None:
+                yield state.position
+
+    def orders(self, selection: InstrumentFilter = ALL_INSTRUMENTS) -> Iterator[Order]:
+        """Yield the active orders of the instruments that a filter selects, within one in the order they were made."""
+        for state in self.matching(selection):
+            yield from state.orders.values()
+
+    def market_data(self, selection: InstrumentFilter = ALL_INSTRUMENTS) -> Iterator[InstrumentMarketData]:
+        """Yield the default data of the instruments that a filter selects."""
+        for state in self.matching(selection):
+            yield state.data
+
+    def instrument_data(self, selection: InstrumentFilter = ALL_INSTRUMENTS) -> Iterator[InstrumentData]:
+        """Yield the user-defined data of the instruments that a filter selects; raises KeyError as the one of one."""
+        for state in self.matching(selection):
+            yield self.find_instrument_data(state.instrument.index)
+
+    def exits(self, selection: InstrumentFilter = ALL_INSTRUMENTS) -> Iterator[ExitTotals]:
+        """Yield what the closed positions of the instruments that a filter selects made: what sheets begin from."""
+        for state in self.matching(selection):
+            yield state.exits
 
     def strategy(self, strategy: StrategyId) -> StrategyState:
         """Return the state of one strategy; raises KeyError naming it."""
@@ -154,7 +212,7 @@ class EngineState(Record):
 
     def find_instrument_data(self, index: InstrumentIndex) -> InstrumentData:
         """Return the user-defined data of an instrument; raises KeyError as ``find_global_data``."""
-        state = self.instruments[index]
+        state = self.instrument(index)
         found = state.user_data
         if found is None:
             raise KeyError("no instrument data is configured")
