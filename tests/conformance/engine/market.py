@@ -28,7 +28,17 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.execution.times import event_time_exchange_ns
-from tradebus.core.market.event import BookL1, Level, MarketEvent, MarketReconnecting, PublicTrade
+from tradebus.core.market.event import (
+    BookL1,
+    BookL2Snapshot,
+    Candle,
+    Level,
+    Liquidation,
+    MarketData,
+    MarketEvent,
+    MarketReconnecting,
+    PublicTrade,
+)
 from tradebus.core.model.account import AccountSnapshot, AssetBalance, Balance
 from tradebus.core.model.identifiers import (
     AssetIndex,
@@ -52,13 +62,19 @@ from tradebus.core.strategy.close import close_with_market_orders
 from tradebus.core.strategy.interface import Decision
 
 ONE = Decimal(1)
+OTHER_KINDS: dict[str, MarketData] = {
+    "l2": BookL2Snapshot(1, None, (Level(ONE, ONE),), (Level(Decimal(2), ONE),)),
+    "candle": Candle(1, ONE, ONE, ONE, ONE, ONE, 1),
+    "liquidation": Liquidation(Side.BUY, ONE, ONE),
+}
+"""By the names of section 1.2; none of them has a part in the default data's price."""
 
 
 def _level(written: dict[str, str] | None) -> Level | None:
     return None if written is None else Level(Decimal(written["price"]), Decimal(written["amount"]))
 
 
-def market_event(time_ns: int, data: PublicTrade | BookL1, exchange: int = 0, instrument: int = 0) -> MarketEvent:
+def market_event(time_ns: int, data: MarketData, exchange: int = 0, instrument: int = 0) -> MarketEvent:
     """Return a market event received when it happened."""
     return MarketEvent(time_ns, time_ns, ExchangeIndex(exchange), InstrumentIndex(instrument), 0, data)
 
@@ -93,9 +109,9 @@ def run_default_market_data(case: Case, check: Check) -> None:
         time = reading.time_ns(event["time_exchange"])
         if event["type"] == "trade":
             side = reading.side(event.get("side", "buy"))
-            data: PublicTrade | BookL1 = PublicTrade(
-                "", Decimal(event["price"]), Decimal(event.get("amount", "1")), side
-            )
+            data: MarketData = PublicTrade("", Decimal(event["price"]), Decimal(event.get("amount", "1")), side)
+        elif event["type"] in OTHER_KINDS:
+            data = OTHER_KINDS[event["type"]]
         else:
             assert event["type"] == "l1", f"unknown market event {event['type']}"
             data = BookL1(_level(event["l1"]["best_bid"]), _level(event["l1"]["best_ask"]))
