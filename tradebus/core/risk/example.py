@@ -57,6 +57,6 @@ class ExampleRiskManager(RiskManager):
             return NOTIONAL_FAILED
         if request.kind is not OrderKind.MARKET:
             return ""
-        market = found.data.price()
+        market = found.price()
         distance = None if market is None else abs_percent_difference(request.price, market)
         return "" if distance is not None and self._price.passes(distance) else PRICE_FAILED

@@ -32,12 +32,12 @@ class PriceBand(RiskCheck):
 
     def problem(self, state: "EngineState", request: OrderRequestOpen, earlier: Sequence[OrderRequestOpen]) -> str:
         """Compare the order's price with the market's."""
-        data = state.instruments[request.key.instrument].data
+        instrument = state.instruments[request.key.instrument]
         limit = self._limits.of(request.key.instrument)
-        market = data.price()
+        market = instrument.price()
         if market is None:
             return f"expected a price within {limit:f} of the market's, found no market price"
-        if data.is_stale:
+        if instrument.data.is_stale:
             return f"expected a price within {limit:f} of the market's, found a stale market price"
         distance = abs_percent_difference(request.price, market)
         if distance is None or distance > limit:
