@@ -9,7 +9,7 @@ from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 from tradebus.core.model.side import Side
 from tradebus.wire.laid.number import read_number
 from tradebus.wire.laid.reader import Reader
-from tradebus.wire.laid.writer import short_text, varint
+from tradebus.wire.laid.writer import varint
 
 # Field numbers and wire types of market.proto, as the byte that begins each field.
 _TIME_EXCHANGE: Final[i64] = 0x08
@@ -27,6 +27,12 @@ _TRADE_SIDE: Final[i64] = 0x20
 _SIDE_BUY: Final[i64] = 1
 _SIDE_SELL: Final[i64] = 2
 _ITEM_EVENT: Final[i64] = 0x0A
+
+_LIMIT: Final = 1 << 62
+_INDEX_LIMIT: Final = 1 << 32
+# Looked up once: reading a member of an enum is slow.
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
 
 
 def read_market_event(payload: bytes, begin: i64, end: i64, exchanges: i64, instruments: i64) -> MarketEvent | None:
@@ -141,9 +147,9 @@ def _read_trade(reader: Reader) -> PublicTrade | None:
         return None
     side: i64 = reader.payload[reader.position + 1]
     if side == _SIDE_BUY:
-        return PublicTrade(id_text.decode("ascii"), quantity.price, quantity.amount, Side.BUY)
+        return PublicTrade(id_text.decode("ascii"), quantity.price, quantity.amount, _BUY)
     if side == _SIDE_SELL:
-        return PublicTrade(id_text.decode("ascii"), quantity.price, quantity.amount, Side.SELL)
+        return PublicTrade(id_text.decode("ascii"), quantity.price, quantity.amount, _SELL)
     return None
 
 
@@ -178,27 +184,12 @@ def write_market_event(event: MarketEvent) -> bytes | None:
         bid, ask = data.best_bid, data.best_ask
         if bid is None or ask is None:
             return None
-        content = b"".join(
-            (
-                short_text(b"\x0a", str(bid.price)),
-                short_text(b"\x12", str(bid.amount)),
-                short_text(b"\x1a", str(ask.price)),
-                short_text(b"\x22", str(ask.amount)),
-            )
-        )
-        begin = b"\x3a"
+        content = b"\x3a" + _join_texts(str(bid.price), str(bid.amount), str(ask.price), str(ask.amount), b"")
     elif isinstance(data, PublicTrade):
         if not data.id or not data.id.isascii():
             return None
-        content = b"".join(
-            (
-                short_text(b"\x0a", data.id),
-                short_text(b"\x12", str(data.price)),
-                short_text(b"\x1a", str(data.amount)),
-                b"\x20\x01" if data.side is Side.BUY else b"\x20\x02",
-            )
-        )
-        begin = b"\x32"
+        side = b"\x20\x01" if data.side is _BUY else b"\x20\x02"
+        content = b"\x32" + _join_texts(data.id, str(data.price), str(data.amount), "", side)
     else:
         return None
     # Anything that is out of the range of its field is left to `codec`, which says so.
@@ -216,12 +207,28 @@ def write_market_event(event: MarketEvent) -> bytes | None:
             b"\x18" + varint(event.exchange) if event.exchange else b"",
             b"\x20" + varint(event.instrument) if event.instrument else b"",
             b"\x28" + varint(sequence) if sequence else b"",
-            begin,
-            varint(len(content)),
             content,
         )
     )
 
 
-_LIMIT: Final = 1 << 62
-_INDEX_LIMIT: Final = 1 << 32
+def _join_texts(first: str, second: str, third: str, fourth: str, rest: bytes) -> bytes:
+    """Return the length and content of a sub-message: texts in fields 1 to 4 (no fourth if empty), then ``rest``."""
+    one, two, three, four = first.encode(), second.encode(), third.encode(), fourth.encode()
+    content = b"".join(
+        (
+            b"\x0a",
+            varint(len(one)),
+            one,
+            b"\x12",
+            varint(len(two)),
+            two,
+            b"\x1a",
+            varint(len(three)),
+            three,
+            b"\x22" + varint(len(four)) if four else b"",
+            four,
+            rest,
+        )
+    )
+    return varint(len(content)) + content

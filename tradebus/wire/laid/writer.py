@@ -1,4 +1,4 @@
-"""Write protobuf's variable-length numbers and short texts."""
+"""Write protobuf's variable-length numbers."""
 
 from typing import Final
 
@@ -22,14 +22,3 @@ def varint(number: i64) -> bytes:
     if number < 0x4000:
         return low + middle + _LAST[number]
     return b"".join((low, middle, varint(number)))
-
-
-def short_text(field: bytes, text: str) -> bytes:
-    """Return a text with the byte that begins its field; an empty one is left out, as protobuf does."""
-    encoded = text.encode("utf-8")
-    return b"".join((field, varint(len(encoded)), encoded)) if encoded else b""
-
-
-def part(field: bytes, content: bytes) -> bytes:
-    """Return a sub-message with the byte that begins its field."""
-    return b"".join((field, varint(len(content)), content))
