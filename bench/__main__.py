@@ -13,19 +13,22 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import codec, engine, pipeline, state_hash
+from bench import codec, engine, peers, pipeline, state_hash
 from tradebus.core import COMPILED
+
+PARTS = ("engine", "hash", "peers", "codec", "pipeline")
+# Which of our workloads a peer's is compared with.
+OURS = {"no-op strategy": "no-op strategy, compiled", "an order every 1,000 events": "order every 1,000 events"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what was asked for and return the exit code."""
     parser = argparse.ArgumentParser("python -m bench", description="measure, print tables, write JSON")
-    known = ["engine", "hash", "codec", "pipeline"]
-    parser.add_argument("--only", choices=known, action="append", help="only these parts")
+    parser.add_argument("--only", choices=PARTS, action="append", help="only these parts")
     parser.add_argument("--json", type=Path, default=Path(".tradebus/bench.json"), help="where the JSON goes")
     parser.add_argument("--sync-always", action="store_true", help="pipeline: fsync every batch")
     options = parser.parse_args(argv)
-    parts = options.only or known
+    parts = options.only or PARTS
     console = Console(highlight=False)
     results: dict[str, Any] = {
         "python": platform.python_version(),
@@ -39,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "hash" in parts:
         results["hash"] = state_hash.measure()
         console.print(_hash_table(results["hash"]))
+    if "peers" in parts:
+        results["peers"] = peers.measure()
+        console.print(_peers_table(results["peers"], results.get("engine", {}).get("compiled", {})))
     if "codec" in parts:
         results["codec"] = codec.measure()
         console.print(_codec_table(results["codec"]))
@@ -72,6 +78,17 @@ def _hash_table(results: dict[str, Any]) -> Table:
         times = (f"{one[f'{each}_us']:,.0f} us" for each in ("hash", "whole"))
         shares = (f"{one[each]:.1f} %" for each in ("share_percent", "share_percent_highest"))
         table.add_row(name, *times, *shares)
+
+
+def _peers_table(results: dict[str, Any], ours: dict[str, Any]) -> Table:
+    table = Table(title="others on the same feed, events per CPU second (median of 3); ours divided by theirs")
+    for name in ("system", "workload", "events/s", "ratio"):
+        table.add_column(name, justify="right" if name in {"events/s", "ratio"} else "left")
+    for system, workloads in results.items():
+        for workload, one in workloads.items():
+            own = ours.get(OURS[workload])
+            ratio = "-" if own is None else f"{own['median'] / one['median']:.1f}"
+            table.add_row(system, workload, f"{one['median']:,}", ratio)
     return table
 
 
