@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import codec, engine, peers, pipeline, state_hash
+from bench import codec, engine, memory, peers, pipeline, state_hash
 from tradebus.core import COMPILED
 
-PARTS = ("engine", "hash", "peers", "codec", "pipeline")
+PARTS = ("engine", "hash", "peers", "memory", "codec", "pipeline")
 # Which of our workloads a peer's is compared with.
 OURS = {"no-op strategy": "no-op strategy, compiled", "an order every 1,000 events": "order every 1,000 events"}
 
@@ -45,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "peers" in parts:
         results["peers"] = peers.measure()
         console.print(_peers_table(results["peers"], results.get("engine", {}).get("compiled", {})))
+    if "memory" in parts:
+        results["memory"] = memory.measure()
+        for name, found in results["memory"].items():
+            console.print(f"memory: {name} {found:,}")
     if "codec" in parts:
         results["codec"] = codec.measure()
         console.print(_codec_table(results["codec"]))
@@ -78,6 +82,7 @@ def _hash_table(results: dict[str, Any]) -> Table:
         times = (f"{one[f'{each}_us']:,.0f} us" for each in ("hash", "whole"))
         shares = (f"{one[each]:.1f} %" for each in ("share_percent", "share_percent_highest"))
         table.add_row(name, *times, *shares)
+    return table
 
 
 def _peers_table(results: dict[str, Any], ours: dict[str, Any]) -> Table:
