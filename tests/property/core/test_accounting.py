@@ -271,7 +271,12 @@ def check(state: InstrumentState, ledger: Ledger, name: str) -> None:
         assert close(position.fees, own.fees, scale)
         assert close(position.funding, own.funding, scale)
         whole = position.pnl_realised + state.strategy_pnl_unrealised(strategy)
-        assert close(whole, ledger.profit(name, own), scale)
+        if state.price_mark() is None:
+            assert state.strategy_pnl_unrealised(strategy) == 0
+        else:
+            assert close(whole, ledger.profit(name, own), scale)
+    if state.price_mark() is None:
+        return  # strategies that hold against each other in a market without a price: what they hold has no value yet
     # What an account made is what its strategies made.
     each = sum((p.pnl_realised + state.strategy_pnl_unrealised(s) for s, p in state.strategies.items()), Decimal(0))
     assert close(each, Fraction(state.pnl_realised() + state.pnl_unrealised_gross()), scale)

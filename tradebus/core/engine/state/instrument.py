@@ -197,7 +197,10 @@ class InstrumentState(Record):
         return ZERO if found is None else found.quantity_net
 
     def strategy_pnl_unrealised(self, strategy: StrategyId) -> Decimal:
-        """Return a strategy's open profit at the mark price, no exit fees taken off; 0 when flat."""
+        """Return a strategy's open profit at the mark price, no exit fees taken off; 0 when flat.
+
+        Also 0 while no mark is known: no price was ever seen of the market, and all strategies together hold nothing.
+        """
         price = self.price_mark()
         found = self.strategies.get(strategy)
         if found is None or price is None:
