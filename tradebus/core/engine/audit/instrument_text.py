@@ -3,7 +3,7 @@
 Nobody notes what changes: each part is compared with what was written last. Values of the state never change in
 place (books, orders, positions, numbers), they are replaced, so being the same object is being the same value; what
 was written is held here, so that no other object can take its place in memory. Parts that do change in place are
-compared by what they hold.
+compared by what they hold. Fields that come after the ones known here are written each time, unless they are plain.
 """
 
 from decimal import Decimal
@@ -22,6 +22,7 @@ from tradebus.core.market.event import BookL1
 from tradebus.core.model.identifiers import ClientOrderId
 from tradebus.core.model.number import ZERO, decimal_text
 from tradebus.core.model.order import Order
+from tradebus.core.model.record import Record, field_names
 from tradebus.core.model.side import Side
 
 DATA_FIELDS: Final = (
@@ -34,18 +35,35 @@ DATA_FIELDS: Final = (
     "l2_time_ns",
     "is_l2_stale",
 )
-INSTRUMENT_FIELDS: Final = (
-    "instrument",
-    "data",
-    "orders",
-    "position",
-    "exits",
-    "strategies",
-    "funding",
-    "apart",
-    "user_data",
-)
-"""The fields that are known here."""
+INSTRUMENT_FIELDS: Final = ("instrument", "data", "orders", "position", "exits", "strategies", "funding", "apart")
+"""The fields that are known here: the first ones of their classes."""
+
+
+@final
+class OtherText:
+    """The text of the fields that come after the known ones."""
+
+    def __init__(self, kind: type, known: tuple[str, ...]) -> None:
+        self._names: Final = field_names(kind)[len(known) :]
+        self._values: list[object] = [None] * len(self._names)
+        self._texts: list[str] = ["~"] * len(self._names)
+        self.text = "".join(self._texts)
+
+    def update(self, record: Record) -> bool:
+        """Bring the text up to date; tell whether it has changed."""
+        is_changed = False
+        for i, name in enumerate(self._names):
+            value: object = getattr(record, name)
+            if value is self._values[i] and (value is None or isinstance(value, (int, str, Decimal))):
+                continue
+            self._values[i] = value
+            text = canonical_text(value)
+            if text != self._texts[i]:
+                self._texts[i] = text
+                is_changed = True
+        if is_changed:
+            self.text = "".join(self._texts)
+        return is_changed
 
 
 @final
@@ -95,6 +113,7 @@ class MarketDataText:
         self._price_last: Decimal | None = None
         self._trade_time_ns = 0
         self._is_stale = False
+        self._other: Final = OtherText(InstrumentMarketData, DATA_FIELDS)
         self._l2: Final = BookText()
         self._l2_time_ns = 0
         self._is_l2_stale = False
@@ -102,9 +121,11 @@ class MarketDataText:
 
     def update(self, data: InstrumentMarketData) -> bool:
         """Bring the text up to date; tell whether it has changed."""
+        is_other = self._other.update(data)
         is_book_changed = self._l2.update(data.l2)
         if (
-            not is_book_changed
+            not is_other
+            and not is_book_changed
             and data.l1 is self._l1
             and data.price_last is self._price_last
             and data.l1_time_ns == self._l1_time_ns
@@ -125,7 +146,8 @@ class MarketDataText:
         price = "~" if data.price_last is None else f"d{decimal_text(data.price_last)};"
         self.text = (
             f"InstrumentMarketData({book_text(data.l1)}i{data.l1_time_ns};{price}i{data.trade_time_ns};"
-            f"{'t' if data.is_stale else 'f'}{self._l2.text}i{data.l2_time_ns};{'t' if data.is_l2_stale else 'f'})"
+            f"{'t' if data.is_stale else 'f'}{self._l2.text}i{data.l2_time_ns};{'t' if data.is_l2_stale else 'f'}"
+            f"{self._other.text})"
         )
         return True
 
@@ -257,7 +279,7 @@ class InstrumentText:
         self._data = MarketDataText()
         self._orders = OrdersText()
         self._holdings = HoldingsText()
-        self._user_data = ""
+        self._other: Final = OtherText(InstrumentState, INSTRUMENT_FIELDS)
         self._instrument = ""
         self._text = ""
 
@@ -266,11 +288,11 @@ class InstrumentText:
         is_changed = self._data.update(state.data)
         is_changed = self._orders.update(state.orders) or is_changed
         is_changed = self._holdings.update(state) or is_changed
-        # What user-defined data keeps is hashed apart: this is its setup, and whether it failed.
-        user_data = "~" if state.user_data is None else canonical_text(state.user_data)
-        if is_changed or instrument is not self._instrument or user_data != self._user_data:
+        is_changed = self._other.update(state) or is_changed
+        if is_changed or instrument is not self._instrument:
             self._instrument = instrument
-            self._user_data = user_data
-            parts = f"{self._data.text}{self._orders.text}{self._holdings.text}{user_data}"
-            self._text = f"InstrumentState({instrument}{parts})"
+            self._text = (
+                f"InstrumentState({instrument}{self._data.text}{self._orders.text}{self._holdings.text}"
+                f"{self._other.text})"
+            )
         return self._text

@@ -92,7 +92,8 @@ class StateTexts:
         self._instruments: list[InstrumentText] = []
         self._setups: list[SetupText] = []
         self._knows_instruments: Final = (
-            field_names(InstrumentState) == INSTRUMENT_FIELDS and field_names(InstrumentMarketData) == DATA_FIELDS
+            field_names(InstrumentState)[: len(INSTRUMENT_FIELDS)] == INSTRUMENT_FIELDS
+            and field_names(InstrumentMarketData)[: len(DATA_FIELDS)] == DATA_FIELDS
         )
 
     def write_assets(self, states: list[AssetState], index: IndexedInstruments, out: list[str]) -> None:

@@ -13,9 +13,14 @@ import tradebus.core
 from tests.support.builders import ASSET_USDT, public_trade
 from tests.support.full_state import full_run, full_state, rich_index
 from tests.support.leaves import changed_leaves
+from tradebus.core.engine.audit.canonical import canonical_text
+from tradebus.core.engine.audit.instrument_text import DATA_FIELDS, INSTRUMENT_FIELDS, OtherText
 from tradebus.core.engine.audit.state_hash import StateHasher, core_text, hash_state
+from tradebus.core.engine.state.asset import AssetState
 from tradebus.core.engine.state.engine_state import EngineState, Timer
 from tradebus.core.engine.state.funding import AssetAmount
+from tradebus.core.engine.state.instrument import InstrumentState
+from tradebus.core.engine.state.market_data import InstrumentMarketData
 from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.record import Record, field_names
@@ -179,3 +184,31 @@ def test_engine_and_replica_give_the_hash_of_their_state() -> None:
         assert engine.hash() == hash_state(engine.state)
         assert replica.hash() == hash_state(replica.state)
         engine.process(public_trade("7"), 30)
+
+
+def test_known_fields_come_first_and_others_follow() -> None:
+    assert field_names(InstrumentState)[: len(INSTRUMENT_FIELDS)] == INSTRUMENT_FIELDS
+    assert field_names(InstrumentMarketData)[: len(DATA_FIELDS)] == DATA_FIELDS
+    assert field_names(AssetState) == ("asset", "balance", "time_exchange_ns")
+
+
+def test_other_fields_are_written_when_they_change() -> None:
+    instrument = full_state().instruments[0]
+    other = OtherText(InstrumentState, INSTRUMENT_FIELDS[:4])
+
+    def whole() -> str:
+        return "".join(canonical_text(getattr(instrument, name)) for name in field_names(InstrumentState)[4:])
+
+    assert other.update(instrument)
+    assert other.text == whole()
+    assert not other.update(instrument)
+    instrument.exits.count += 1
+    instrument.apart.clear()
+    assert other.update(instrument)
+    assert other.text == whole()
+    plain = OtherText(InstrumentMarketData, DATA_FIELDS[:1])
+    assert plain.update(instrument.data)
+    assert not plain.update(instrument.data)
+    instrument.data.price_last = None
+    assert plain.update(instrument.data)
+    assert plain.text == "".join(canonical_text(getattr(instrument.data, n)) for n in InstrumentMarketData.FIELDS[1:])
