@@ -157,6 +157,6 @@ class AccountIndexer:
             try:
                 self.names.find_instrument_index(item.instrument)
                 orders.extend([self.order(order) for order in item.orders])
-            except InstrumentIndexError as error:
-                left_out.append(f"{len(item.orders)} orders: {error}")
+            except InstrumentIndexError as unknown:  # a name of its own: compiled code gives a name one type
+                left_out.append(f"{len(item.orders)} orders: {unknown}")
         return AccountSnapshot(tuple(balances), tuple(orders))

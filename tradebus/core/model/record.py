@@ -28,7 +28,7 @@ class Record:
         """Hash by class and fields; records holding lists or maps are not hashable, as usual."""
         return hash((type(self).__name__, field_values(self)))
 
-    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Copy and pickle as what a record is: its class and its fields, alike in both builds."""
         return (type(self), field_values(self))
 

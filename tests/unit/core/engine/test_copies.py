@@ -36,7 +36,7 @@ def state_without_strategies() -> EngineState:
     """Return a state in which much has happened, and no strategy."""
     followed = Followed(engine_of(), [])
     followed.start()
-    followed.process(public_trade())
+    followed.process(public_trade(), 12)
     followed.process(filled(fill_of("a", Side.BUY, 90, 1, 1), 5, 1))
     full = full_state()
     state = followed.engine.state
@@ -80,6 +80,7 @@ def test_a_copied_state_is_equal_and_on_its_own(way: Way) -> None:
     state = state_without_strategies()
     again = way(state)
     assert again == state
+    assert again.time_ns == state.time_ns == 12
     assert hash_state(again) == hash_state(state)
     again.instruments[0].orders.clear()
     again.instruments[0].exits.count = 50

@@ -26,7 +26,7 @@ from tradebus.core.model.identifiers import AssetIndex, ExchangeId, ExchangeInde
 from tradebus.core.model.index import IndexedInstruments, InstrumentIndexError
 from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import Order
-from tradebus.core.model.record import Record
+from tradebus.core.model.record import Record, field_values
 
 
 @final
@@ -98,6 +98,14 @@ class EngineState(Record):
         # Engine time of the step that is being made. No field: it stands in the tick beside the state, not in its hash.
         self.time_ns = 0
         self.global_data = global_data
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copy and pickle with the engine time, which is no field."""
+        return (EngineState, field_values(self), self.time_ns)
+
+    def __setstate__(self, time_ns: int) -> None:
+        """Take the engine time that was copied beside the fields."""
+        self.time_ns = time_ns
 
     @property
     def global_health(self) -> Health:
