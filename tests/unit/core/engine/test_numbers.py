@@ -19,7 +19,6 @@ from tests.support.builders import (
     setup_of,
 )
 from tests.support.scenario import Scripted, follow
-from tradebus.core import COMPILED
 from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountData, BalanceReceived, OrderReceived, SnapshotReceived, TradeReceived
@@ -100,9 +99,7 @@ def test_what_is_no_number_is_refused_and_changes_nothing(make: Callable[[Any], 
 
 @pytest.mark.parametrize("number", OTHERS.values(), ids=OTHERS.keys())
 @pytest.mark.parametrize("make", PLACES.values(), ids=PLACES.keys())
-def test_what_is_no_decimal_is_refused_and_changes_nothing(
-    make: Callable[[Any], EngineEvent], number: Any
-) -> None:
+def test_what_is_no_decimal_is_refused_and_changes_nothing(make: Callable[[Any], EngineEvent], number: Any) -> None:
     followed = follow()
     before = followed.engine.hash()
     with pytest.raises(InvalidEvent, match="expected a Decimal"):
