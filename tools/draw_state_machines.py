@@ -2,9 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
+from tradebus.core.model.amend_machine import AMEND_TABLE, AmendCause, Amending, AmendMove
 from tradebus.core.model.order_machine import TABLE, Cause, Move, Tracked
+
+T = TypeVar("T", bound=Enum)
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "state-machines.md"
@@ -22,17 +28,20 @@ ORDERS = """\
 `tradebus/core/model/order_machine.py`. An order is tracked from the request until its end is known. A *snapshot* is the
 venue's view of an order, also the answer to an open request; *full* means that nothing of its quantity remains.
 *In doubt* means that no answer will come: a timeout, a lost link, an owner that crashed. It is never an end: an unknown
-order counts as live, against limits and exposure, until the venue is found to say what it is.
+order counts as live, against limits and exposure, until the venue is found to say what it is. A *fill* is counted by
+the order; it is *full* when the fills, or what the venue says is filled, come to its quantity. An order that ends is
+*finished* if its id is one that the engine derived, and untracked if the id was chosen by somebody else.
 
 """
 
 STATES = {
-    Tracked.UNTRACKED: "no such order: never sent, or finished",
+    Tracked.UNTRACKED: "no such order, and its id says nothing: never sent, or not ours",
     Tracked.OPEN_IN_FLIGHT: "the request has left, the venue has not answered",
     Tracked.OPEN_UNKNOWN: "the request has left, and no answer will come: whether the order lives is not known",
     Tracked.OPEN: "the venue acknowledged it: it has the venue's id",
     Tracked.CANCEL_IN_FLIGHT: "a cancel has left; the order may still fill until the answer",
     Tracked.CANCEL_UNKNOWN: "a cancel has left, and no answer will come: the order may be live or gone",
+    Tracked.FINISHED: "ours and over: its id was given out before, and no active order has it",
 }
 
 MOVES = {
@@ -58,7 +67,7 @@ INSERTED = {
     Cause.SNAPSHOT_CANCEL_UNKNOWN: Tracked.CANCEL_UNKNOWN,
 }
 TARGETS = {
-    Move.REMOVE: (Tracked.UNTRACKED,),
+    Move.REMOVE: (Tracked.FINISHED, Tracked.UNTRACKED),
     Move.TO_OPEN: (Tracked.OPEN,),
     Move.TO_OPEN_UNKNOWN: (Tracked.OPEN_UNKNOWN,),
     Move.TO_CANCEL_IN_FLIGHT: (Tracked.CANCEL_IN_FLIGHT,),
@@ -67,7 +76,39 @@ TARGETS = {
 }
 
 
-def words(member: Tracked | Cause | Move) -> str:
+AMENDS = """\
+## Amends
+
+`tradebus/core/model/amend_machine.py`. An open limit order may be asked to change its price or quantity. Beside its
+state it then holds what is asked for, until that is answered; limits count the larger quantity. *Seen* is the venue's
+view of the order, with the price and quantity that were asked for, or with others; an older view than the last says
+nothing.
+
+"""
+
+AMEND_STATES = {
+    Amending.NONE: "the order's price and quantity are what the venue has",
+    Amending.IN_FLIGHT: "an amend has left, the venue has not answered",
+    Amending.UNKNOWN: "an amend has left, and no answer will come: either may be true",
+}
+
+AMEND_MOVES = {
+    AmendMove.IGNORE: "nothing changes",
+    AmendMove.ASK: "the new values are asked for beside those that stand",
+    AmendMove.TAKE: "the venue's values stand, and nothing else is asked for",
+    AmendMove.DROP: "the old values stand, and nothing else is asked for",
+    AmendMove.DOUBT: "no answer will come",
+}
+
+AMEND_TARGETS = {
+    AmendMove.ASK: Amending.IN_FLIGHT,
+    AmendMove.TAKE: Amending.NONE,
+    AmendMove.DROP: Amending.NONE,
+    AmendMove.DOUBT: Amending.UNKNOWN,
+}
+
+
+def words(member: Enum) -> str:
     """Return a name as words."""
     return member.name.lower().replace("_", " ")
 
@@ -80,7 +121,7 @@ def targets(state: Tracked, cause: Cause) -> tuple[Tracked, ...]:
     if move is Move.INSERT:
         return (INSERTED[cause],)
     if move is Move.REMOVE_UNACKNOWLEDGED:
-        return (Tracked.UNTRACKED, state)
+        return (Tracked.FINISHED, Tracked.UNTRACKED, state)
     if move is Move.RESOLVE:
         return (Tracked.OPEN, state)
     return TARGETS[move]
@@ -111,7 +152,35 @@ def table() -> str:
     return "\n".join([*lines, ""])
 
 
-def definitions(meanings: dict[Tracked, str] | dict[Move, str], head: str) -> str:
+def amend_target(state: Amending, cause: AmendCause) -> Amending:
+    """Return where a pair of the table of amends leads."""
+    return AMEND_TARGETS.get(AMEND_TABLE[state, cause], state)
+
+
+def amend_diagram() -> str:
+    """Return the moves of an amend that change its state, as a Mermaid diagram."""
+    causes: dict[tuple[Amending, Amending], list[str]] = {}
+    for state, cause in AMEND_TABLE:
+        target = amend_target(state, cause)
+        if target is not state:
+            causes.setdefault((state, target), []).append(words(cause))
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> none"]
+    for (state, target), labels in causes.items():
+        lines.append(f"    {state.name.lower()} --> {target.name.lower()} : {', '.join(labels)}")
+    return "\n".join([*lines, "```", ""])
+
+
+def amend_table() -> str:
+    """Return every pair of what is asked for and cause with its move."""
+    head = "| cause | " + " | ".join(words(state) for state in Amending) + " |"
+    lines = [head, "| --- " * (len(Amending) + 1) + "|"]
+    for cause in AmendCause:
+        cells = [words(AMEND_TABLE[state, cause]) for state in Amending]
+        lines.append(f"| {words(cause)} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def definitions(meanings: Mapping[T, str], head: str) -> str:
     """Return what each member means, as a table."""
     lines = [f"| {head} | meaning |", "| --- | --- |"]
     lines += [f"| {words(member)} | {meaning} |" for member, meaning in meanings.items()]
@@ -120,7 +189,16 @@ def definitions(meanings: dict[Tracked, str] | dict[Move, str], head: str) -> st
 
 def document() -> str:
     """Return the whole page."""
-    parts = [HEAD + ORDERS + definitions(STATES, "state"), diagram(), table(), definitions(MOVES, "move")]
+    parts = [
+        HEAD + ORDERS + definitions(STATES, "state"),
+        diagram(),
+        table(),
+        definitions(MOVES, "move"),
+        AMENDS + definitions(AMEND_STATES, "state"),
+        amend_diagram(),
+        amend_table(),
+        definitions(AMEND_MOVES, "move"),
+    ]
     return "\n".join(parts)
 
 

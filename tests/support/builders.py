@@ -7,6 +7,7 @@ btc_usdt (2); its assets are btc 0, eth 1, usdt 2 and, on the second exchange, b
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import count
 
 from tradebus.core.engine.command import Command, CommandAction
 from tradebus.core.engine.configuring import StrategyFactory
@@ -15,6 +16,7 @@ from tradebus.core.engine.event import (
     AccountData,
     AccountEvent,
     AccountSetup,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     DataSetup,
@@ -72,6 +74,7 @@ from tradebus.core.model.order import (
     OrderErrorKind,
     OrderKey,
     OrderKind,
+    OrderRequestAmend,
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
@@ -300,6 +303,14 @@ def cancel_of(cid: str = "c1", order_id: str | None = None, *, instrument: int =
     return OrderRequestCancel(order_key(cid, instrument), None if order_id is None else OrderId(order_id))
 
 
+def amend_of(
+    cid: str = "c1", price: Number | None = None, quantity: Number | None = None, *, instrument: int = BTC
+) -> OrderRequestAmend:
+    """Return an amend request."""
+    numbers = [None if value is None else Decimal(value) for value in (price, quantity)]
+    return OrderRequestAmend(order_key(cid, instrument), None, *numbers)
+
+
 def opened(time_ns: int = 1, filled: Number = 0, order_id: str = "1") -> Open:
     """Return the open state of an order."""
     return Open(OrderId(order_id), time_ns, Decimal(filled))
@@ -327,8 +338,11 @@ def order_error(kind: OrderErrorKind = OrderErrorKind.ORDER_REJECTED, message: s
     return OrderError(kind, "", message)
 
 
+_FILLS = count(1001)
+
+
 def fill(
-    trade_id: str = "t1",
+    trade_id: str | None = None,
     side: Side = Side.BUY,
     price: Number = 100,
     quantity: Number = 1,
@@ -341,9 +355,9 @@ def fill(
     fees_asset: int | None = None,
     liquidity: Liquidity = Liquidity.TAKER,
 ) -> Trade:
-    """Return a fill of one of our orders."""
+    """Return a fill of one of our orders; without an id it gets one that no other has."""
     return Trade(
-        TradeId(trade_id),
+        TradeId(f"t{next(_FILLS)}" if trade_id is None else trade_id),
         OrderId("1"),
         ClientOrderId(cid),
         InstrumentIndex(instrument),
@@ -406,6 +420,23 @@ def cancel_answered(
     if error is not None:
         return account_event(CancelAnswered(key, None, None, error), key.exchange)
     return account_event(CancelAnswered(key, OrderId("1"), time_ns, None), key.exchange)
+
+
+def amend_answered(
+    cid: str = "c1",
+    price: Number = 100,
+    quantity: Number = 1,
+    error: OrderError | None = None,
+    *,
+    instrument: int = BTC,
+    time_ns: int = 1,
+) -> AccountEvent:
+    """Return the answer to an amend: accepted with what the order has now, or refused with an error."""
+    key = order_key(cid, instrument)
+    if error is not None:
+        return account_event(AmendAnswered(key, None, None, None, None, error), key.exchange)
+    data = AmendAnswered(key, OrderId("1"), time_ns, Decimal(price), Decimal(quantity), None)
+    return account_event(data, key.exchange)
 
 
 def in_doubt(cid: str = "c1", request: RequestKind = RequestKind.OPEN, *, instrument: int = BTC) -> AccountEvent:

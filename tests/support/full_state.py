@@ -8,6 +8,7 @@ from decimal import Decimal
 from tests.support.builders import (
     ALPHA,
     BTC,
+    amend_of,
     asset_balance,
     balance_told,
     book,
@@ -31,7 +32,7 @@ from tests.support.builders import (
 )
 from tests.support.scenario import Followed, Scripted, follow
 from tests.support.user_data import GLOBAL, factory
-from tradebus.core.engine.command import SendOpenRequests
+from tradebus.core.engine.command import SendAmendRequests, SendOpenRequests
 from tradebus.core.engine.event import DataSetup
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.instrument import InstrumentState
@@ -51,7 +52,11 @@ from tradebus.core.model.instrument import (
     QuantityUnit,
     QuoteKind,
 )
-from tradebus.core.model.order import CancelInFlight
+from tradebus.core.model.order import (
+    OPEN_UNKNOWN,
+    CancelInFlight,
+    CancelUnknown,
+)
 from tradebus.core.model.side import Side
 
 
@@ -142,9 +147,14 @@ def full_run() -> Followed:
         followed.process(order_told(order_in(opened(3, "0.5"), f"open{i}", instrument=i)))
         followed.process(order_told(order_in(CancelInFlight(opened(4, "0.25", "2")), f"cancel{i}", instrument=i)))
         followed.process(order_told(order_in(cid=f"flight{i}", instrument=i)))
+        followed.process(order_told(order_in(OPEN_UNKNOWN, f"unknown{i}", instrument=i)))
+        followed.process(order_told(order_in(CancelUnknown(opened(4, "0.25", "3")), f"doubt{i}", instrument=i)))
+        followed.process(command_of(SendAmendRequests((amend_of(f"open{i}", price=7, instrument=i),))))
+        followed.process(filled(fill("c", quantity="0.75", cid=f"open{i}", instrument=i)))
     for asset in range(len(index.assets)):
         followed.process(balance_told(asset_balance(asset, 10, 4, time_ns=6)))
     followed.process(MarketGap(ALPHA, BTC, 1, 2))
+    followed.process(command_of(SendOpenRequests((open_request("teste2s7n3"),))), 10)
     followed.process(command_of(SendOpenRequests((open_request("sent"),))), 11)
     state = followed.engine.state
     state.strategies[0].failure = "none really"

@@ -7,6 +7,7 @@ from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Or
 from tradebus.core.engine.event import (
     AccountEvent,
     AccountSetup,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     ClockAdvanced,
@@ -19,8 +20,16 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.model.account import Balance, Trade
 from tradebus.core.model.identifiers import STRATEGY_UNKNOWN, AssetIndex
 from tradebus.core.model.instrument import InstrumentSpec
-from tradebus.core.model.order import OpenFailed, Order, OrderErrorKind, OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import (
+    OpenFailed,
+    Order,
+    OrderErrorKind,
+    OrderRequestAmend,
+    OrderRequestCancel,
+    OrderRequestOpen,
+)
 from tradebus.core.simulation.exchange import SimulatedExchange
+from tradebus.core.simulation.transit import Request
 
 USUAL = ((ASSET_BTC, 10), (ASSET_USDT, 10_000))
 
@@ -57,11 +66,12 @@ class Account:
         self.events += due
         return due
 
-    def send(self, *requests: OrderRequestOpen | OrderRequestCancel, now_ns: int | None = None) -> list[AccountEvent]:
+    def send(self, *requests: Request, now_ns: int | None = None) -> list[AccountEvent]:
         """Send requests in one tick."""
         cancels = tuple(request for request in requests if isinstance(request, OrderRequestCancel))
         opens = tuple(request for request in requests if isinstance(request, OrderRequestOpen))
-        decided = RequestsDecided(Origin.ALGO, STRATEGY_UNKNOWN, cancels, opens, (), (), (), ())
+        amends = tuple(request for request in requests if isinstance(request, OrderRequestAmend))
+        decided = RequestsDecided(Origin.ALGO, STRATEGY_UNKNOWN, cancels, opens, (), (), (), (), amends)
         return self.tick(ClockAdvanced(), decided, now_ns=now_ns)
 
     def orders(self, cid: str = "c1") -> list[Order]:
@@ -87,6 +97,10 @@ class Account:
     def cancels(self) -> list[CancelAnswered]:
         """Return the answers to cancels."""
         return [event.data for event in self.events if isinstance(event.data, CancelAnswered)]
+
+    def amends(self) -> list[AmendAnswered]:
+        """Return the answers to amends."""
+        return [event.data for event in self.events if isinstance(event.data, AmendAnswered)]
 
     def balance(self, asset: int) -> Balance:
         """Return the balance last told of an asset."""

@@ -13,12 +13,14 @@ from hypothesis.strategies import SearchStrategy
 from tradebus.core.engine.audit.tick import (
     AuditTick,
     DataPatched,
+    FailedAmend,
     FailedCancel,
     FailedOpen,
     Halted,
     Origin,
     Output,
     PositionExit,
+    RefusedAmend,
     RefusedCancel,
     RefusedOpen,
     RequestsDecided,
@@ -34,6 +36,7 @@ from tradebus.core.engine.command import (
     CancelOrders,
     ClosePositions,
     Command,
+    SendAmendRequests,
     SendCancelRequests,
     SendOpenRequests,
 )
@@ -44,6 +47,7 @@ from tradebus.core.engine.event import (
     AccountLinkChanged,
     AccountReconnecting,
     AccountSetup,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     ClockAdvanced,
@@ -106,6 +110,7 @@ from tradebus.core.model.instrument import (
     QuoteKind,
 )
 from tradebus.core.model.order import (
+    Amendment,
     CancelInFlight,
     Cancelled,
     CancelUnknown,
@@ -120,6 +125,7 @@ from tradebus.core.model.order import (
     OrderErrorKind,
     OrderKey,
     OrderKind,
+    OrderRequestAmend,
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
@@ -264,6 +270,10 @@ order_requests_open: Final = st.builds(
     members(TimeInForce),
 )
 order_requests_cancel: Final = st.builds(OrderRequestCancel, order_keys, st.none() | order_ids)
+order_requests_amend: Final = st.builds(
+    OrderRequestAmend, order_keys, st.none() | order_ids, st.none() | computed_numbers, st.none() | computed_numbers
+)
+amendments: Final = st.builds(Amendment, computed_numbers, computed_numbers, st.booleans())
 order_errors: Final = st.builds(OrderError, members(OrderErrorKind), texts, texts)
 open_states: Final = st.builds(Open, order_ids, times_ns, computed_numbers)
 order_states: Final[SearchStrategy[OrderState]] = st.one_of(
@@ -286,6 +296,8 @@ orders: Final = st.builds(
     members(OrderKind),
     members(TimeInForce),
     order_states,
+    computed_numbers,
+    st.none() | amendments,
 )
 
 # ---------------------------------------------------------------------------------------------- markets
@@ -342,6 +354,15 @@ account_events: Final = st.builds(
         st.builds(TradeReceived, trades),
         st.builds(OwnerChanged, ids, sequences),
         st.builds(FundingReceived, instrument_indices, computed_numbers, asset_indices, times_ns, ids),
+        st.builds(
+            AmendAnswered,
+            order_keys,
+            st.none() | order_ids,
+            st.none() | times_ns,
+            st.none() | computed_numbers,
+            st.none() | computed_numbers,
+            st.none() | order_errors,
+        ),
         st.builds(RequestInDoubt, order_keys, members(RequestKind), texts),
         st.builds(RequestNeverReceived, order_keys, members(RequestKind), texts),
     ),
@@ -360,6 +381,7 @@ command_actions: Final = st.one_of(
     st.builds(SendOpenRequests, tuples_of(order_requests_open, 2), st.booleans()),
     st.builds(SendCancelRequests, tuples_of(order_requests_cancel, 2)),
     st.builds(ClosePositions, instrument_filters, st.booleans()),
+    st.builds(SendAmendRequests, tuples_of(order_requests_amend, 2)),
     st.builds(CancelOrders, instrument_filters),
 )
 commands: Final = st.builds(Command, ids, ids, command_actions)
@@ -467,6 +489,9 @@ requests_decided: Final = st.builds(
     tuples_of(st.builds(FailedOpen, order_requests_open, engine_errors), 2),
     tuples_of(st.builds(RefusedCancel, order_requests_cancel, texts), 2),
     tuples_of(st.builds(RefusedOpen, order_requests_open, texts), 2),
+    tuples_of(order_requests_amend, 2),
+    tuples_of(st.builds(FailedAmend, order_requests_amend, engine_errors), 2),
+    tuples_of(st.builds(RefusedAmend, order_requests_amend, texts), 2),
 )
 outputs: Final[SearchStrategy[Output]] = st.one_of(
     requests_decided,

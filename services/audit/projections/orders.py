@@ -14,6 +14,7 @@ from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
 from tradebus.core.engine.event import (
     AccountEvent,
     AccountLinkChanged,
+    AmendAnswered,
     CancelAnswered,
     OrderReceived,
     RequestInDoubt,
@@ -26,6 +27,7 @@ from tradebus.core.engine.state.funding import AssetAmount, add_amount
 from tradebus.core.model.identifiers import ClientOrderId
 from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import (
+    FULLY_FILLED,
     CancelInFlight,
     Cancelled,
     CancelUnknown,
@@ -37,6 +39,7 @@ from tradebus.core.model.order import (
     OpenUnknown,
     Order,
     OrderError,
+    OrderRequestAmend,
     OrderRequestOpen,
     OrderState,
     RequestKind,
@@ -106,6 +109,11 @@ class StepKind(Enum):
     CANCEL_REJECTED = 10
     IN_DOUBT = 11
     NEVER_RECEIVED = 12
+    AMEND_REQUESTED = 13
+    AMEND_REFUSED = 14
+    AMEND_NOT_SENT = 15
+    AMENDED = 16
+    AMEND_REJECTED = 17
 
 
 @final
@@ -226,9 +234,16 @@ class Orders:
                 if asset is None:
                     asset = state.instruments[trade.instrument].pnl_asset
                 life.fees = add_amount(life.fees, asset, trade.fees)
+                was_active = life.status.is_active
+                if not self._follow(life, state) and was_active:
+                    life.status = OrderStatus.FULLY_FILLED
+                    life.order = life.order.with_state(FULLY_FILLED)
+                    self._finish(life)
                 life.note(tick, StepKind.FILLED, f"{abs(trade.quantity):f} at {trade.price:f}")
         elif isinstance(data, CancelAnswered):
             self._cancel_answered(tick, data, state)
+        elif isinstance(data, AmendAnswered):
+            self._amend_answered(tick, data, state)
         elif isinstance(data, RequestInDoubt):
             self._in_doubt(tick, data, state)
         elif isinstance(data, RequestNeverReceived):
@@ -262,6 +277,13 @@ class Orders:
         for cancel_failed in output.cancels_failed:
             message = cancel_failed.error.message
             self._cancel(tick, cancel_failed.request.key.cid, StepKind.CANCEL_NOT_SENT, message, state)
+        for amend in output.amends_sent:
+            self._cancel(tick, amend.key.cid, StepKind.AMEND_REQUESTED, _amend(amend), state)
+        for amend_refused in output.amends_refused:
+            self._cancel(tick, amend_refused.request.key.cid, StepKind.AMEND_REFUSED, amend_refused.reason, state)
+        for amend_failed in output.amends_failed:
+            message = amend_failed.error.message
+            self._cancel(tick, amend_failed.request.key.cid, StepKind.AMEND_NOT_SENT, message, state)
 
     # ------------------------------------------------------------------------------ inside
 
@@ -312,6 +334,20 @@ class Orders:
             life.note(tick, StepKind.CANCEL_ACCEPTED)
         else:
             life.note(tick, StepKind.CANCEL_REJECTED, _error(answer.error))
+
+    def _amend_answered(self, tick: AuditTick, answer: AmendAnswered, state: EngineState) -> None:
+        life = self._lives.get(answer.key.cid)
+        if life is None:
+            return
+        was_active = life.status.is_active
+        if not self._follow(life, state) and was_active:
+            life.status = OrderStatus.FULLY_FILLED  # nothing remains of the new quantity
+            life.order = life.order.with_state(FULLY_FILLED)
+            self._finish(life)
+        if answer.error is None:
+            life.note(tick, StepKind.AMENDED)
+        else:
+            life.note(tick, StepKind.AMEND_REJECTED, _error(answer.error))
 
     def _in_doubt(self, tick: AuditTick, doubt: RequestInDoubt, state: EngineState) -> None:
         life = self._lives.get(doubt.key.cid)
@@ -365,6 +401,11 @@ class Orders:
         if len(self._finished) > self.finished_max:
             del self._lives[self._finished.popleft()]
             self.dropped += 1
+
+
+def _amend(request: OrderRequestAmend) -> str:
+    changes = (("quantity", request.quantity), ("price", request.price))
+    return ", ".join(f"{name} {value:f}" for name, value in changes if value is not None)
 
 
 def _reason(state: OrderState) -> str:

@@ -68,6 +68,18 @@ DIFFERENCES: dict[str, Difference] = {
         "engine.md section 17: cid collisions silently overwrite",
         "the request is refused with the reason and the first order stays",
     ),
+    "fills-count": Difference(
+        (AUDIT,),
+        "tracked orders, when one of them was filled",
+        "engine.md section 17: partially filled data is not derived from trades",
+        "a fill proves that the order is live and how much of it is filled; full by its fills, it leaves",
+    ),
+    "fill-applied-once": Difference(
+        (AUDIT,),
+        "position, when a fill came twice",
+        "engine.md section 17: duplicate trades are counted twice",
+        "venues are asked for their trades again after a lost link, with overlap",
+    ),
     "data-only-exchange": Difference(
         (CONNECTIVITY, AUDIT),
         "global_health, with an exchange that has no account",

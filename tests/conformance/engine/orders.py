@@ -6,6 +6,7 @@ with them it says what ours must be. A difference is accepted only where a corre
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from tests.conformance.engine import reading
@@ -18,6 +19,7 @@ from tradebus.core.engine.state.orders import (
     update_from_cancel_answer,
     update_from_snapshot,
 )
+from tradebus.core.model.account import Trade
 from tradebus.core.model.order import (
     OPEN_UNKNOWN,
     CancelInFlight,
@@ -125,8 +127,36 @@ class Reference:
             else:
                 del self.orders[cid]
 
+    def fill(self, trade: Trade) -> None:
+        """Count a fill for its order, which the reference does not; ours knows it by the venue's id too."""
+        found = [
+            order
+            for order in self.orders.values()
+            if (order.key.cid == trade.cid if trade.cid else _venue_id(order) == trade.order_id)
+        ]
+        if not self._corrected or not found:
+            return
+        self.rules.append("fills-count")
+        (order,) = (each.with_fill(abs(trade.quantity)) for each in found)
+        part = open_part(order.state) or Open(trade.order_id, trade.time_exchange_ns, Decimal(0))
+        if max(part.filled_quantity, order.quantity_traded) >= order.quantity:
+            del self.orders[order.key.cid]
+        elif isinstance(order.state, CancelInFlight | CancelUnknown):
+            self._move(order, type(order.state)(part))
+        else:
+            self._move(order, part)
+
     def _move(self, tracked: Order, state: OrderState) -> None:
+        part = open_part(state)
+        if part is not None and part.filled_quantity < tracked.quantity_traded:
+            part = Open(part.id, part.time_exchange_ns, tracked.quantity_traded)
+            state = part if isinstance(state, Open) else type(state)(part)  # type: ignore[call-arg]
         self.orders[tracked.key.cid] = tracked.with_state(state)
+
+
+def _venue_id(order: Order) -> str | None:
+    part = open_part(order.state)
+    return None if part is None else part.id
 
 
 def _is_full(order: Order) -> bool:

@@ -46,6 +46,7 @@ from tradebus.core.engine.command import (
     ByUnderlyings,
     CancelOrders,
     ClosePositions,
+    SendAmendRequests,
     SendCancelRequests,
     SendOpenRequests,
 )
@@ -56,6 +57,7 @@ from tradebus.core.engine.event import (
     AccountEvent,
     AccountLinkChanged,
     AccountReconnecting,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     ClockAdvanced,
@@ -91,6 +93,7 @@ from tradebus.core.model.order import (
     OpenFailed,
     Order,
     OrderErrorKind,
+    OrderRequestAmend,
     OrderRequestCancel,
     OrderState,
     RequestKind,
@@ -316,6 +319,33 @@ def _cancel_answer(spec: Any) -> Make:
     return make
 
 
+def _amend_answer(spec: Any) -> Make:
+    pick, accepted, key, time, error, price, amount = spec
+
+    def make(history: "History") -> EngineEvent:
+        order = history.pick(pick)
+        order_key_ = order_key("ghost") if order is None else order.key
+        answer = (
+            AmendAnswered(order_key_, OrderId("v"), time, price, amount, None)
+            if accepted
+            else AmendAnswered(order_key_, None, None, None, None, order_error(error))
+        )
+        return history.account_event(answer, order_key_.exchange, key)
+
+    return make
+
+
+def _command_amend(spec: Any) -> Make:
+    pick, price, amount = spec
+
+    def make(history: "History") -> EngineEvent:
+        order = history.pick(pick)
+        amend = OrderRequestAmend(order_key("ghost") if order is None else order.key, None, price, amount)
+        return command_of(SendAmendRequests((amend,)))
+
+    return make
+
+
 def _fate(spec: Any) -> Make:
     pick, in_doubt, asked, key = spec
 
@@ -399,6 +429,11 @@ makers: SearchStrategy[Make] = st.one_of(
     st.builds(_snapshot, snapshot_specs),
     st.builds(_snapshot, snapshot_specs),
     st.builds(_cancel_answer, st.tuples(picks, st.booleans(), keys, times, st.sampled_from(list(OrderErrorKind)))),
+    st.builds(
+        _amend_answer,
+        st.tuples(picks, st.booleans(), keys, times, st.sampled_from(list(OrderErrorKind)), prices, amounts),
+    ),
+    st.builds(_command_amend, st.tuples(picks, st.none() | prices, st.none() | amounts)),
     st.builds(_fate, st.tuples(picks, st.booleans(), st.sampled_from(list(RequestKind)), keys)),
     st.builds(
         lambda asset, total, time, key: told(

@@ -15,6 +15,7 @@ from tradebus.core.engine.state.orders import (
     record_open,
     update_from_cancel_answer,
     update_from_doubt,
+    update_from_fill,
     update_from_never_received,
     update_from_snapshot,
 )
@@ -145,7 +146,10 @@ states: st.SearchStrategy[OrderState] = st.one_of(
 )
 happenings = st.tuples(
     st.sampled_from(
-        ("open", "cancel", "snapshot", "accepted", "refused", "timeout", "open doubt", "cancel doubt", "never", "link")
+        (
+            *("open", "cancel", "snapshot", "accepted", "refused", "timeout"),
+            *("open doubt", "cancel doubt", "never", "link", "fill", "fill"),
+        )
     ),
     st.sampled_from(("x", "y")),
     states,
@@ -170,6 +174,8 @@ def happen(orders: Orders, happening: tuple[str, str, OrderState, int]) -> None:
         update_from_doubt(orders, order.key.cid, asked)
     elif kind == "link":
         doubt_all(orders)
+    elif kind == "fill":
+        update_from_fill(orders, fill(quantity=Decimal(quantity) / 4, cid=cid))
     else:
         errors = {"accepted": None, "refused": order_error(), "timeout": order_error(OrderErrorKind.SOCKET)}
         update_from_cancel_answer(orders, order.key.cid, errors[kind])
@@ -196,13 +202,20 @@ def test_whatever_happens_only_active_orders_are_tracked_and_never_made_older(
             earlier = before.get(name)
             if earlier is not None:
                 assert newest(order) >= newest(earlier)
-                assert order.with_state(earlier.state) == earlier, "what was asked for stays"
+                asked = order.with_state(earlier.state).with_fill(earlier.quantity_traded - order.quantity_traded)
+                assert asked == earlier, "what was asked for stays"
+                assert order.quantity_traded >= earlier.quantity_traded
+            part = open_part(order.state)
+            filled = order.quantity_traded if part is None else part.filled_quantity
+            assert order.quantity_traded <= filled, "what is filled is never less than its fills"
+            assert order.quantity_traded < order.quantity, "full by its fills, it leaves"
         untouched = {name: order for name, order in before.items() if name != cid}
         assert kind == "link" or {name: order for name, order in orders.items() if name != cid} == untouched
         gone = set(before) - set(orders)
         if gone:
             assert gone == {cid}
-            assert kind in {"accepted", "snapshot", "never"}, "only what the venue said, or never heard of, ends"
+            ends = {"accepted", "snapshot", "never", "fill"}
+            assert kind in ends, "only what the venue said, or never heard of, ends"
             assert kind != "snapshot" or not is_active(state) or open_part(state) is not None
             assert kind != "snapshot" or not isinstance(state, OpenFailed) or not state.error.kind.is_connectivity
             assert kind != "never" or open_part(before[ClientOrderId(cid)].state) is None

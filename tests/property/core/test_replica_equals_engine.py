@@ -13,6 +13,7 @@ from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, SnapshotReceived, TradeReceived
 from tradebus.core.engine.state.position import signed_quantity
+from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import ExchangeIndex
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.side import Side
@@ -26,24 +27,33 @@ from tradebus.wire.codec.bounds import bounds_of
 
 
 class Fills:
-    """Adds up each fill once, by key where it has one."""
+    """Adds up each fill once, by the venue's id, and by key where it has one."""
 
     def __init__(self) -> None:
         self.held: dict[int, Decimal] = {}
         self._last: dict[ExchangeIndex, tuple[int, int]] = {}
+        self._seen: set[tuple[int, str, Side, int]] = set()
 
     def add(self, event: object) -> None:
         if not isinstance(event, AccountEvent):
+            return
+        data = event.data
+        if isinstance(data, TradeReceived) and _mark(data.trade) in self._seen:
             return
         key = (event.cause, event.ordinal)
         if key != (0, 0):
             if key <= self._last.get(event.exchange, (0, 0)):
                 return
             self._last[event.exchange] = key
-        if isinstance(event.data, TradeReceived):
-            trade = event.data.trade
+        if isinstance(data, TradeReceived):
+            trade = data.trade
+            self._seen.add(_mark(trade))
             signed = trade.quantity if trade.side is Side.BUY else -trade.quantity
             self.held[trade.instrument] = self.held.get(trade.instrument, Decimal(0)) + signed
+
+
+def _mark(trade: Trade) -> tuple[int, str, Side, int]:
+    return (trade.instrument, trade.id, trade.side, trade.time_exchange_ns)
 
 
 @examples(60)

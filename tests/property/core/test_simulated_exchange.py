@@ -14,6 +14,7 @@ from tests.support.builders import (
     ASSET_USDT,
     BTC,
     ETH,
+    amend_of,
     book,
     cancel_of,
     open_request,
@@ -22,6 +23,7 @@ from tests.support.builders import (
 from tests.support.simulated_account import Account
 from tradebus.core.engine.event import (
     AccountEvent,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     ClockAdvanced,
@@ -38,11 +40,10 @@ from tradebus.core.model.order import (
     Open,
     OpenFailed,
     OrderKind,
-    OrderRequestCancel,
-    OrderRequestOpen,
     TimeInForce,
 )
 from tradebus.core.model.side import Side
+from tradebus.core.simulation.transit import Request
 
 instruments = st.sampled_from((BTC, ETH))
 sides = st.sampled_from(list(Side))
@@ -65,6 +66,13 @@ opens = st.builds(
     st.sampled_from(list(TimeInForce)),
     instruments,
 )
+amends = st.builds(
+    lambda number, price, amount, i: amend_of(f"o{number}", price, amount, instrument=i),
+    st.integers(0, 20),
+    st.none() | prices,
+    st.none() | amounts,
+    instruments,
+)
 cancels = st.builds(lambda number, i: cancel_of(f"o{number}", instrument=i), st.integers(0, 20), instruments)
 
 
@@ -74,7 +82,7 @@ class Moment:
 
     later_ns: int
     event: MarketEvent | None
-    requests: tuple[OrderRequestOpen | OrderRequestCancel, ...]
+    requests: tuple[Request, ...]
 
 
 moments = st.lists(
@@ -82,7 +90,7 @@ moments = st.lists(
         Moment,
         st.integers(0, 40),
         st.one_of(st.none(), market_events, market_events),
-        st.lists(st.one_of(opens, opens, cancels), max_size=3).map(tuple),
+        st.lists(st.one_of(opens, opens, amends, cancels), max_size=3).map(tuple),
     ),
     min_size=1,
     max_size=30,
@@ -124,6 +132,11 @@ class Book:
             assert trade.quantity > 0
         elif isinstance(data, OrderReceived):
             self._take_order(data)
+        elif isinstance(data, AmendAnswered) and data.error is None:
+            assert data.quantity is not None
+            filled = self.filled.get(str(data.id), Decimal(0))
+            assert data.quantity > filled
+            self.open[data.key.cid] = data.quantity - filled
         elif isinstance(data, CancelAnswered) and data.error is None:
             del self.open[data.key.cid]
 
@@ -178,9 +191,10 @@ def test_nothing_is_created_or_lost(history: Sequence[Moment], maker: str, taker
 def test_fills_keep_to_the_orders(history: Sequence[Moment], latency_ns: int) -> None:
     account = Account(latency_ns=latency_ns, balances=((ASSET_BTC, 10**6), (ASSET_ETH, 10**6), (ASSET_USDT, 10**9)))
     play(account, history)
+    amended = {answer.key.cid for answer in account.amends() if answer.error is None}
     for event in account.events:
-        if not isinstance(event.data, OrderReceived):
-            continue
+        if not isinstance(event.data, OrderReceived) or event.data.order.key.cid in amended:
+            continue  # what was amended had several prices
         order = event.data.order
         trades = [trade for trade in account.fills(order.key.cid) if trade.side is order.side]
         if order.kind is OrderKind.LIMIT and order.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL:

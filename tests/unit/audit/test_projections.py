@@ -19,6 +19,8 @@ from tests.support.builders import (
     BETA_BTC,
     BTC,
     account_event,
+    amend_answered,
+    amend_of,
     book,
     cancel_answered,
     cancel_of,
@@ -38,10 +40,12 @@ from tradebus.core.engine.apply import apply_event, apply_output
 from tradebus.core.engine.audit.tick import (
     NO_ERRORS,
     AuditTick,
+    FailedAmend,
     FailedOpen,
     Halted,
     Origin,
     Output,
+    RefusedAmend,
     RefusedCancel,
     RefusedOpen,
     RequestsDecided,
@@ -249,6 +253,44 @@ def test_order_that_never_arrived_was_not_sent() -> None:
     assert life is not None
     assert (life.status, life.reason) == (OrderStatus.NOT_SENT, "the venue does not know it")
     assert journal.orders.get("never seen") is None
+
+
+def test_amends_are_steps_of_an_order() -> None:
+    journal = Journal()
+    journal.decide(decided(opens=(open_request(quantity=2),)))
+    journal.tick(order_told(order_in(opened(), quantity=2)))
+    error = EngineError(EngineErrorKind.LINK_UNHEALTHY, "the account cannot be reached now")
+    amend = amend_of(price=101, quantity=3)
+    nothing = (Origin.ALGO, StrategyId("s"), (), (), (), (), (), ())
+    journal.decide(RequestsDecided(*nothing, (), (FailedAmend(amend, error),), (RefusedAmend(amend, "no"),)))
+    journal.decide(RequestsDecided(*nothing, (amend,)))
+    journal.tick(amend_answered(error=order_error()))
+    journal.decide(RequestsDecided(*nothing, (amend,)))
+    journal.tick(amend_answered(price=101, quantity=3))
+    journal.tick(amend_answered("never seen"))
+    life = journal.orders.get("c1")
+    assert life is not None
+    assert (life.status, life.order.price, life.order.quantity) == (OrderStatus.OPEN, Decimal(101), Decimal(3))
+    assert journal.steps()[2:] == [
+        StepKind.AMEND_REFUSED,
+        StepKind.AMEND_NOT_SENT,
+        StepKind.AMEND_REQUESTED,
+        StepKind.AMEND_REJECTED,
+        StepKind.AMEND_REQUESTED,
+        StepKind.AMENDED,
+    ]
+    assert life.steps[4].note == "quantity 3, price 101"
+
+
+def test_order_of_which_an_amend_leaves_nothing_is_fully_filled() -> None:
+    journal = Journal()
+    journal.decide(decided(opens=(open_request(quantity=2),)))
+    journal.tick(order_told(order_in(opened(), quantity=2)))
+    journal.decide(RequestsDecided(Origin.ALGO, StrategyId("s"), (), (), (), (), (), (), (amend_of(quantity=1),)))
+    journal.tick(filled(fill(quantity=1)))
+    assert journal.status() is OrderStatus.OPEN
+    journal.tick(amend_answered(quantity=1))
+    assert journal.status() is OrderStatus.FULLY_FILLED
 
 
 def test_link_that_is_gone_leaves_requests_in_doubt() -> None:

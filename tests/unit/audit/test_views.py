@@ -50,6 +50,7 @@ FLATTENED: dict[tuple[str, str], type[Record]] = {
     ("ExchangeAsset", "asset"): Asset,
     ("InstrumentState", "instrument"): Instrument,
     ("Order", "key"): OrderKey,
+    ("OrderRequestAmend", "key"): OrderKey,
     ("OrderRequestCancel", "key"): OrderKey,
     ("OrderRequestOpen", "key"): OrderKey,
     ("RiskCheckState", "setup"): RiskCheckSetup,

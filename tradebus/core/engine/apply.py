@@ -23,6 +23,7 @@ from tradebus.core.engine.event import (
     AccountEvent,
     AccountLinkChanged,
     AccountReconnecting,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     FundingReceived,
@@ -39,16 +40,20 @@ from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink, Health
 from tradebus.core.engine.state.orders import (
     doubt_all,
+    record_amend,
     record_cancel,
     record_open,
+    update_from_amend_answer,
     update_from_cancel_answer,
     update_from_doubt,
+    update_from_fill,
     update_from_never_received,
     update_from_snapshot,
 )
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+from tradebus.core.model.order import Order
 
 _HEALTHY: Final = Health.HEALTHY  # looked up once: reading a member of an enum is slow
 
@@ -116,11 +121,16 @@ def _configure(state: EngineState, event: ConfigChanged) -> None:
 
 
 def is_duplicate(state: EngineState, event: AccountEvent) -> bool:
-    """Tell whether an account event was applied before; keys of one account only grow, funding has ids of its own."""
+    """Tell whether an account event was applied before; keys of one account only grow.
+
+    Fills and funding payments have ids of their own, and may come again under another key.
+    """
     data = event.data
     if isinstance(data, FundingReceived) and state.instruments[data.instrument].funding.has(
         data.time_exchange_ns, data.id
     ):
+        return True
+    if isinstance(data, TradeReceived) and state.instruments[data.trade.instrument].fills.has(data.trade):
         return True
     if event.cause == 0 and event.ordinal == 0:
         return False
@@ -143,13 +153,18 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
     exited: PositionExited | None = None
     if isinstance(data, TradeReceived):
         exited = take_trade(state, data.trade)
+        instrument = state.instruments[data.trade.instrument]
+        instrument.fills.add(data.trade)
+        update_from_fill(instrument.orders, data.trade)
     elif isinstance(data, BalanceReceived):
         state.assets[data.balance.asset].update_from_balance(data.balance)
     elif isinstance(data, OrderReceived):
-        update_from_snapshot(state.instruments[data.order.key.instrument].orders, data.order)
+        _take_order(state, data.order)
     elif isinstance(data, CancelAnswered):
         orders = state.instruments[data.key.instrument].orders
         update_from_cancel_answer(orders, data.key.cid, data.error)
+    elif isinstance(data, AmendAnswered):
+        update_from_amend_answer(state.instruments[data.key.instrument].orders, data)
     elif isinstance(data, RequestInDoubt):
         update_from_doubt(state.instruments[data.key.instrument].orders, data.key.cid, data.request)
     elif isinstance(data, RequestNeverReceived):
@@ -158,7 +173,7 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
         for balance in data.snapshot.balances:
             state.assets[balance.asset].update_from_balance(balance)
         for order in data.snapshot.orders:
-            update_from_snapshot(state.instruments[order.key.instrument].orders, order)
+            _take_order(state, order)
     elif isinstance(data, FundingReceived):
         take_funding(state, data)
     after_account_event(state, event)
@@ -167,16 +182,26 @@ def _apply_account_event(state: EngineState, event: AccountEvent) -> PositionExi
     return exited
 
 
+def _take_order(state: EngineState, order: Order) -> None:
+    orders = state.instruments[order.key.instrument].orders
+    is_past = order.key.cid not in orders and state.numbering.is_past(order.key.cid)
+    update_from_snapshot(orders, order, is_past=is_past)
+
+
 def apply_output(state: EngineState, output: Output) -> None:
     """Take in one thing that was decided. What follows from the event itself (a closed position) changes nothing."""
     if isinstance(output, RequestsDecided):
         for cancel in output.cancels_sent:
             record_cancel(state.instruments[cancel.key.instrument].orders, cancel)
+        for amend in output.amends_sent:
+            record_amend(state.instruments[amend.key.instrument].orders, amend)
         for request in output.opens_sent:
             record_open(state.instruments[request.key.instrument].orders, request)
         if state.risk.checks:
             state.risk.record_sent([request.key.exchange for request in output.opens_sent], state.time_ns)
         record_requests(state, output)
+        if output.opens_sent:
+            state.numbering.note(output.opens_sent)
     elif isinstance(output, TimerSet):
         state.set_timer(output.strategy, output.id, output.due_ns)
     elif isinstance(output, TimerCleared):

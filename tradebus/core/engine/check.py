@@ -8,12 +8,18 @@ from mypy_extensions import mypyc_attr
 from tradebus.core.engine.audit.plain import check_plain, id_problem
 from tradebus.core.engine.audit.tick import RefusedCancel, RefusedOpen
 from tradebus.core.engine.check_numbers import account_fault, market_fault
-from tradebus.core.engine.command import Command, SendCancelRequests, SendOpenRequests
+from tradebus.core.engine.command import (
+    Command,
+    SendAmendRequests,
+    SendCancelRequests,
+    SendOpenRequests,
+)
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import (
     AccountEvent,
     AccountLinkChanged,
     AccountReconnecting,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     ClockAdvanced,
@@ -36,7 +42,14 @@ from tradebus.core.market.event import BookL1, MarketEvent, MarketGap, MarketRec
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import EXPONENT_MAX, NumberError, check_computed, check_decimal
-from tradebus.core.model.order import OrderKey, OrderKind, OrderRequestCancel, OrderRequestOpen, TimeInForce
+from tradebus.core.model.order import (
+    OrderKey,
+    OrderKind,
+    OrderRequestAmend,
+    OrderRequestCancel,
+    OrderRequestOpen,
+    TimeInForce,
+)
 from tradebus.core.model.record import Record
 from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision
@@ -135,7 +148,7 @@ def _check_account_event(state: EngineState, event: AccountEvent) -> None:
         _check_asset(state, data.balance.asset)
     elif isinstance(data, OrderReceived):
         _check_key(state, data.order.key, event.exchange)
-    elif isinstance(data, (CancelAnswered, RequestInDoubt, RequestNeverReceived)):
+    elif isinstance(data, (CancelAnswered, AmendAnswered, RequestInDoubt, RequestNeverReceived)):
         _check_key(state, data.key, event.exchange)
     elif isinstance(data, SnapshotReceived):
         for balance in data.snapshot.balances:
@@ -157,6 +170,9 @@ def _check_command(state: EngineState, command: Command) -> None:
     elif isinstance(action, SendCancelRequests):
         for cancel in action.requests:
             fault = fault or cancel_fault(cancel, INDEX_COUNT_MAX, len(state.instruments))
+    elif isinstance(action, SendAmendRequests):
+        for amend in action.requests:
+            fault = fault or amend_fault(amend, INDEX_COUNT_MAX, len(state.instruments))
     if fault:
         raise InvalidEvent(f"command {command.id}: {fault}")
 
@@ -255,7 +271,22 @@ def cancel_fault(request: object, exchanges: int, instruments: int) -> str:
     return fault
 
 
-def _exchange_problem(state: EngineState, key: OrderKey) -> str:
+def amend_fault(request: object, exchanges: int, instruments: int) -> str:
+    """Return why an amend request cannot even stand in a tick, empty if it can."""
+    if not isinstance(request, OrderRequestAmend):
+        return f"expected an OrderRequestAmend, found {type(request).__name__}"
+    fault = _key_fault(request.key, exchanges, instruments)
+    if not fault and request.id is not None:
+        fault = id_problem("order id", request.id)
+    if not fault and request.price is not None:
+        fault = _number_fault("price", request.price)
+    if not fault and request.quantity is not None:
+        fault = _number_fault("quantity", request.quantity)
+    return fault
+
+
+def exchange_problem(state: EngineState, key: OrderKey) -> str:
+    """Return why a key's exchange does not fit its instrument, empty if it does."""
     definition = state.instruments[key.instrument].instrument
     # An operator's exchange that is not in the index at all is found out when the request is handed over.
     if key.exchange != definition.exchange and key.exchange < len(state.connectivity):
@@ -263,7 +294,8 @@ def _exchange_problem(state: EngineState, key: OrderKey) -> str:
     return ""
 
 
-def _amount_problem(name: str, value: Decimal) -> str:
+def amount_problem(name: str, value: Decimal) -> str:
+    """Return why a price or quantity must not be sent, empty if it may."""
     try:
         check_decimal(value)
     except NumberError as error:
@@ -273,13 +305,15 @@ def _amount_problem(name: str, value: Decimal) -> str:
 
 def open_problem(state: EngineState, request: OrderRequestOpen) -> str:
     """Return why an open request must not be sent, empty if it may."""
-    problem = _exchange_problem(state, request.key)
+    problem = exchange_problem(state, request.key)
     if not problem:
-        problem = _amount_problem("quantity", request.quantity)
+        problem = amount_problem("quantity", request.quantity)
     if not problem:
-        problem = _amount_problem("price", request.price)
+        problem = amount_problem("price", request.price)
     if not problem and request.key.cid in state.instruments[request.key.instrument].orders:
         problem = f"client order id {request.key.cid} is in use by an active order"
+    if not problem and state.numbering.is_past(request.key.cid):
+        problem = f"client order id {request.key.cid} was used before"
     return problem
 
 
@@ -293,17 +327,17 @@ def check_requests(state: EngineState, cancels: object, opens: object, exchanges
     good_opens: list[OrderRequestOpen] = []
     bad_cancels: list[RefusedCancel] = []
     bad_opens: list[RefusedOpen] = []
-    for cancel in _items("cancels", cancels):
+    for cancel in items("cancels", cancels):
         fault = cancel_fault(cancel, exchanges, len(state.instruments))
         if fault or not isinstance(cancel, OrderRequestCancel):
             raise InvalidDecision(fault)
-        problem = _exchange_problem(state, cancel.key)
+        problem = exchange_problem(state, cancel.key)
         if problem:
             bad_cancels.append(RefusedCancel(cancel, problem))
         else:
             good_cancels.append(cancel)
     seen: set[str] = set()
-    for request in _items("opens", opens):
+    for request in items("opens", opens):
         fault = open_fault(request, exchanges, len(state.instruments))
         if fault or not isinstance(request, OrderRequestOpen):
             raise InvalidDecision(fault)
@@ -320,14 +354,14 @@ def check_requests(state: EngineState, cancels: object, opens: object, exchanges
 
 def check_refusals(state: EngineState, cancels: object, opens: object, exchanges: int) -> None:
     """Refuse refusals of a risk manager that cannot stand in a tick; raises InvalidDecision."""
-    for cancel in _items("cancels_refused", cancels):
+    for cancel in items("cancels_refused", cancels):
         if not isinstance(cancel, RefusedCancel):
             raise InvalidDecision(f"cancels_refused: expected a RefusedCancel, found {type(cancel).__name__}")
         fault = cancel_fault(cancel.request, exchanges, len(state.instruments))
         if fault:
             raise InvalidDecision(fault)
         check_plain(cancel.reason, "reason")
-    for request in _items("opens_refused", opens):
+    for request in items("opens_refused", opens):
         if not isinstance(request, RefusedOpen):
             raise InvalidDecision(f"opens_refused: expected a RefusedOpen, found {type(request).__name__}")
         fault = open_fault(request.request, exchanges, len(state.instruments))
@@ -341,14 +375,14 @@ def check_side_effects(decision: Decision) -> None:
 
     Raises InvalidDecision, or PlainError and NumberError for a value that data may not hold.
     """
-    for timer in _items("timers_set", decision.timers_set):
+    for timer in items("timers_set", decision.timers_set):
         id_, due_ns = _pair("timers_set", "(id, due time in ns)", timer)
         _check_id("timers_set", id_)
         if not isinstance(due_ns, int) or type(due_ns) is not int or not TIME_NS_MIN <= due_ns <= TIME_NS_MAX:
             raise InvalidDecision(f"timers_set: expected (id, due time in ns), found {timer!r:.80}")
-    for name in _items("timers_cleared", decision.timers_cleared):
+    for name in items("timers_cleared", decision.timers_cleared):
         _check_id("timers_cleared", name)
-    for patch in _items("patches", decision.patches):
+    for patch in items("patches", decision.patches):
         key, value = _pair("patches", "(key, value)", patch)
         _check_id("patches", key)
         check_plain(value, str(key))
@@ -360,7 +394,8 @@ def _check_id(name: str, value: object) -> None:
         raise InvalidDecision(problem)
 
 
-def _items(name: str, value: object) -> list[object] | tuple[object, ...]:
+def items(name: str, value: object) -> list[object] | tuple[object, ...]:
+    """Return a list or tuple that user code gave; raises InvalidDecision for anything else."""
     if isinstance(value, (list, tuple)):
         return value
     raise InvalidDecision(f"{name}: expected a list or tuple, found {type(value).__name__}")

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from tradebus.core.engine.event import (
     AccountData,
+    AmendAnswered,
     BalanceReceived,
     OrderReceived,
     SnapshotReceived,
@@ -36,6 +37,9 @@ def account_fault(data: AccountData) -> str:
         return _balance_fault(data.balance.balance)
     if isinstance(data, OrderReceived):
         return _order_fault(data.order)
+    if isinstance(data, AmendAnswered):
+        fault = "" if data.price is None else _fault("price", data.price)
+        return fault or ("" if data.quantity is None else _fault("quantity", data.quantity))
     if isinstance(data, SnapshotReceived):
         for balance in data.snapshot.balances:
             fault = _balance_fault(balance.balance)

@@ -9,7 +9,7 @@ from typing import ClassVar, Final, final
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
 from tradebus.core.model.instrument import Instrument
-from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import OrderRequestAmend, OrderRequestCancel, OrderRequestOpen
 from tradebus.core.model.record import Record
 
 
@@ -103,6 +103,16 @@ class SendCancelRequests(CommandAction):
     FIELDS: ClassVar[tuple[str, ...]] = ("requests",)
 
     def __init__(self, requests: tuple[OrderRequestCancel, ...]) -> None:
+        self.requests: Final = requests
+
+
+@final
+class SendAmendRequests(CommandAction):
+    """Ask for other prices or quantities of these orders."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("requests",)
+
+    def __init__(self, requests: tuple[OrderRequestAmend, ...]) -> None:
         self.requests: Final = requests
 
 

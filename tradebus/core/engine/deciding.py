@@ -2,7 +2,12 @@
 
 from typing import Final, final
 
-from tradebus.core.engine.action.send import send_cancels, send_opens
+from tradebus.core.engine.action.send import (
+    send_amends,
+    send_cancels,
+    send_opens,
+)
+from tradebus.core.engine.amending import check_amends, judge_amends
 from tradebus.core.engine.answers import DecisionChangedState, failure
 from tradebus.core.engine.apply import apply_output
 from tradebus.core.engine.apply_user import has_user_data, unreported_failures
@@ -13,6 +18,7 @@ from tradebus.core.engine.audit.tick import (
     Halted,
     Origin,
     Output,
+    RefusedAmend,
     RefusedOpen,
     RequestsDecided,
     RiskOverridden,
@@ -27,9 +33,14 @@ from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.identifiers import RISK_MANAGER, StrategyId
 from tradebus.core.model.number import context_is_intact, restore_engine_context
-from tradebus.core.model.order import OrderRequestCancel
+from tradebus.core.model.order import (
+    OrderRequestAmend,
+    OrderRequestCancel,
+)
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.strategy.interface import Decision
+
+_OPERATORS: Final = (Origin.COMMAND_OPEN_ORDERS, Origin.COMMAND_CANCEL_ORDERS, Origin.COMMAND_AMEND_ORDERS)
 
 
 @final
@@ -105,11 +116,12 @@ class Decider:
         """Carry a decision out; one that makes no sense halts its strategy and nothing of it happens."""
         state = self.state
         exchanges = len(state.connectivity)
-        if question.origin is Origin.COMMAND_OPEN_ORDERS or question.origin is Origin.COMMAND_CANCEL_ORDERS:
+        if question.origin in _OPERATORS:
             exchanges = INDEX_COUNT_MAX
         try:
             check_side_effects(decision)
             checked = check_requests(state, decision.cancels, decision.opens, exchanges)
+            amends, amends_refused = check_amends(state, decision.amends, exchanges)
         except Exception as error:  # noqa: BLE001 - user code may answer anything; it stands in the tick
             restore_engine_context()
             self.emit(Halted(question.strategy, failure("the decision", error)))
@@ -119,7 +131,11 @@ class Decider:
         if checked.opens or (checked.cancels and question.origin is Origin.ALGO):
             judged, risk_failure = self._judge(question, checked, exchanges)
             checked = self._names.name(state, judged, question.sequence)
-        self._hand_over(question, checked)
+        if amends:
+            amends, refused, amends_failure = self._judge_amends(amends, exchanges)
+            amends_refused = (*amends_refused, *refused)
+            risk_failure = risk_failure or amends_failure
+        self._hand_over(question, checked, amends, amends_refused)
         self._take_side_effects(question.strategy, decision)
         if risk_failure:
             self.emit(Halted(RISK_MANAGER, risk_failure))
@@ -155,8 +171,29 @@ class Decider:
             judged = CheckedRequests(cancels, judged.opens, judged.cancels_refused, judged.opens_refused)
         return judged, reason
 
-    def _hand_over(self, question: Question, checked: CheckedRequests) -> None:
+    def _judge_amends(
+        self, amends: tuple[OrderRequestAmend, ...], exchanges: int
+    ) -> tuple[tuple[OrderRequestAmend, ...], tuple[RefusedAmend, ...], str]:
+        """Return the amends that the risk manager lets pass, those it refuses, and how it failed; then none passes."""
+        try:
+            passed, refused = judge_amends(self.state, self.risk, amends, exchanges, is_debug=self._is_debug)
+        except DecisionChangedState:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            restore_engine_context()
+            reason = failure("the risk manager", error)
+            return (), tuple([RefusedAmend(request, reason) for request in amends]), reason
+        return passed, refused, ""
+
+    def _hand_over(
+        self,
+        question: Question,
+        checked: CheckedRequests,
+        amends: tuple[OrderRequestAmend, ...],
+        amends_refused: tuple[RefusedAmend, ...],
+    ) -> None:
         cancels_sent, cancels_failed = send_cancels(self.state, checked.cancels)
+        amends_sent, amends_failed = send_amends(self.state, amends)
         opens_sent, opens_failed = send_opens(self.state, checked.opens)
         decided = RequestsDecided(
             question.origin,
@@ -167,12 +204,18 @@ class Decider:
             opens_failed,
             checked.cancels_refused,
             checked.opens_refused,
+            amends_sent,
+            amends_failed,
+            amends_refused,
         )
         if question.origin is not Origin.ALGO or not _is_empty(decided):
             self.emit(decided)
         for cancel_failed in cancels_failed:
             if not cancel_failed.error.is_recoverable:
                 self.errors.append(cancel_failed.error)
+        for amend_failed in amends_failed:
+            if not amend_failed.error.is_recoverable:
+                self.errors.append(amend_failed.error)
         for open_failed in opens_failed:
             if not open_failed.error.is_recoverable:
                 self.errors.append(open_failed.error)
@@ -199,4 +242,7 @@ def _is_empty(decided: RequestsDecided) -> bool:
         or decided.opens_failed
         or decided.cancels_refused
         or decided.opens_refused
+        or decided.amends_sent
+        or decided.amends_failed
+        or decided.amends_refused
     )

@@ -16,7 +16,14 @@ from tradebus.core.engine.apply_user import is_reserved, unknown_user_data
 from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Origin, PositionExit
 from tradebus.core.engine.check import check_event, check_market_event, check_market_numbers
-from tradebus.core.engine.command import CancelOrders, ClosePositions, Command, SendCancelRequests, SendOpenRequests
+from tradebus.core.engine.command import (
+    CancelOrders,
+    ClosePositions,
+    Command,
+    SendAmendRequests,
+    SendCancelRequests,
+    SendOpenRequests,
+)
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.configuring import Makers, RiskFactory, StrategyFactory
 from tradebus.core.engine.deciding import Decider, Question
@@ -234,6 +241,9 @@ class Engine:
         if isinstance(action, SendOpenRequests):
             question = Question(self.sequence, Origin.COMMAND_OPEN_ORDERS, STRATEGY_UNKNOWN, action.override_risk)
             self._decider.decide(question, Decision((), action.requests))
+        elif isinstance(action, SendAmendRequests):
+            question = Question(self.sequence, Origin.COMMAND_AMEND_ORDERS, STRATEGY_UNKNOWN)
+            self._decider.decide(question, Decision(amends=action.requests))
         elif isinstance(action, ClosePositions):
             close_positions(self._decider, self._strategies, action, self.sequence)
         else:

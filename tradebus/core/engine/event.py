@@ -74,6 +74,29 @@ class CancelAnswered(AccountData):
 
 
 @final
+class AmendAnswered(AccountData):
+    """The answer to an amend: the venue's id, time, price and quantity when accepted, an error when refused."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("key", "id", "time_exchange_ns", "price", "quantity", "error")
+
+    def __init__(
+        self,
+        key: OrderKey,
+        id: OrderId | None,
+        time_exchange_ns: int | None,
+        price: Decimal | None,
+        quantity: Decimal | None,
+        error: OrderError | None,
+    ) -> None:
+        self.key: Final = key
+        self.id: Final = id
+        self.time_exchange_ns: Final = time_exchange_ns
+        self.price: Final = price
+        self.quantity: Final = quantity
+        self.error: Final = error
+
+
+@final
 class RequestInDoubt(AccountData):
     """No answer to a request will come, and what became of it is not known: a timeout, a lost link, a crashed owner.
 

@@ -104,3 +104,25 @@ def client_order_id(engine_id: str, engine_epoch: int, sequence: int, ordinal: i
     every venue accepts it; the same journal always gives the same ids.
     """
     return ClientOrderId(f"{engine_id}e{engine_epoch}s{sequence}n{ordinal}")
+
+
+def decode_client_order_id(cid: str) -> tuple[str, int, int, int] | None:
+    """Return engine id, epoch, sequence and ordinal of a derived client order id, none for any other text."""
+    at_ordinal = cid.rfind("n")
+    at_sequence = cid.rfind("s", 0, max(at_ordinal, 0))
+    at_epoch = cid.rfind("e", 0, max(at_sequence, 0))
+    if at_epoch < 1:
+        return None
+    epoch = _counted(cid[at_epoch + 1 : at_sequence])
+    sequence = _counted(cid[at_sequence + 1 : at_ordinal])
+    ordinal = _counted(cid[at_ordinal + 1 :])
+    if epoch < 0 or sequence < 0 or ordinal < 0:
+        return None
+    return cid[:at_epoch], epoch, sequence, ordinal
+
+
+def _counted(text: str) -> int:
+    """Return a number as it is written into an id, -1 for a text that is none."""
+    if not text.isascii() or not text.isdigit() or (text[0] == "0" and len(text) > 1):
+        return -1
+    return int(text)

@@ -14,6 +14,7 @@ from tradebus.core.model.identifiers import (
     OrderId,
     StrategyId,
 )
+from tradebus.core.model.number import ZERO
 from tradebus.core.model.record import Record
 from tradebus.core.model.side import Side
 
@@ -61,6 +62,7 @@ class RequestKind(Enum):
 
     OPEN = 1
     CANCEL = 2
+    AMEND = 3
 
 
 @final
@@ -125,6 +127,34 @@ class OrderRequestCancel(Record):
     def __init__(self, key: OrderKey, id: OrderId | None) -> None:
         self.key: Final = key
         self.id: Final = id
+
+
+@final
+class OrderRequestAmend(Record):
+    """Ask for another price or quantity of an open limit order; none leaves it as it is.
+
+    The quantity is the whole of the order's, what has filled included.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("key", "id", "price", "quantity")
+
+    def __init__(self, key: OrderKey, id: OrderId | None, price: Decimal | None, quantity: Decimal | None) -> None:
+        self.key: Final = key
+        self.id: Final = id
+        self.price: Final = price
+        self.quantity: Final = quantity
+
+
+@final
+class Amendment(Record):
+    """What an amend asked for that is not answered; ``is_unknown``: no answer will come. The quantity is the whole."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("price", "quantity", "is_unknown")
+
+    def __init__(self, price: Decimal, quantity: Decimal, is_unknown: bool) -> None:
+        self.price: Final = price
+        self.quantity: Final = quantity
+        self.is_unknown: Final = is_unknown
 
 
 class OrderState(Record):
@@ -222,9 +252,23 @@ EXPIRED: Final = Expired()
 
 @final
 class Order(Record):
-    """An order: what was asked for, and its state. Immutable; a move gives a new order."""
+    """An order: what was asked for, and its state. Immutable; a move gives a new order.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("key", "side", "price", "quantity", "kind", "time_in_force", "state")
+    ``quantity_traded`` is the sum of its fills that came in; what its state says is filled is never less.
+    ``amendment`` is what an amend asks for, until it is answered.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "key",
+        "side",
+        "price",
+        "quantity",
+        "kind",
+        "time_in_force",
+        "state",
+        "quantity_traded",
+        "amendment",
+    )
 
     def __init__(
         self,
@@ -235,6 +279,8 @@ class Order(Record):
         kind: OrderKind,
         time_in_force: TimeInForce,
         state: OrderState,
+        quantity_traded: Decimal = ZERO,
+        amendment: Amendment | None = None,
     ) -> None:
         self.key: Final = key
         self.side: Final = side
@@ -243,15 +289,60 @@ class Order(Record):
         self.kind: Final = kind
         self.time_in_force: Final = time_in_force
         self.state: Final = state
+        self.quantity_traded: Final = quantity_traded
+        self.amendment: Final = amendment
 
     def with_state(self, state: OrderState) -> "Order":
         """Return this order in another state; everything that was asked for stays."""
-        return Order(self.key, self.side, self.price, self.quantity, self.kind, self.time_in_force, state)
+        return Order(
+            self.key,
+            self.side,
+            self.price,
+            self.quantity,
+            self.kind,
+            self.time_in_force,
+            state,
+            self.quantity_traded,
+            self.amendment,
+        )
+
+    def with_fill(self, quantity: Decimal) -> "Order":
+        """Return this order with one more fill counted, in the same state."""
+        return Order(
+            self.key,
+            self.side,
+            self.price,
+            self.quantity,
+            self.kind,
+            self.time_in_force,
+            self.state,
+            self.quantity_traded + quantity,
+            self.amendment,
+        )
+
+    def with_terms(self, price: Decimal, quantity: Decimal, amendment: Amendment | None) -> "Order":
+        """Return this order at another price, of another quantity, or asking for others, in the same state."""
+        return Order(
+            self.key,
+            self.side,
+            price,
+            quantity,
+            self.kind,
+            self.time_in_force,
+            self.state,
+            self.quantity_traded,
+            amendment,
+        )
+
+    def quantity_largest(self) -> Decimal:
+        """Return the order's quantity, or the one asked for where that is more: either may be true."""
+        return self.quantity if self.amendment is None else max(self.quantity, self.amendment.quantity)
 
     def quantity_remaining(self) -> Decimal:
-        """Return what is not yet filled, as far as the state knows."""
+        """Return what may still fill, as far as the state knows; while an amend is not answered, of the larger one."""
         part = open_part(self.state)
-        return self.quantity if part is None else self.quantity - part.filled_quantity
+        quantity = self.quantity_largest()
+        return quantity if part is None else quantity - part.filled_quantity
 
 
 def order_from_request(request: OrderRequestOpen) -> Order:
@@ -299,6 +390,15 @@ def open_part(state: OrderState) -> Open | None:
     if isinstance(state, (CancelInFlight, CancelUnknown)):
         return state.order
     return None
+
+
+def with_open_part(state: OrderState, part: Open) -> OrderState:
+    """Return an acknowledged state with another open part."""
+    if isinstance(state, CancelInFlight):
+        return CancelInFlight(part)
+    if isinstance(state, CancelUnknown):
+        return CancelUnknown(part)
+    return part
 
 
 def state_time_exchange_ns(state: OrderState) -> int | None:

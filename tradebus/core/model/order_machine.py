@@ -1,23 +1,24 @@
 """Move orders between states: one literal table, and the data that each move keeps.
 
 States (what each promises)
-    untracked           we hold no such order: never sent, or finished
+    untracked           we hold no such order and do not know its id: never sent, or not ours
+    finished            ours and over: its id was given out before, and no active order has it
     open in flight      the request has left; the venue has not answered
     open unknown        the request has left, and no answer will come: whether the order lives is not known
     open                the venue acknowledged it: it has the venue's id
     cancel in flight    a cancel has left; the order may still fill until the answer
     cancel unknown      a cancel has left, and no answer will come: the order may be live or gone
 
-Every state but the first counts as live, against limits and exposure. An unknown one ends by what the venue is found
+All but the first two count as live, against limits and exposure. An unknown one ends by what the venue is found
 to say, never by time passing or by a link's end: a timeout is not a rejection.
 
-Causes: our own requests (engine), order snapshots (the venue's view, also the answer to an open request), answers to
-cancels, and what the account's owner says of a request without an answer: in doubt, or never received. Surprising
-rows carry the reason. A pair that is not in the table cannot happen and raises.
+Causes: our own requests (engine), order snapshots (the venue's view, also the answer to an open request), fills,
+answers to cancels, and what the account's owner says of a request without an answer: in doubt, or never received.
+Surprising rows carry the reason. A pair that is not in the table cannot happen and raises.
 
 Source: barter 0.12.5 ``engine/state/order``; changed where the reference is marked defective: a full order leaves
 the book in every state, a refused cancel of an unacknowledged order keeps the order, a colliding id is refused,
-a timeout does not end an order.
+a timeout does not end an order, fills count, and what is over is not opened again by a late report.
 """
 
 from enum import Enum
@@ -25,6 +26,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import (
     OPEN_UNKNOWN,
     CancelInFlight,
@@ -51,6 +53,7 @@ class Tracked(Enum):
     OPEN = 4
     CANCEL_IN_FLIGHT = 5
     CANCEL_UNKNOWN = 6
+    FINISHED = 7
 
 
 class Cause(Enum):
@@ -70,6 +73,8 @@ class Cause(Enum):
     CANCEL_ACCEPTED = 12
     CANCEL_REFUSED = 13
     CANCEL_IN_DOUBT = 14
+    FILL = 15
+    FILL_FULL = 16
 
 
 class Move(Enum):
@@ -110,6 +115,8 @@ TABLE: Final[dict[tuple[Tracked, Cause], Move]] = {
     (T.UNTRACKED, C.CANCEL_ACCEPTED): Move.IGNORE,  # the fill was faster
     (T.UNTRACKED, C.CANCEL_REFUSED): Move.IGNORE,
     (T.UNTRACKED, C.CANCEL_IN_DOUBT): Move.IGNORE,
+    (T.UNTRACKED, C.FILL): Move.IGNORE,  # nothing is left to track; the position counts it
+    (T.UNTRACKED, C.FILL_FULL): Move.IGNORE,
     (T.OPEN_IN_FLIGHT, C.REQUEST_OPEN): Move.IGNORE,  # colliding id: the first order stays
     (T.OPEN_IN_FLIGHT, C.REQUEST_CANCEL): Move.TO_CANCEL_IN_FLIGHT,
     (T.OPEN_IN_FLIGHT, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,
@@ -124,6 +131,8 @@ TABLE: Final[dict[tuple[Tracked, Cause], Move]] = {
     (T.OPEN_IN_FLIGHT, C.CANCEL_ACCEPTED): Move.REMOVE,  # cancelled by hand before our cancel left
     (T.OPEN_IN_FLIGHT, C.CANCEL_REFUSED): Move.IGNORE,
     (T.OPEN_IN_FLIGHT, C.CANCEL_IN_DOUBT): Move.IGNORE,  # not our cancel
+    (T.OPEN_IN_FLIGHT, C.FILL): Move.TO_OPEN,  # faster than the acknowledgement
+    (T.OPEN_IN_FLIGHT, C.FILL_FULL): Move.REMOVE,
     (T.OPEN_UNKNOWN, C.REQUEST_OPEN): Move.IGNORE,  # never sent again under the same id
     (T.OPEN_UNKNOWN, C.REQUEST_CANCEL): Move.TO_CANCEL_IN_FLIGHT,
     (T.OPEN_UNKNOWN, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,  # late echo of our own request
@@ -138,6 +147,8 @@ TABLE: Final[dict[tuple[Tracked, Cause], Move]] = {
     (T.OPEN_UNKNOWN, C.CANCEL_ACCEPTED): Move.REMOVE,
     (T.OPEN_UNKNOWN, C.CANCEL_REFUSED): Move.IGNORE,
     (T.OPEN_UNKNOWN, C.CANCEL_IN_DOUBT): Move.IGNORE,
+    (T.OPEN_UNKNOWN, C.FILL): Move.TO_OPEN,  # what fills is live
+    (T.OPEN_UNKNOWN, C.FILL_FULL): Move.REMOVE,
     (T.OPEN, C.REQUEST_OPEN): Move.IGNORE,
     (T.OPEN, C.REQUEST_CANCEL): Move.TO_CANCEL_IN_FLIGHT,
     (T.OPEN, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,  # late echo of our own request
@@ -152,6 +163,8 @@ TABLE: Final[dict[tuple[Tracked, Cause], Move]] = {
     (T.OPEN, C.CANCEL_ACCEPTED): Move.REMOVE,
     (T.OPEN, C.CANCEL_REFUSED): Move.IGNORE,
     (T.OPEN, C.CANCEL_IN_DOUBT): Move.IGNORE,
+    (T.OPEN, C.FILL): Move.TO_OPEN,
+    (T.OPEN, C.FILL_FULL): Move.REMOVE,
     (T.CANCEL_IN_FLIGHT, C.REQUEST_OPEN): Move.IGNORE,
     (T.CANCEL_IN_FLIGHT, C.REQUEST_CANCEL): Move.IGNORE,  # already asked
     (T.CANCEL_IN_FLIGHT, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,
@@ -166,6 +179,8 @@ TABLE: Final[dict[tuple[Tracked, Cause], Move]] = {
     (T.CANCEL_IN_FLIGHT, C.CANCEL_ACCEPTED): Move.REMOVE,
     (T.CANCEL_IN_FLIGHT, C.CANCEL_REFUSED): Move.RESTORE,  # may still be live: never dropped
     (T.CANCEL_IN_FLIGHT, C.CANCEL_IN_DOUBT): Move.TO_CANCEL_UNKNOWN,
+    (T.CANCEL_IN_FLIGHT, C.FILL): Move.TO_CANCEL_IN_FLIGHT,
+    (T.CANCEL_IN_FLIGHT, C.FILL_FULL): Move.REMOVE,
     (T.CANCEL_UNKNOWN, C.REQUEST_OPEN): Move.IGNORE,
     (T.CANCEL_UNKNOWN, C.REQUEST_CANCEL): Move.TO_CANCEL_IN_FLIGHT,  # cancelling twice harms nothing
     (T.CANCEL_UNKNOWN, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,
@@ -180,16 +195,34 @@ TABLE: Final[dict[tuple[Tracked, Cause], Move]] = {
     (T.CANCEL_UNKNOWN, C.CANCEL_ACCEPTED): Move.REMOVE,
     (T.CANCEL_UNKNOWN, C.CANCEL_REFUSED): Move.RESTORE,
     (T.CANCEL_UNKNOWN, C.CANCEL_IN_DOUBT): Move.IGNORE,  # however often nobody answers
+    (T.CANCEL_UNKNOWN, C.FILL): Move.TO_CANCEL_UNKNOWN,  # it says nothing of the cancel
+    (T.CANCEL_UNKNOWN, C.FILL_FULL): Move.REMOVE,
+    (T.FINISHED, C.REQUEST_OPEN): Move.IGNORE,  # an id is sent at most once
+    (T.FINISHED, C.REQUEST_CANCEL): Move.IGNORE,
+    (T.FINISHED, C.SNAPSHOT_OPEN_IN_FLIGHT): Move.IGNORE,
+    (T.FINISHED, C.SNAPSHOT_OPEN_UNKNOWN): Move.IGNORE,
+    (T.FINISHED, C.SNAPSHOT_OPEN): Move.IGNORE,  # an answer that was overtaken by the end
+    (T.FINISHED, C.SNAPSHOT_OPEN_FULL): Move.IGNORE,
+    (T.FINISHED, C.SNAPSHOT_CANCEL_IN_FLIGHT): Move.IGNORE,
+    (T.FINISHED, C.SNAPSHOT_CANCEL_UNKNOWN): Move.IGNORE,
+    (T.FINISHED, C.SNAPSHOT_INACTIVE): Move.IGNORE,
+    (T.FINISHED, C.OPEN_IN_DOUBT): Move.IGNORE,
+    (T.FINISHED, C.OPEN_NEVER_RECEIVED): Move.IGNORE,
+    (T.FINISHED, C.CANCEL_ACCEPTED): Move.IGNORE,
+    (T.FINISHED, C.CANCEL_REFUSED): Move.IGNORE,
+    (T.FINISHED, C.CANCEL_IN_DOUBT): Move.IGNORE,
+    (T.FINISHED, C.FILL): Move.IGNORE,  # a fill and the cancel crossed; the position counts it
+    (T.FINISHED, C.FILL_FULL): Move.IGNORE,
 }
 
 
-def tracked_state(order: Order | None) -> Tracked:
-    """Return the row of the table that a tracked order stands in; none is untracked.
+def tracked_state(order: Order | None, *, is_past: bool = False) -> Tracked:
+    """Return the row of the table that a tracked order stands in; none is untracked, or finished where its id is past.
 
     Raises InvalidTransition for an order in a terminal state, which is never tracked.
     """
     if order is None:
-        return Tracked.UNTRACKED
+        return Tracked.FINISHED if is_past else Tracked.UNTRACKED
     state = order.state
     if isinstance(state, Open):
         return Tracked.OPEN
@@ -236,19 +269,26 @@ def _newer(ours: Open | None, theirs: Open | None) -> Open | None:
     return ours
 
 
-def next_order(tracked: Order | None, cause: Cause, incoming: Order | None) -> Order | None:
+def fill_cause(order: Order) -> Cause:
+    """Return the column of the table for a fill, by the order with the fill counted."""
+    part = open_part(order.state)
+    told = ZERO if part is None else part.filled_quantity
+    return Cause.FILL_FULL if max(told, order.quantity_traded) >= order.quantity_largest() else Cause.FILL
+
+
+def next_order(tracked: Order | None, cause: Cause, incoming: Order | None, *, is_past: bool = False) -> Order | None:
     """Return the order after a cause, none if it is no longer tracked.
 
-    ``incoming`` is the snapshot or new order; none for cancels and their answers. Only the state of a tracked
-    order is replaced: side, price, quantity, kind and time in force stay as we asked. Equal times count as newer.
+    ``incoming`` is the snapshot, the order with a fill, or the new order; none for cancels and their answers. Only the
+    state of a tracked order is replaced: side, price, quantity, kind and time in force stay as we asked. Equal times
+    count as newer; what is filled is never less than its fills. ``is_past``: our engine gave the id out before.
 
     Raises InvalidTransition, changing nothing, for a pair that the table does not hold.
     """
-    move = TABLE.get((tracked_state(tracked), cause))
+    state_before = tracked_state(tracked, is_past=is_past)
+    move = TABLE.get((state_before, cause))
     if move is None:
-        raise InvalidTransition(
-            f"order {tracked.key.cid if tracked else '?'}: {cause.name} in {tracked_state(tracked).name}"
-        )
+        raise InvalidTransition(f"order {tracked.key.cid if tracked else '?'}: {cause.name} in {state_before.name}")
     if move is Move.IGNORE:
         return tracked
     if move is Move.INSERT:
@@ -258,6 +298,9 @@ def next_order(tracked: Order | None, cause: Cause, incoming: Order | None) -> O
     ours = open_part(tracked.state)
     theirs = None if incoming is None else open_part(incoming.state)
     newest = _newer(ours, theirs)
+    is_theirs = newest is theirs
+    if newest is not None and newest.filled_quantity < tracked.quantity_traded:
+        newest = Open(newest.id, newest.time_exchange_ns, tracked.quantity_traded)
     state: OrderState
     if move is Move.REMOVE_UNACKNOWLEDGED:
         return tracked if ours is not None else None
@@ -270,7 +313,7 @@ def next_order(tracked: Order | None, cause: Cause, incoming: Order | None) -> O
         state = CancelInFlight(newest)
     elif move is Move.TO_CANCEL_UNKNOWN:
         state = CancelUnknown(newest)
-    elif newest is not None and (move is Move.TO_OPEN or newest is theirs):
+    elif newest is not None and (move is Move.TO_OPEN or is_theirs):
         state = newest
     else:
         return tracked

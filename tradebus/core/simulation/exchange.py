@@ -6,8 +6,9 @@ alone. Half the latency passes until a request arrives, half until its answer do
 
 Fills. Takers fill at the best opposite price, up to the amount shown; what remains of a market, immediate-or-cancel or
 fill-or-kill order is cancelled, of a limit order rests. A resting order fills at its own price when the opposite best
-price reaches it, when a trade goes through it, and at a trade at its price once the queue before it is used up. A setup
-that is ``is_market_only`` knows no market: see ``_open_at_request``.
+price reaches it, when a trade goes through it, and at a trade at its price once the queue before it is used up. An
+amended order keeps its place in the queue if it only gets smaller; at another price, or larger, it begins at the end. A
+setup that is ``is_market_only`` knows no market: see ``_open_at_request``.
 
 Keys. An event's key is (sequence of the last tick folded, ordinal from 1); keys only grow, so each is applied once.
 """
@@ -21,6 +22,7 @@ from tradebus.core.engine.event import (
     AccountData,
     AccountEvent,
     AccountSetup,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     EngineStarted,
@@ -44,6 +46,7 @@ from tradebus.core.model.order import (
     OrderError,
     OrderErrorKind,
     OrderKind,
+    OrderRequestAmend,
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
@@ -55,7 +58,12 @@ from tradebus.core.model.trading_rules import spec_problem
 from tradebus.core.simulation.book import TopOfBook, empty_book
 from tradebus.core.simulation.ledger import Ledger
 from tradebus.core.simulation.resting import RestingOrder
-from tradebus.core.simulation.transit import NEVER, Arrivals, Deliveries
+from tradebus.core.simulation.transit import (
+    NEVER,
+    Arrivals,
+    Deliveries,
+    Request,
+)
 
 TRADES_KEPT_MAX: Final = 10_000
 """How many of its last fills an account can be asked for."""
@@ -109,7 +117,7 @@ class SimulatedExchange:
                     self._fold_requests(output, tick.time_ns)
             self.advance(tick.time_ns)
 
-    def submit(self, request: OrderRequestOpen | OrderRequestCancel, time_ns: int) -> None:
+    def submit(self, request: Request, time_ns: int) -> None:
         """Send a request at a time, besides those of the ticks; times must not go back."""
         self._arrivals.add(time_ns + self._half_ns, request)
 
@@ -122,6 +130,8 @@ class SimulatedExchange:
             request = arrival.request
             if isinstance(request, OrderRequestOpen):
                 self._open(request, arrival.time_ns)
+            elif isinstance(request, OrderRequestAmend):
+                self._amend(request, arrival.time_ns)
             else:
                 self._cancel(request, arrival.time_ns)
 
@@ -183,6 +193,9 @@ class SimulatedExchange:
         for cancel in output.cancels_sent:
             if cancel.key.exchange == exchange:
                 self._arrivals.add(time_ns + self._half_ns, cancel)
+        for amend in output.amends_sent:
+            if amend.key.exchange == exchange:
+                self._arrivals.add(time_ns + self._half_ns, amend)
         for request in output.opens_sent:
             if request.key.exchange == exchange:
                 self._arrivals.add(time_ns + self._half_ns, request)
@@ -333,6 +346,56 @@ class SimulatedExchange:
         self._drop(order)
         self._tell(CancelAnswered(order.request.key, order.id, time_ns, None), time_ns)
         self._tell_reserved(order, time_ns)
+
+    def _amend(self, request: OrderRequestAmend, time_ns: int) -> None:
+        order = self._resting.get(request.key.cid)
+        if order is None:
+            error = OrderError(OrderErrorKind.ORDER_UNKNOWN, request.key.cid, "no open order has this client order id")
+            self._tell(AmendAnswered(request.key, None, None, None, None, error), time_ns)
+            return
+        amended = order.amended(request)
+        error_found = self._amend_error(order, amended)
+        if error_found is not None:
+            self._tell(AmendAnswered(request.key, None, None, None, None, error_found), time_ns)
+            return
+        new = amended.request
+        if not order.keeps_place(amended):
+            del self._resting[new.key.cid]
+        self._resting[new.key.cid] = amended
+        self._tell(AmendAnswered(new.key, amended.id, time_ns, new.price, new.quantity, None), time_ns)
+        self._tell_reserved(amended, time_ns)
+        book = self._books[new.key.instrument]
+        price = book.taker_price(new.side)
+        if price is not None and amended.is_reached_by(price):
+            amount = book.taker_amount(new.side, amended.remaining())
+            if amount > ZERO:
+                book.take(new.side, amount)
+                self._fill(amended, price, amount, Liquidity.TAKER, time_ns)
+        amended.see_queue(book.displayed(new.side, new.price))
+
+    def _amend_error(self, order: RestingOrder, amended: RestingOrder) -> OrderError | None:
+        """Bind what an amended order binds more, or free what it binds less; return why it may not be amended so."""
+        new = amended.request
+        definition = self._index.instruments[new.key.instrument]
+        price = self._books[new.key.instrument].taker_price(new.side)
+        problem = spec_problem(definition.definition, new)
+        if not problem and amended.remaining() <= ZERO:
+            problem = f"expected a quantity above the {order.filled} filled, found {new.quantity}"
+        is_post_only = new.time_in_force is TimeInForce.GOOD_UNTIL_CANCELLED_POST_ONLY
+        if not problem and is_post_only and price is not None and amended.is_reached_by(price):
+            problem = "post-only would take"
+        if problem:
+            return OrderError(OrderErrorKind.ORDER_REJECTED, definition.name, problem)
+        asset = self._paid_asset(order)
+        more = amended.required(self._fee_reserved) - order.required(self._fee_reserved)
+        if more <= ZERO:
+            self._ledger.release(asset, -more)
+        elif not self._ledger.reserve(asset, more):
+            message = f"Available Balance: {self._ledger.entry(asset).free}, Required Balance inc. fees: {more}"
+            return OrderError(
+                OrderErrorKind.BALANCE_INSUFFICIENT, self._index.assets[asset].asset.name_internal, message
+            )
+        return None
 
     def _fill_resting(self, order: RestingOrder, amount: Decimal, time_ns: int) -> None:
         self._fill(order, order.request.price, amount, Liquidity.MAKER, time_ns)

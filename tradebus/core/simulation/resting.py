@@ -5,7 +5,7 @@ from typing import ClassVar, Final, final
 
 from tradebus.core.model.identifiers import OrderId
 from tradebus.core.model.number import ONE, ZERO
-from tradebus.core.model.order import OrderRequestOpen
+from tradebus.core.model.order import OrderRequestAmend, OrderRequestOpen
 from tradebus.core.model.record import Record
 from tradebus.core.model.side import Side
 
@@ -26,6 +26,25 @@ class RestingOrder(Record):
         self.quantity: Final = quantity
         self.filled = ZERO
         self.queue_ahead: Decimal | None = None
+
+    def amended(self, amend: OrderRequestAmend) -> "RestingOrder":
+        """Return the order at another price or of another quantity, filled as it is.
+
+        One that only gets smaller keeps its place in the queue; any other stands at the end of one.
+        """
+        old = self.request
+        price = old.price if amend.price is None else amend.price
+        quantity = old.quantity if amend.quantity is None else amend.quantity
+        request = OrderRequestOpen(old.key, old.side, price, quantity, old.kind, old.time_in_force)
+        order = RestingOrder(request, self.id, price, quantity)
+        order.filled = self.filled
+        if self.keeps_place(order):
+            order.queue_ahead = self.queue_ahead
+        return order
+
+    def keeps_place(self, amended: "RestingOrder") -> bool:
+        """Tell whether an amended order stands where this one did."""
+        return amended.request.price == self.request.price and amended.quantity <= self.quantity
 
     def remaining(self) -> Decimal:
         """Return what may still fill."""

@@ -7,7 +7,9 @@ loop asks at every market event, and nearly always the answer is "not yet".
 from typing import Final, final
 
 from tradebus.core.engine.event import AccountEvent
-from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import OrderRequestAmend, OrderRequestCancel, OrderRequestOpen
+
+Request = OrderRequestOpen | OrderRequestCancel | OrderRequestAmend
 
 NEVER: Final = (1 << 62) - 1
 """When what is not on its way is due: later than every time, and still a small integer for the compiled core."""
@@ -19,7 +21,7 @@ _SLACK: Final = 512
 class Arrival:
     """A request on its way to the exchange."""
 
-    def __init__(self, time_ns: int, request: OrderRequestOpen | OrderRequestCancel) -> None:
+    def __init__(self, time_ns: int, request: Request) -> None:
         self.time_ns: Final = time_ns
         self.request: Final = request
 
@@ -33,7 +35,7 @@ class Arrivals:
         self._items: list[Arrival] = []
         self._head = 0
 
-    def add(self, time_ns: int, request: OrderRequestOpen | OrderRequestCancel) -> None:
+    def add(self, time_ns: int, request: Request) -> None:
         """Add a request that arrives after all others."""
         if self._head == len(self._items):
             self.next_ns = time_ns

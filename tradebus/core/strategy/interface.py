@@ -13,7 +13,7 @@ from tradebus.core.engine.command import InstrumentFilter
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.model.identifiers import STRATEGY_UNKNOWN, ExchangeIndex, StrategyId
-from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import OrderRequestAmend, OrderRequestCancel, OrderRequestOpen
 from tradebus.core.model.record import Record
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class Decision(Record):
     """What a strategy wants: cancels, orders, timers (id, due time in ns) to set, ids to clear, patches of its data.
 
-    Requests keep their order; cancels go out before orders.
+    Requests keep their order; cancels go out first, then amends, then orders.
     """
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("cancels", "opens", "timers_set", "timers_cleared", "patches")
+    FIELDS: ClassVar[tuple[str, ...]] = ("cancels", "opens", "timers_set", "timers_cleared", "patches", "amends")
 
     def __init__(
         self,
@@ -36,12 +36,14 @@ class Decision(Record):
         timers_set: Sequence[tuple[str, int]] = (),
         timers_cleared: Sequence[str] = (),
         patches: Sequence[tuple[str, object]] = (),
+        amends: Sequence[OrderRequestAmend] = (),
     ) -> None:
         self.cancels: Final = cancels
         self.opens: Final = opens
         self.timers_set: Final = timers_set
         self.timers_cleared: Final = timers_cleared
         self.patches: Final = patches
+        self.amends: Final = amends
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

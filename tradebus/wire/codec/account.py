@@ -6,6 +6,7 @@ from tradebus.core.engine.event import (
     AccountData,
     AccountEvent,
     AccountReconnecting,
+    AmendAnswered,
     BalanceReceived,
     CancelAnswered,
     FundingReceived,
@@ -136,6 +137,8 @@ def account_event_to_pb(event: AccountEvent, into: pb.AccountEvent) -> None:
         into.owner_changed.owner_epoch = data.owner_epoch
     elif isinstance(data, FundingReceived):
         _funding_to_pb(data, into.funding)
+    elif isinstance(data, AmendAnswered):
+        _amend_answered_to_pb(data, into.amend_answered)
     elif isinstance(data, RequestInDoubt):
         order_key_to_pb(data.key, into.request_in_doubt.key)
         into.request_in_doubt.request = REQUEST_KINDS.to_pb(data.request)
@@ -183,6 +186,8 @@ def _data_from_pb(message: pb.AccountEvent, bounds: IndexBounds) -> AccountData:
         return named(which, message.owner_changed, _owner_changed_from_pb, bounds)
     if which == "funding":
         return named(which, message.funding, _funding_from_pb, bounds)
+    if which == "amend_answered":
+        return named(which, message.amend_answered, _amend_answered_from_pb, bounds)
     if which == "request_in_doubt":
         return named(which, message.request_in_doubt, _request_in_doubt_from_pb, bounds)
     if which == "request_never_received":
@@ -256,3 +261,28 @@ def _request_in_doubt_from_pb(message: pb.RequestInDoubt, bounds: IndexBounds) -
 def _request_never_received_from_pb(message: pb.RequestNeverReceived, bounds: IndexBounds) -> RequestNeverReceived:
     key = child(message, "key", message.key, order_key_from_pb, bounds)
     return RequestNeverReceived(key, REQUEST_KINDS.from_pb(message.request, "request"), message.reason)
+
+
+def _amend_answered_to_pb(data: AmendAnswered, into: pb.AmendAnswered) -> None:
+    order_key_to_pb(data.key, into.key)
+    if data.id is not None:
+        into.id = data.id
+    if data.time_exchange_ns is not None:
+        into.time_exchange_ns = data.time_exchange_ns
+    if data.price is not None:
+        into.price = computed_to_text(data.price)
+    if data.quantity is not None:
+        into.quantity = computed_to_text(data.quantity)
+    if data.error is not None:
+        order_error_to_pb(data.error, into.error)
+
+
+def _amend_answered_from_pb(message: pb.AmendAnswered, bounds: IndexBounds) -> AmendAnswered:
+    return AmendAnswered(
+        child(message, "key", message.key, order_key_from_pb, bounds),
+        OrderId(text(message.id, "id")) if message.HasField("id") else None,
+        message.time_exchange_ns if message.HasField("time_exchange_ns") else None,
+        computed_from_text(message.price, "price") if message.HasField("price") else None,
+        computed_from_text(message.quantity, "quantity") if message.HasField("quantity") else None,
+        named("error", message.error, order_error_from_pb, bounds) if message.HasField("error") else None,
+    )

@@ -5,7 +5,12 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from tradebus.core.engine.event import AccountEvent, AccountReconnecting
-from tradebus.core.model.order import OrderKey, OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import (
+    OrderKey,
+    OrderRequestAmend,
+    OrderRequestCancel,
+    OrderRequestOpen,
+)
 from tradebus.wire.codec.account import (
     account_event_from_pb,
     account_event_to_pb,
@@ -19,6 +24,8 @@ from tradebus.wire.codec.frame import frame, tag
 from tradebus.wire.codec.order import (
     order_key_from_pb,
     order_key_to_pb,
+    order_request_amend_from_pb,
+    order_request_amend_to_pb,
     order_request_cancel_from_pb,
     order_request_cancel_to_pb,
     order_request_open_from_pb,
@@ -60,7 +67,7 @@ class Intent:
     engine_epoch: int
     sequence: int
     deadline_ns: int
-    request: OrderRequestOpen | OrderRequestCancel
+    request: OrderRequestOpen | OrderRequestCancel | OrderRequestAmend
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +170,21 @@ def _intent_to_pb(intent: Intent, into: pb.Intent) -> None:
     into.deadline_ns = intent.deadline_ns
     if isinstance(intent.request, OrderRequestOpen):
         order_request_open_to_pb(intent.request, into.open)
+    elif isinstance(intent.request, OrderRequestAmend):
+        order_request_amend_to_pb(intent.request, into.amend)
     else:
         order_request_cancel_to_pb(intent.request, into.cancel)
 
 
 def _intent_from_pb(message: pb.Intent, bounds: IndexBounds) -> Intent:
     which = message.WhichOneof("request")
-    request: OrderRequestOpen | OrderRequestCancel
+    request: OrderRequestOpen | OrderRequestCancel | OrderRequestAmend
     if which == "open":
         request = named(which, message.open, order_request_open_from_pb, bounds)
     elif which == "cancel":
         request = named(which, message.cancel, order_request_cancel_from_pb, bounds)
+    elif which == "amend":
+        request = named(which, message.amend, order_request_amend_from_pb, bounds)
     else:
         raise nothing_set("request", message)
     engine_id = text(message.engine_id, "engine_id")

@@ -17,6 +17,7 @@ from tradebus.core.engine.command import (
     Command,
     CommandAction,
     InstrumentFilter,
+    SendAmendRequests,
     SendCancelRequests,
     SendOpenRequests,
 )
@@ -27,6 +28,8 @@ from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, asset_index, exch
 from tradebus.wire.codec.engine import TRADING_STATES, config_changed_from_pb, config_changed_to_pb
 from tradebus.wire.codec.error import EncodeError, Inconsistent
 from tradebus.wire.codec.order import (
+    order_request_amend_from_pb,
+    order_request_amend_to_pb,
     order_request_cancel_from_pb,
     order_request_cancel_to_pb,
     order_request_open_from_pb,
@@ -101,6 +104,10 @@ def command_to_pb(command: Command, into: pb.Command) -> None:
         into.send_cancel_requests.SetInParent()
         for cancelled in action.requests:
             order_request_cancel_to_pb(cancelled, into.send_cancel_requests.requests.add())
+    elif isinstance(action, SendAmendRequests):
+        into.send_amend_requests.SetInParent()
+        for amended in action.requests:
+            order_request_amend_to_pb(amended, into.send_amend_requests.requests.add())
     elif isinstance(action, ClosePositions):
         instrument_filter_to_pb(action.filter, into.close_positions.filter)
         into.close_positions.override_risk = action.override_risk
@@ -127,6 +134,8 @@ def _action_from_pb(message: pb.Command, bounds: IndexBounds) -> CommandAction |
         return named(which, message.send_open_requests, _send_open_from_pb, bounds)
     if which == "send_cancel_requests":
         return named(which, message.send_cancel_requests, _send_cancel_from_pb, bounds)
+    if which == "send_amend_requests":
+        return named(which, message.send_amend_requests, _send_amend_from_pb, bounds)
     if which == "close_positions":
         return named(which, message.close_positions, _close_positions_from_pb, bounds)
     if which == "cancel_orders":
@@ -139,6 +148,10 @@ def _action_from_pb(message: pb.Command, bounds: IndexBounds) -> CommandAction |
 def _send_open_from_pb(message: pb.SendOpenRequests, bounds: IndexBounds) -> SendOpenRequests:
     requests = children("requests", message.requests, order_request_open_from_pb, bounds)
     return SendOpenRequests(requests, message.override_risk)
+
+
+def _send_amend_from_pb(message: pb.SendAmendRequests, bounds: IndexBounds) -> SendAmendRequests:
+    return SendAmendRequests(children("requests", message.requests, order_request_amend_from_pb, bounds))
 
 
 def _send_cancel_from_pb(message: pb.SendCancelRequests, bounds: IndexBounds) -> SendCancelRequests:

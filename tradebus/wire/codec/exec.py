@@ -4,13 +4,20 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tradebus.core.model.identifiers import ClientOrderId
-from tradebus.core.model.order import OrderKey, OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import (
+    OrderKey,
+    OrderRequestAmend,
+    OrderRequestCancel,
+    OrderRequestOpen,
+)
 from tradebus.wire.codec.account_journal import REQUEST_OUTCOMES, RequestOutcome
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds
 from tradebus.wire.codec.error import MissingField
 from tradebus.wire.codec.order import (
     order_key_from_pb,
     order_key_to_pb,
+    order_request_amend_from_pb,
+    order_request_amend_to_pb,
     order_request_cancel_from_pb,
     order_request_cancel_to_pb,
     order_request_open_from_pb,
@@ -27,7 +34,7 @@ class ResolveOrder:
     key: OrderKey
 
 
-OrderRequest: TypeAlias = OrderRequestOpen | OrderRequestCancel | ResolveOrder
+OrderRequest: TypeAlias = OrderRequestOpen | OrderRequestCancel | OrderRequestAmend | ResolveOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ def order_request_to_pb(request: OrderRequest, into: pb.OrderRequest) -> None:
         order_request_open_to_pb(request, into.open)
     elif isinstance(request, OrderRequestCancel):
         order_request_cancel_to_pb(request, into.cancel)
+    elif isinstance(request, OrderRequestAmend):
+        order_request_amend_to_pb(request, into.amend)
     else:
         order_key_to_pb(request.key, into.resolve)
 
@@ -79,6 +88,8 @@ def order_request_from_pb(message: pb.OrderRequest, bounds: IndexBounds = UNBOUN
         request = named(which, message.open, order_request_open_from_pb, bounds)
     elif which == "cancel":
         request = named(which, message.cancel, order_request_cancel_from_pb, bounds)
+    elif which == "amend":
+        request = named(which, message.amend, order_request_amend_from_pb, bounds)
     elif which == "resolve":
         request = ResolveOrder(named(which, message.resolve, order_key_from_pb, bounds))
     else:

@@ -3,11 +3,13 @@
 from typing import Final
 
 from tradebus.core.model.identifiers import ClientOrderId, OrderId, StrategyId
+from tradebus.core.model.number import ZERO
 from tradebus.core.model.order import (
     EXPIRED,
     FULLY_FILLED,
     OPEN_IN_FLIGHT,
     OPEN_UNKNOWN,
+    Amendment,
     CancelInFlight,
     Cancelled,
     CancelUnknown,
@@ -22,6 +24,7 @@ from tradebus.core.model.order import (
     OrderErrorKind,
     OrderKey,
     OrderKind,
+    OrderRequestAmend,
     OrderRequestCancel,
     OrderRequestOpen,
     OrderState,
@@ -98,6 +101,27 @@ def order_request_cancel_from_pb(message: pb.OrderRequestCancel, bounds: IndexBo
     )
 
 
+def order_request_amend_to_pb(request: OrderRequestAmend, into: pb.OrderRequestAmend) -> None:
+    """Fill a message with an amend request."""
+    order_key_to_pb(request.key, into.key)
+    if request.id is not None:
+        into.id = request.id
+    if request.price is not None:
+        into.price = computed_to_text(request.price)
+    if request.quantity is not None:
+        into.quantity = computed_to_text(request.quantity)
+
+
+def order_request_amend_from_pb(message: pb.OrderRequestAmend, bounds: IndexBounds = UNBOUNDED) -> OrderRequestAmend:
+    """Return an amend request; raises DecodeError."""
+    return OrderRequestAmend(
+        child(message, "key", message.key, order_key_from_pb, bounds),
+        OrderId(text(message.id, "id")) if message.HasField("id") else None,
+        computed_from_text(message.price, "price") if message.HasField("price") else None,
+        computed_from_text(message.quantity, "quantity") if message.HasField("quantity") else None,
+    )
+
+
 def order_error_to_pb(error: OrderError, into: pb.OrderError) -> None:
     """Fill a message with a failure."""
     into.kind = ORDER_ERROR_KINDS.to_pb(error.kind)
@@ -134,6 +158,12 @@ def order_to_pb(order: Order, into: pb.Order) -> None:
     into.quantity = computed_to_text(order.quantity)
     into.kind = ORDER_KINDS.to_pb(order.kind)
     into.time_in_force = TIMES_IN_FORCE.to_pb(order.time_in_force)
+    if order.quantity_traded:
+        into.quantity_traded = computed_to_text(order.quantity_traded)
+    if order.amendment is not None:
+        into.amendment.price = computed_to_text(order.amendment.price)
+        into.amendment.quantity = computed_to_text(order.amendment.quantity)
+        into.amendment.is_unknown = order.amendment.is_unknown
     state = order.state
     if isinstance(state, Open):
         open_to_pb(state, into.open)
@@ -172,6 +202,16 @@ def order_from_pb(message: pb.Order, bounds: IndexBounds = UNBOUNDED) -> Order:
         ORDER_KINDS.from_pb(message.kind, "kind"),
         TIMES_IN_FORCE.from_pb(message.time_in_force, "time_in_force"),
         _state_from_pb(message, bounds),
+        computed_from_text(message.quantity_traded, "quantity_traded") if message.HasField("quantity_traded") else ZERO,
+        named("amendment", message.amendment, _amendment_from_pb, bounds) if message.HasField("amendment") else None,
+    )
+
+
+def _amendment_from_pb(message: pb.Amendment, _bounds: IndexBounds) -> Amendment:
+    return Amendment(
+        computed_from_text(message.price, "price"),
+        computed_from_text(message.quantity, "quantity"),
+        message.is_unknown,
     )
 
 

@@ -4,12 +4,14 @@ from typing import Final
 
 from tradebus.core.engine.audit.tick import (
     DataPatched,
+    FailedAmend,
     FailedCancel,
     FailedOpen,
     Halted,
     Origin,
     Output,
     PositionExit,
+    RefusedAmend,
     RefusedCancel,
     RefusedOpen,
     RequestsDecided,
@@ -27,6 +29,8 @@ from tradebus.wire.codec.error import EncodeError
 from tradebus.wire.codec.number import computed_from_text, computed_to_text
 from tradebus.wire.codec.order import (
     SIDES,
+    order_request_amend_from_pb,
+    order_request_amend_to_pb,
     order_request_cancel_from_pb,
     order_request_cancel_to_pb,
     order_request_open_from_pb,
@@ -113,6 +117,16 @@ def requests_decided_to_pb(output: RequestsDecided, into: pb.RequestsDecided) ->
         refused_message = into.opens_refused.add()
         order_request_open_to_pb(refused_open.request, refused_message.request)
         refused_message.reason = refused_open.reason
+    for amended in output.amends_sent:
+        order_request_amend_to_pb(amended, into.amends_sent.add())
+    for failed_amend in output.amends_failed:
+        failed_message = into.amends_failed.add()
+        order_request_amend_to_pb(failed_amend.request, failed_message.request)
+        engine_error_to_pb(failed_amend.error, failed_message.error)
+    for refused_amend in output.amends_refused:
+        amend_message = into.amends_refused.add()
+        order_request_amend_to_pb(refused_amend.request, amend_message.request)
+        amend_message.reason = refused_amend.reason
 
 
 def requests_decided_from_pb(message: pb.RequestsDecided, bounds: IndexBounds = UNBOUNDED) -> RequestsDecided:
@@ -126,6 +140,9 @@ def requests_decided_from_pb(message: pb.RequestsDecided, bounds: IndexBounds = 
         children("opens_failed", message.opens_failed, _failed_open_from_pb, bounds),
         children("cancels_refused", message.cancels_refused, _refused_cancel_from_pb, bounds),
         children("opens_refused", message.opens_refused, _refused_open_from_pb, bounds),
+        children("amends_sent", message.amends_sent, order_request_amend_from_pb, bounds),
+        children("amends_failed", message.amends_failed, _failed_amend_from_pb, bounds),
+        children("amends_refused", message.amends_refused, _refused_amend_from_pb, bounds),
     )
 
 
@@ -141,6 +158,18 @@ def _failed_open_from_pb(message: pb.FailedOpen, bounds: IndexBounds) -> FailedO
         child(message, "request", message.request, order_request_open_from_pb, bounds),
         child(message, "error", message.error, engine_error_from_pb, bounds),
     )
+
+
+def _failed_amend_from_pb(message: pb.FailedAmend, bounds: IndexBounds) -> FailedAmend:
+    return FailedAmend(
+        child(message, "request", message.request, order_request_amend_from_pb, bounds),
+        child(message, "error", message.error, engine_error_from_pb, bounds),
+    )
+
+
+def _refused_amend_from_pb(message: pb.RefusedAmend, bounds: IndexBounds) -> RefusedAmend:
+    request = child(message, "request", message.request, order_request_amend_from_pb, bounds)
+    return RefusedAmend(request, message.reason)
 
 
 def _refused_cancel_from_pb(message: pb.RefusedCancel, bounds: IndexBounds) -> RefusedCancel:

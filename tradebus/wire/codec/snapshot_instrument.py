@@ -3,6 +3,7 @@
 Which instrument it is, its position in the list says; the definition stands in the index.
 """
 
+from tradebus.core.engine.state.fills import RecentFills
 from tradebus.core.engine.state.funding import AssetAmount, FundingTotals
 from tradebus.core.engine.state.instrument import ExitTotals, InstrumentState
 from tradebus.core.engine.state.market_data import InstrumentMarketData
@@ -43,6 +44,8 @@ def instrument_state_to_pb(state: InstrumentState, into: pb.InstrumentState) -> 
     funding_totals_to_pb(state.funding, into.funding)
     for amount in state.apart:
         asset_amount_to_pb(amount, into.apart.add())
+    into.fills.SetInParent()
+    into.fills.marks.extend(state.fills.marks)
     if state.user_data is not None:
         instrument_data_state_to_pb(state.user_data, into.user_data)
 
@@ -69,8 +72,13 @@ def instrument_state_from_pb(
         _strategies(children("strategies", message.strategies, strategy_position_from_pb, bounds)),
         child(message, "funding", message.funding, funding_totals_from_pb, bounds),
         list(children("apart", message.apart, asset_amount_from_pb, bounds)),
+        child(message, "fills", message.fills, _recent_fills_from_pb, bounds),
         named("user_data", message.user_data, user_data, bounds) if message.HasField("user_data") else None,
     )
+
+
+def _recent_fills_from_pb(message: pb.RecentFills, _bounds: IndexBounds) -> RecentFills:
+    return RecentFills(list(message.marks))
 
 
 def _orders(found: tuple[Order, ...]) -> Orders:

@@ -9,6 +9,7 @@ from tradebus.core.engine.state.asset import AssetState
 from tradebus.core.engine.state.connectivity import ConnectivityState
 from tradebus.core.engine.state.engine_state import AccountCursor, EngineState, Timer
 from tradebus.core.engine.state.link import Health
+from tradebus.core.engine.state.numbering import OrderNumbering
 from tradebus.core.engine.state.risk import PER_ENGINE, PER_EXCHANGE, RiskCheckState, RiskState
 from tradebus.core.engine.state.strategy_data import KeptData, StrategyData, StrategyState
 from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
@@ -28,7 +29,12 @@ from tradebus.wire.codec.engine import (
 from tradebus.wire.codec.enumeration import EnumCodec
 from tradebus.wire.codec.error import DataNotRestored, EncodeError, Inconsistent
 from tradebus.wire.codec.instrument import indexed_instruments_from_pb, indexed_instruments_to_pb
-from tradebus.wire.codec.parts import child, children, named, text
+from tradebus.wire.codec.parts import (
+    child,
+    children,
+    named,
+    text,
+)
 from tradebus.wire.codec.plain import plain_dict_from_pb, plain_dict_to_pb
 from tradebus.wire.codec.snapshot_instrument import instrument_state_from_pb, instrument_state_to_pb
 from tradebus.wire.codec.snapshot_user import global_data_state_from_pb, global_data_state_to_pb
@@ -60,6 +66,10 @@ def engine_state_to_pb(state: EngineState, into: pb.EngineState) -> None:
         timer_to_pb(timer, into.timers.add())
     for check in state.risk.checks:
         risk_check_state_to_pb(check, into.risk.checks.add())
+    into.numbering.engine_id = state.numbering.engine_id
+    into.numbering.epoch = state.numbering.epoch
+    into.numbering.sequence = state.numbering.sequence
+    into.numbering.ordinal = state.numbering.ordinal
     if state.global_data is not None:
         global_data_state_to_pb(state.global_data, into.global_data)
 
@@ -105,6 +115,7 @@ def engine_state_from_pb(
         list(children("cursors", message.cursors, account_cursor_from_pb, bounds)),
         list(children("timers", message.timers, timer_from_pb, bounds)),
         RiskState(list(children("checks", message.risk.checks, risk_check_state_from_pb, bounds))),
+        child(message, "numbering", message.numbering, _numbering_from_pb, bounds),
         named(
             "global_data",
             message.global_data,
@@ -114,6 +125,11 @@ def engine_state_from_pb(
         if message.HasField("global_data")
         else None,
     )
+
+
+def _numbering_from_pb(message: pb.OrderNumbering, _bounds: IndexBounds) -> OrderNumbering:
+    engine_id = text(message.engine_id, "engine_id")
+    return OrderNumbering(engine_id, message.epoch, message.sequence, message.ordinal)
 
 
 def _check_told_by(indexed: list[T], held: list[T], name: str) -> None:

@@ -5,7 +5,11 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from services.audit.api.views.base import View, tag_of
-from services.audit.api.views.orders import OrderRequestCancelView, OrderRequestOpenView
+from services.audit.api.views.orders import (
+    OrderRequestAmendView,
+    OrderRequestCancelView,
+    OrderRequestOpenView,
+)
 from services.audit.api.views.values import ExchangeName, InstrumentName, underlyings_by_name
 from tradebus.core.engine import command as core
 from tradebus.core.model.record import Record
@@ -83,6 +87,15 @@ class SendCancelRequestsView(View):
     requests: list[OrderRequestCancelView]
 
 
+class SendAmendRequestsView(View):
+    """Amend these orders."""
+
+    SHOWS: ClassVar[type[Record]] = core.SendAmendRequests
+
+    type: Literal["send_amend_requests"] = "send_amend_requests"
+    requests: list[OrderRequestAmendView]
+
+
 class ClosePositionsView(View):
     """Close the positions of the selected instruments."""
 
@@ -106,6 +119,7 @@ class CancelOrdersView(View):
 CommandActionView: TypeAlias = Annotated[
     Annotated[SendOpenRequestsView, Tag("send_open_requests")]
     | Annotated[SendCancelRequestsView, Tag("send_cancel_requests")]
+    | Annotated[SendAmendRequestsView, Tag("send_amend_requests")]
     | Annotated[ClosePositionsView, Tag("close_positions")]
     | Annotated[CancelOrdersView, Tag("cancel_orders")],
     Discriminator(tag_of),

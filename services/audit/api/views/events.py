@@ -15,6 +15,7 @@ from services.audit.api.views.strategies import DataSetupView, StrategySetupView
 from services.audit.api.views.values import (
     AccountLinkName,
     AssetName,
+    DecimalOrNone,
     DecimalText,
     ExchangeName,
     InstrumentName,
@@ -107,6 +108,20 @@ class CancelAnsweredView(View):
     error: OrderErrorView | None
 
 
+class AmendAnsweredView(View):
+    """The answer to an amend: the venue's id, time, price and quantity when accepted, an error when refused."""
+
+    SHOWS: ClassVar[type[Record]] = core.AmendAnswered
+
+    type: Literal["amend_answered"] = "amend_answered"
+    key: OrderKeyView
+    id: str | None
+    time_exchange: TimeOrNone = Field(validation_alias="time_exchange_ns")
+    price: DecimalOrNone
+    quantity: DecimalOrNone
+    error: OrderErrorView | None
+
+
 class RequestInDoubtView(View):
     """No answer to a request will come, and what became of it is not known."""
 
@@ -170,6 +185,7 @@ AccountDataView: TypeAlias = Annotated[
     | Annotated[TradeReceivedView, Tag("trade_received")]
     | Annotated[FundingReceivedView, Tag("funding_received")]
     | Annotated[OwnerChangedView, Tag("owner_changed")]
+    | Annotated[AmendAnsweredView, Tag("amend_answered")]
     | Annotated[RequestInDoubtView, Tag("request_in_doubt")]
     | Annotated[RequestNeverReceivedView, Tag("request_never_received")],
     Discriminator(tag_of),

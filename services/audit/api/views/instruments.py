@@ -32,6 +32,7 @@ from services.audit.api.views.values import (
     TimeOrNone,
     names_of,
 )
+from tradebus.core.engine.state.fills import RecentFills
 from tradebus.core.engine.state.instrument import InstrumentState
 from tradebus.core.model import instrument as core
 from tradebus.core.model.record import Record
@@ -111,6 +112,15 @@ def _values(orders: object) -> object:
     return list(orders.values()) if isinstance(orders, dict) else orders
 
 
+class RecentFillsView(View):
+    """What fills that come again are recognised by."""
+
+    SHOWS: ClassVar[type[Record]] = RecentFills
+
+    marks: list[str]
+    """Of the newest fills: side, venue's time and id; oldest first."""
+
+
 class InstrumentStateView(View):
     """An instrument with its market data, active orders, position and what its closed positions made."""
 
@@ -144,3 +154,4 @@ class InstrumentStateView(View):
     """Paid in assets without a known price; in no PnL."""
     user_data: InstrumentDataStateView | None
     """Null where the user defined none."""
+    fills: RecentFillsView

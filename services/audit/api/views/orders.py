@@ -6,6 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from services.audit.api.views.base import View, key, tag_of
 from services.audit.api.views.values import (
+    DecimalOrNone,
     DecimalText,
     ExchangeName,
     InstrumentName,
@@ -174,9 +175,43 @@ class OrderRequestCancelView(View):
     """The venue's order id, where it is known."""
 
 
+class OrderRequestAmendView(View):
+    """What is asked for: another price or quantity."""
+
+    SHOWS: ClassVar[type[Record]] = core.OrderRequestAmend
+
+    exchange: ExchangeName = Field(validation_alias=key("exchange"))
+    instrument: InstrumentName = Field(validation_alias=key("instrument"))
+    strategy: str = Field(validation_alias=key("strategy"))
+    cid: str = Field(validation_alias=key("cid"))
+    """Our client order id."""
+    id: str | None
+    """The venue's order id, where it is known."""
+    price: DecimalOrNone
+    """In quote; null: as it is."""
+    quantity: DecimalOrNone
+    """What has filled included; null: as it is."""
+
+
+class AmendmentView(View):
+    """What an amend asked for that is not answered."""
+
+    SHOWS: ClassVar[type[Record]] = core.Amendment
+
+    price: DecimalText
+    quantity: DecimalText
+    """What has filled included."""
+    is_unknown: bool
+    """No answer will come."""
+
+
 class OrderView(OrderRequestOpenView):
     """An order: what was asked for, and the state it is in."""
 
     SHOWS: ClassVar[type[Record]] = core.Order
 
     state: OrderStateView
+    quantity_traded: DecimalText
+    """The sum of its fills that came in."""
+    amendment: AmendmentView | None
+    """What an amend asks for, until it is answered."""

@@ -13,6 +13,7 @@ from services.audit.api.views.strategies import GlobalDataStateView, StrategySta
 from services.audit.api.views.values import AccountLinkName, ExchangeIdName, HealthName, Names, TradingStateName
 from tradebus.core.engine.state.connectivity import ConnectivityState
 from tradebus.core.engine.state.engine_state import AccountCursor, EngineState
+from tradebus.core.engine.state.numbering import OrderNumbering
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.record import Record
 
@@ -67,6 +68,17 @@ class IndexView(View):
     instruments: list[InstrumentView]
 
 
+class OrderNumberingView(View):
+    """The last derived client order id that was sent; epoch 0 while none was."""
+
+    SHOWS: ClassVar[type[Record]] = OrderNumbering
+
+    engine_id: str
+    epoch: int
+    sequence: int
+    ordinal: int
+
+
 class EngineStateView(View):
     """Everything that can influence a later output of the engine."""
 
@@ -87,6 +99,8 @@ class EngineStateView(View):
     risk: RiskStateView
     global_data: GlobalDataStateView | None
     """Null where the user defined none."""
+    numbering: OrderNumberingView
+    """What finished orders of this engine are recognised by."""
 
     @classmethod
     def of_state(cls, state: EngineState, names: Names) -> Self:
@@ -111,3 +125,4 @@ class _State:
         self.timers: Final = state.timers
         self.risk: Final = state.risk
         self.global_data: Final = state.global_data
+        self.numbering: Final = state.numbering

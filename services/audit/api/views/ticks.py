@@ -6,7 +6,11 @@ from pydantic import Discriminator, Field, Tag
 
 from services.audit.api.views.base import View, tag_of
 from services.audit.api.views.events import EventView
-from services.audit.api.views.orders import OrderRequestCancelView, OrderRequestOpenView
+from services.audit.api.views.orders import (
+    OrderRequestAmendView,
+    OrderRequestCancelView,
+    OrderRequestOpenView,
+)
 from services.audit.api.views.positions import PositionExitedView
 from services.audit.api.views.values import EngineErrorKindName, OriginName, Plain, Time
 from tradebus.core.engine.audit import tick as core
@@ -59,6 +63,24 @@ class RefusedCancelView(View):
     reason: str
 
 
+class FailedAmendView(View):
+    """An amend request that could not be handed over."""
+
+    SHOWS: ClassVar[type[Record]] = core.FailedAmend
+
+    request: OrderRequestAmendView
+    error: EngineErrorView
+
+
+class RefusedAmendView(View):
+    """An amend request that was refused."""
+
+    SHOWS: ClassVar[type[Record]] = core.RefusedAmend
+
+    request: OrderRequestAmendView
+    reason: str
+
+
 class RequestsDecidedView(View):
     """Requests of one origin: sent, failed, refused."""
 
@@ -74,6 +96,9 @@ class RequestsDecidedView(View):
     opens_failed: list[FailedOpenView]
     cancels_refused: list[RefusedCancelView]
     opens_refused: list[RefusedOpenView]
+    amends_sent: list[OrderRequestAmendView]
+    amends_failed: list[FailedAmendView]
+    amends_refused: list[RefusedAmendView]
 
 
 class RiskOverriddenView(View):

@@ -1,9 +1,17 @@
 """Exchange ids, sides, assets, and the ids that the engine derives."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tradebus.core.model.asset import Asset, asset_from_name
-from tradebus.core.model.identifiers import ExchangeId, client_order_id, exchange_order, parse_exchange_id
+from tradebus.core.model.identifiers import (
+    ExchangeId,
+    client_order_id,
+    decode_client_order_id,
+    exchange_order,
+    parse_exchange_id,
+)
 from tradebus.core.model.side import Side, parse_side
 
 
@@ -65,3 +73,22 @@ def test_an_alias_gives_an_asset_its_usual_name() -> None:
     found = asset_from_name("XBT", {"xbt": "btc"})
     assert (found.name_internal, found.name_exchange) == ("btc", "XBT")
     assert asset_from_name("ETH", {"xbt": "btc"}) == asset_from_name("ETH")
+
+
+@given(st.text(min_size=1, max_size=12), st.integers(0, 2**63), st.integers(0, 2**63), st.integers(0, 2**32))
+def test_derived_ids_can_be_read_back(engine: str, epoch: int, sequence: int, ordinal: int) -> None:
+    cid = client_order_id(engine, epoch, sequence, ordinal)
+    assert decode_client_order_id(cid) == (engine, epoch, sequence, ordinal)
+
+
+@given(st.text(alphabet="aens0123²", max_size=12))
+def test_whatever_is_read_as_a_derived_id_is_one(text: str) -> None:
+    parts = decode_client_order_id(text)
+    assert parts is None or client_order_id(*parts) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "n", "sn", "e1s1n1", "demo", "demoe1s1", "demoe1s1n", "demoe1s1n01", "demoe-1s1n1"]
+)
+def test_other_ids_are_not_derived(text: str) -> None:
+    assert decode_client_order_id(text) is None

@@ -47,6 +47,7 @@ TRACKED: dict[Tracked, tuple[Order | None, ...]] = {
     Tracked.OPEN: (order_in(OURS),),
     Tracked.CANCEL_IN_FLIGHT: (order_in(CancelInFlight(None)), order_in(CancelInFlight(OURS))),
     Tracked.CANCEL_UNKNOWN: (order_in(CancelUnknown(None)), order_in(CancelUnknown(OURS))),
+    Tracked.FINISHED: (None,),
 }
 # What comes in is worded otherwise than what we asked for, to see that only the state is taken from it.
 INCOMING: dict[Cause, tuple[Order | None, ...]] = {
@@ -68,6 +69,8 @@ INCOMING: dict[Cause, tuple[Order | None, ...]] = {
     Cause.CANCEL_ACCEPTED: (None,),
     Cause.CANCEL_REFUSED: (None,),
     Cause.CANCEL_IN_DOUBT: (None,),
+    Cause.FILL: tuple(order_in(part, price=7) for part in (OLDER, EQUAL, NEWER)),
+    Cause.FILL_FULL: (order_in(opened(5, 1), price=7),),
 }
 PAIRS = list(itertools.product(Tracked, Cause))
 
@@ -90,9 +93,11 @@ def newest(ours: Open | None, theirs: Open | None) -> Open | None:
 def test_every_pair_moves_as_the_table_says(state: Tracked, cause: Cause) -> None:
     assert (state, cause) in TABLE, "a pair without a row is a hole, not an impossibility"
     move = TABLE[state, cause]
+    is_past = state is Tracked.FINISHED
     for tracked, incoming in itertools.product(TRACKED[state], INCOMING[cause]):
-        after = next_order(tracked, cause, incoming)
-        assert tracked_state(after) in targets(state, cause)
+        assert tracked_state(tracked, is_past=is_past) is state
+        after = next_order(tracked, cause, incoming, is_past=is_past)
+        assert tracked_state(after, is_past=is_past) in targets(state, cause)
         if move is Move.IGNORE:
             assert after is tracked
         elif move is Move.INSERT:
@@ -116,7 +121,7 @@ def test_every_pair_moves_as_the_table_says(state: Tracked, cause: Cause) -> Non
                 assert part_of(after) == newest(part_of(tracked), part_of(incoming))
 
 
-@pytest.mark.parametrize("state", [state for state in Tracked if state is not Tracked.UNTRACKED])
+@pytest.mark.parametrize("state", [state for state in Tracked if TRACKED[state] != (None,)])
 def test_no_doubt_ever_ends_an_order(state: Tracked) -> None:
     for cause in (Cause.OPEN_IN_DOUBT, Cause.CANCEL_IN_DOUBT, Cause.CANCEL_REFUSED):
         for tracked in TRACKED[state]:

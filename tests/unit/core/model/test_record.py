@@ -76,7 +76,11 @@ def test_records_are_equal_by_class_and_fields() -> None:
 
 
 def test_equal_records_have_equal_hashes() -> None:
-    pairs: list[tuple[Any, Any]] = [(level("1.0"), level(1)), (fill(), fill()), (open_request(), open_request())]
+    pairs: list[tuple[Any, Any]] = [
+        (level("1.0"), level(1)),
+        (fill("t1"), fill("t1")),
+        (open_request(), open_request()),
+    ]
     for one, other in pairs:
         assert hash(one) == hash(other)
         assert len({one, other}) == 1

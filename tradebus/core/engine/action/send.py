@@ -4,12 +4,12 @@ Source: barter 0.12.5 ``engine/action/send_requests.rs``. Nothing leaves here: w
 the shell hands it over once the tick is durable.
 """
 
-from tradebus.core.engine.audit.tick import FailedCancel, FailedOpen
+from tradebus.core.engine.audit.tick import FailedAmend, FailedCancel, FailedOpen
 from tradebus.core.engine.error import EngineError, EngineErrorKind
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.model.identifiers import ExchangeIndex
-from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import OrderRequestAmend, OrderRequestCancel, OrderRequestOpen
 
 
 def link_error(state: EngineState, exchange: ExchangeIndex) -> EngineError | None:
@@ -39,6 +39,21 @@ def send_opens(
             sent.append(request)
         else:
             failed.append(FailedOpen(request, error))
+    return tuple(sent), tuple(failed)
+
+
+def send_amends(
+    state: EngineState, requests: tuple[OrderRequestAmend, ...]
+) -> tuple[tuple[OrderRequestAmend, ...], tuple[FailedAmend, ...]]:
+    """Split amend requests into sent and failed, each tried independently, in order."""
+    sent: list[OrderRequestAmend] = []
+    failed: list[FailedAmend] = []
+    for request in requests:
+        error = link_error(state, request.key.exchange)
+        if error is None:
+            sent.append(request)
+        else:
+            failed.append(FailedAmend(request, error))
     return tuple(sent), tuple(failed)
 
 

@@ -77,6 +77,7 @@ def core_text(state: EngineState, version: int = HASH_VERSION, texts: StateTexts
     write(state.timers, out, version)
     write(state.risk, out, version)
     write(state.global_data, out, version)
+    write(state.numbering, out, version)
     return "".join(out)
 
 

@@ -12,7 +12,7 @@ from tradebus.core.engine.event import FeedEnded, Shutdown
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.position import PositionExited
 from tradebus.core.model.identifiers import StrategyId
-from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import OrderRequestAmend, OrderRequestCancel, OrderRequestOpen
 from tradebus.core.model.record import Record
 
 
@@ -26,6 +26,7 @@ class Origin(Enum):
     MARKET_DISCONNECT = 5
     ACCOUNT_DISCONNECT = 6
     TRADING_DISABLED = 7
+    COMMAND_AMEND_ORDERS = 8
 
 
 class Output(Record):
@@ -79,6 +80,28 @@ class RefusedCancel(Record):
 
 
 @final
+class FailedAmend(Record):
+    """An amend request that could not be handed over."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("request", "error")
+
+    def __init__(self, request: OrderRequestAmend, error: EngineError) -> None:
+        self.request: Final = request
+        self.error: Final = error
+
+
+@final
+class RefusedAmend(Record):
+    """An amend request that was refused."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("request", "reason")
+
+    def __init__(self, request: OrderRequestAmend, reason: str) -> None:
+        self.request: Final = request
+        self.reason: Final = reason
+
+
+@final
 class RequestsDecided(Output):
     """Requests of one origin: sent (with their ids), failed with the error, refused with the reason.
 
@@ -95,6 +118,9 @@ class RequestsDecided(Output):
         "opens_failed",
         "cancels_refused",
         "opens_refused",
+        "amends_sent",
+        "amends_failed",
+        "amends_refused",
     )
 
     def __init__(
@@ -107,6 +133,9 @@ class RequestsDecided(Output):
         opens_failed: tuple[FailedOpen, ...],
         cancels_refused: tuple[RefusedCancel, ...],
         opens_refused: tuple[RefusedOpen, ...],
+        amends_sent: tuple[OrderRequestAmend, ...] = (),
+        amends_failed: tuple[FailedAmend, ...] = (),
+        amends_refused: tuple[RefusedAmend, ...] = (),
     ) -> None:
         self.origin: Final = origin
         self.strategy: Final = strategy
@@ -116,6 +145,9 @@ class RequestsDecided(Output):
         self.opens_failed: Final = opens_failed
         self.cancels_refused: Final = cancels_refused
         self.opens_refused: Final = opens_refused
+        self.amends_sent: Final = amends_sent
+        self.amends_failed: Final = amends_failed
+        self.amends_refused: Final = amends_refused
 
 
 @final

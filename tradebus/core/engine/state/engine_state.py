@@ -16,6 +16,7 @@ from tradebus.core.engine.state.connectivity import ConnectivityState, global_he
 from tradebus.core.engine.state.instrument import ExitTotals, InstrumentState, new_instrument_state
 from tradebus.core.engine.state.link import AccountLink, Health
 from tradebus.core.engine.state.market_data import InstrumentMarketData
+from tradebus.core.engine.state.numbering import OrderNumbering
 from tradebus.core.engine.state.position import Position
 from tradebus.core.engine.state.risk import RiskState, initial_risk_state
 from tradebus.core.engine.state.strategy_data import StrategyData, StrategyState
@@ -70,6 +71,7 @@ class EngineState(Record):
         "cursors",
         "timers",
         "risk",
+        "numbering",
         "global_data",
     )
 
@@ -84,6 +86,7 @@ class EngineState(Record):
         cursors: list[AccountCursor],
         timers: list[Timer],
         risk: RiskState,
+        numbering: OrderNumbering,
         global_data: GlobalDataState | None = None,
     ) -> None:
         self.index = index
@@ -97,6 +100,7 @@ class EngineState(Record):
         self.risk = risk
         # Engine time of the step that is being made. No field: it stands in the tick beside the state, not in its hash.
         self.time_ns = 0
+        self.numbering = numbering
         self.global_data = global_data
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -294,5 +298,6 @@ def initial_state(
         [AccountCursor(0, 0) for _ in index.exchanges],
         [],
         initial_risk_state(started.risk, len(index.exchanges)),
+        OrderNumbering(started.engine_id, 0, 0, 0),
         new_global_data(started, make_user_data),
     )

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import ClassVar, final
 
+from tradebus.core.engine.state.fills import RecentFills
 from tradebus.core.engine.state.funding import AssetAmount, FundingTotals, add_amount
 from tradebus.core.engine.state.market_data import InstrumentMarketData, new_market_data
 from tradebus.core.engine.state.orders import Orders
@@ -49,8 +50,8 @@ class InstrumentState(Record):
     """One instrument's state; ``orders`` holds the active ones by client order id.
 
     ``strategies`` attributes the fills, ``apart`` holds what was paid in assets without a known price and is in no
-    PnL. Profits, fees and funding are in the asset of the instrument's PnL (``pnl_asset``). ``user_data`` is none where
-    the user defined no data.
+    PnL, ``fills`` recognises fills that come again. Profits, fees and funding are in the asset of the instrument's PnL
+    (``pnl_asset``). ``user_data`` is none where the user defined no data.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -62,6 +63,7 @@ class InstrumentState(Record):
         "strategies",
         "funding",
         "apart",
+        "fills",
         "user_data",
     )
 
@@ -75,6 +77,7 @@ class InstrumentState(Record):
         strategies: StrategyPositions,
         funding: FundingTotals,
         apart: list[AssetAmount],
+        fills: RecentFills,
         user_data: InstrumentDataState | None = None,
     ) -> None:
         self.instrument = instrument
@@ -85,6 +88,7 @@ class InstrumentState(Record):
         self.strategies = strategies
         self.funding = funding
         self.apart = apart
+        self.fills = fills
         self.user_data = user_data
 
     def price(self) -> Decimal | None:
@@ -212,5 +216,14 @@ def new_instrument_state(instrument: Instrument, user_data: InstrumentDataState 
     """Return the state of an instrument of which nothing is known yet."""
     data = new_market_data()
     return InstrumentState(
-        instrument, data, {}, None, ExitTotals(0, ZERO, ZERO), {}, FundingTotals(0, ZERO, 0, []), [], user_data
+        instrument,
+        data,
+        {},
+        None,
+        ExitTotals(0, ZERO, ZERO),
+        {},
+        FundingTotals(0, ZERO, 0, []),
+        [],
+        RecentFills([]),
+        user_data,
     )

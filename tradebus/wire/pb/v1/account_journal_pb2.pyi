@@ -36,20 +36,22 @@ class Ownership(_message.Message):
     def __init__(self, owner: _Optional[str] = ..., owner_epoch: _Optional[int] = ...) -> None: ...
 
 class Intent(_message.Message):
-    __slots__ = ("engine_id", "engine_epoch", "sequence", "deadline_ns", "open", "cancel")
+    __slots__ = ("engine_id", "engine_epoch", "sequence", "deadline_ns", "open", "cancel", "amend")
     ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
     ENGINE_EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_NS_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
+    AMEND_FIELD_NUMBER: _ClassVar[int]
     engine_id: str
     engine_epoch: int
     sequence: int
     deadline_ns: int
     open: _order_pb2.OrderRequestOpen
     cancel: _order_pb2.OrderRequestCancel
-    def __init__(self, engine_id: _Optional[str] = ..., engine_epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., deadline_ns: _Optional[int] = ..., open: _Optional[_Union[_order_pb2.OrderRequestOpen, _Mapping]] = ..., cancel: _Optional[_Union[_order_pb2.OrderRequestCancel, _Mapping]] = ...) -> None: ...
+    amend: _order_pb2.OrderRequestAmend
+    def __init__(self, engine_id: _Optional[str] = ..., engine_epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., deadline_ns: _Optional[int] = ..., open: _Optional[_Union[_order_pb2.OrderRequestOpen, _Mapping]] = ..., cancel: _Optional[_Union[_order_pb2.OrderRequestCancel, _Mapping]] = ..., amend: _Optional[_Union[_order_pb2.OrderRequestAmend, _Mapping]] = ...) -> None: ...
 
 class RequestResult(_message.Message):
     __slots__ = ("key", "engine_epoch", "outcome", "message")

@@ -26,15 +26,15 @@ _sym_db = _symbol_database.Default()
 from tradebus.wire.pb.v1 import order_pb2 as tradebus_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradebus/v1/account.proto\x12\x0btradebus.v1\x1a\x17tradebus/v1/order.proto\"\x95\x02\n\x05Trade\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0b\n\x03\x63id\x18\x03 \x01(\t\x12\x12\n\ninstrument\x18\x04 \x01(\r\x12\x10\n\x08strategy\x18\x05 \x01(\t\x12\x18\n\x10time_exchange_ns\x18\x06 \x01(\x03\x12\x1f\n\x04side\x18\x07 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\r\n\x05price\x18\x08 \x01(\t\x12\x10\n\x08quantity\x18\t \x01(\t\x12\x0c\n\x04\x66\x65\x65s\x18\n \x01(\t\x12\x17\n\nfees_asset\x18\x0b \x01(\rH\x00\x88\x01\x01\x12)\n\tliquidity\x18\x0c \x01(\x0e\x32\x16.tradebus.v1.LiquidityB\r\n\x0b_fees_asset\"&\n\x07\x42\x61lance\x12\r\n\x05total\x18\x01 \x01(\t\x12\x0c\n\x04\x66ree\x18\x02 \x01(\t\"^\n\x0c\x41ssetBalance\x12\r\n\x05\x61sset\x18\x01 \x01(\r\x12%\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x14.tradebus.v1.Balance\x12\x18\n\x10time_exchange_ns\x18\x03 \x01(\x03\"b\n\x0f\x41\x63\x63ountSnapshot\x12+\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x19.tradebus.v1.AssetBalance\x12\"\n\x06orders\x18\x02 \x03(\x0b\x32\x12.tradebus.v1.Order\"B\n\x10SnapshotReceived\x12.\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1c.tradebus.v1.AccountSnapshot\"=\n\x0f\x42\x61lanceReceived\x12*\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x19.tradebus.v1.AssetBalance\"2\n\rOrderReceived\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.tradebus.v1.Order\"\xa8\x01\n\x0e\x43\x61ncelAnswered\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x1d\n\x10time_exchange_ns\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12&\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x17.tradebus.v1.OrderErrorB\x05\n\x03_idB\x13\n\x11_time_exchange_ns\"o\n\x0eRequestInDoubt\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12)\n\x07request\x18\x02 \x01(\x0e\x32\x18.tradebus.v1.RequestKind\x12\x0e\n\x06reason\x18\x03 \x01(\t\"u\n\x14RequestNeverReceived\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12)\n\x07request\x18\x02 \x01(\x0e\x32\x18.tradebus.v1.RequestKind\x12\x0e\n\x06reason\x18\x03 \x01(\t\"2\n\rTradeReceived\x12!\n\x05trade\x18\x01 \x01(\x0b\x32\x12.tradebus.v1.Trade\"j\n\x0f\x46undingReceived\x12\x12\n\ninstrument\x18\x01 \x01(\r\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\r\n\x05\x61sset\x18\x03 \x01(\r\x12\x18\n\x10time_exchange_ns\x18\x04 \x01(\x03\x12\n\n\x02id\x18\x05 \x01(\t\"2\n\x0cOwnerChanged\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0bowner_epoch\x18\x02 \x01(\x04\"\xa1\x04\n\x0c\x41\x63\x63ountEvent\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\r\n\x05\x63\x61use\x18\x02 \x01(\x04\x12\x0f\n\x07ordinal\x18\x03 \x01(\r\x12\x31\n\x08snapshot\x18\x04 \x01(\x0b\x32\x1d.tradebus.v1.SnapshotReceivedH\x00\x12/\n\x07\x62\x61lance\x18\x05 \x01(\x0b\x32\x1c.tradebus.v1.BalanceReceivedH\x00\x12+\n\x05order\x18\x06 \x01(\x0b\x32\x1a.tradebus.v1.OrderReceivedH\x00\x12\x36\n\x0f\x63\x61ncel_answered\x18\x07 \x01(\x0b\x32\x1b.tradebus.v1.CancelAnsweredH\x00\x12+\n\x05trade\x18\x08 \x01(\x0b\x32\x1a.tradebus.v1.TradeReceivedH\x00\x12\x32\n\rowner_changed\x18\t \x01(\x0b\x32\x19.tradebus.v1.OwnerChangedH\x00\x12/\n\x07\x66unding\x18\n \x01(\x0b\x32\x1c.tradebus.v1.FundingReceivedH\x00\x12\x37\n\x10request_in_doubt\x18\x0b \x01(\x0b\x32\x1b.tradebus.v1.RequestInDoubtH\x00\x12\x43\n\x16request_never_received\x18\x0c \x01(\x0b\x32!.tradebus.v1.RequestNeverReceivedH\x00\x42\x06\n\x04\x64\x61ta\"7\n\x13\x41\x63\x63ountReconnecting\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t*P\n\tLiquidity\x12\x19\n\x15LIQUIDITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fLIQUIDITY_MAKER\x10\x01\x12\x13\n\x0fLIQUIDITY_TAKER\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradebus/v1/account.proto\x12\x0btradebus.v1\x1a\x17tradebus/v1/order.proto\"\x95\x02\n\x05Trade\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x0b\n\x03\x63id\x18\x03 \x01(\t\x12\x12\n\ninstrument\x18\x04 \x01(\r\x12\x10\n\x08strategy\x18\x05 \x01(\t\x12\x18\n\x10time_exchange_ns\x18\x06 \x01(\x03\x12\x1f\n\x04side\x18\x07 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\r\n\x05price\x18\x08 \x01(\t\x12\x10\n\x08quantity\x18\t \x01(\t\x12\x0c\n\x04\x66\x65\x65s\x18\n \x01(\t\x12\x17\n\nfees_asset\x18\x0b \x01(\rH\x00\x88\x01\x01\x12)\n\tliquidity\x18\x0c \x01(\x0e\x32\x16.tradebus.v1.LiquidityB\r\n\x0b_fees_asset\"&\n\x07\x42\x61lance\x12\r\n\x05total\x18\x01 \x01(\t\x12\x0c\n\x04\x66ree\x18\x02 \x01(\t\"^\n\x0c\x41ssetBalance\x12\r\n\x05\x61sset\x18\x01 \x01(\r\x12%\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x14.tradebus.v1.Balance\x12\x18\n\x10time_exchange_ns\x18\x03 \x01(\x03\"b\n\x0f\x41\x63\x63ountSnapshot\x12+\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x19.tradebus.v1.AssetBalance\x12\"\n\x06orders\x18\x02 \x03(\x0b\x32\x12.tradebus.v1.Order\"B\n\x10SnapshotReceived\x12.\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1c.tradebus.v1.AccountSnapshot\"=\n\x0f\x42\x61lanceReceived\x12*\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x19.tradebus.v1.AssetBalance\"2\n\rOrderReceived\x12!\n\x05order\x18\x01 \x01(\x0b\x32\x12.tradebus.v1.Order\"\xa8\x01\n\x0e\x43\x61ncelAnswered\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x1d\n\x10time_exchange_ns\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12&\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x17.tradebus.v1.OrderErrorB\x05\n\x03_idB\x13\n\x11_time_exchange_ns\"\xe9\x01\n\rAmendAnswered\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x1d\n\x10time_exchange_ns\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\x05price\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x15\n\x08quantity\x18\x05 \x01(\tH\x03\x88\x01\x01\x12&\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x17.tradebus.v1.OrderErrorB\x05\n\x03_idB\x13\n\x11_time_exchange_nsB\x08\n\x06_priceB\x0b\n\t_quantity\"o\n\x0eRequestInDoubt\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12)\n\x07request\x18\x02 \x01(\x0e\x32\x18.tradebus.v1.RequestKind\x12\x0e\n\x06reason\x18\x03 \x01(\t\"u\n\x14RequestNeverReceived\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12)\n\x07request\x18\x02 \x01(\x0e\x32\x18.tradebus.v1.RequestKind\x12\x0e\n\x06reason\x18\x03 \x01(\t\"2\n\rTradeReceived\x12!\n\x05trade\x18\x01 \x01(\x0b\x32\x12.tradebus.v1.Trade\"j\n\x0f\x46undingReceived\x12\x12\n\ninstrument\x18\x01 \x01(\r\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\r\n\x05\x61sset\x18\x03 \x01(\r\x12\x18\n\x10time_exchange_ns\x18\x04 \x01(\x03\x12\n\n\x02id\x18\x05 \x01(\t\"2\n\x0cOwnerChanged\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0bowner_epoch\x18\x02 \x01(\x04\"\xd7\x04\n\x0c\x41\x63\x63ountEvent\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\r\n\x05\x63\x61use\x18\x02 \x01(\x04\x12\x0f\n\x07ordinal\x18\x03 \x01(\r\x12\x31\n\x08snapshot\x18\x04 \x01(\x0b\x32\x1d.tradebus.v1.SnapshotReceivedH\x00\x12/\n\x07\x62\x61lance\x18\x05 \x01(\x0b\x32\x1c.tradebus.v1.BalanceReceivedH\x00\x12+\n\x05order\x18\x06 \x01(\x0b\x32\x1a.tradebus.v1.OrderReceivedH\x00\x12\x36\n\x0f\x63\x61ncel_answered\x18\x07 \x01(\x0b\x32\x1b.tradebus.v1.CancelAnsweredH\x00\x12+\n\x05trade\x18\x08 \x01(\x0b\x32\x1a.tradebus.v1.TradeReceivedH\x00\x12\x32\n\rowner_changed\x18\t \x01(\x0b\x32\x19.tradebus.v1.OwnerChangedH\x00\x12/\n\x07\x66unding\x18\n \x01(\x0b\x32\x1c.tradebus.v1.FundingReceivedH\x00\x12\x37\n\x10request_in_doubt\x18\x0b \x01(\x0b\x32\x1b.tradebus.v1.RequestInDoubtH\x00\x12\x43\n\x16request_never_received\x18\x0c \x01(\x0b\x32!.tradebus.v1.RequestNeverReceivedH\x00\x12\x34\n\x0e\x61mend_answered\x18\r \x01(\x0b\x32\x1a.tradebus.v1.AmendAnsweredH\x00\x42\x06\n\x04\x64\x61ta\"7\n\x13\x41\x63\x63ountReconnecting\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\x0e\n\x06reason\x18\x02 \x01(\t*P\n\tLiquidity\x12\x19\n\x15LIQUIDITY_UNSPECIFIED\x10\x00\x12\x13\n\x0fLIQUIDITY_MAKER\x10\x01\x12\x13\n\x0fLIQUIDITY_TAKER\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.account_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LIQUIDITY']._serialized_start=1986
-  _globals['_LIQUIDITY']._serialized_end=2066
+  _globals['_LIQUIDITY']._serialized_start=2276
+  _globals['_LIQUIDITY']._serialized_end=2356
   _globals['_TRADE']._serialized_start=68
   _globals['_TRADE']._serialized_end=345
   _globals['_BALANCE']._serialized_start=347
@@ -51,18 +51,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERRECEIVED']._serialized_end=764
   _globals['_CANCELANSWERED']._serialized_start=767
   _globals['_CANCELANSWERED']._serialized_end=935
-  _globals['_REQUESTINDOUBT']._serialized_start=937
-  _globals['_REQUESTINDOUBT']._serialized_end=1048
-  _globals['_REQUESTNEVERRECEIVED']._serialized_start=1050
-  _globals['_REQUESTNEVERRECEIVED']._serialized_end=1167
-  _globals['_TRADERECEIVED']._serialized_start=1169
-  _globals['_TRADERECEIVED']._serialized_end=1219
-  _globals['_FUNDINGRECEIVED']._serialized_start=1221
-  _globals['_FUNDINGRECEIVED']._serialized_end=1327
-  _globals['_OWNERCHANGED']._serialized_start=1329
-  _globals['_OWNERCHANGED']._serialized_end=1379
-  _globals['_ACCOUNTEVENT']._serialized_start=1382
-  _globals['_ACCOUNTEVENT']._serialized_end=1927
-  _globals['_ACCOUNTRECONNECTING']._serialized_start=1929
-  _globals['_ACCOUNTRECONNECTING']._serialized_end=1984
+  _globals['_AMENDANSWERED']._serialized_start=938
+  _globals['_AMENDANSWERED']._serialized_end=1171
+  _globals['_REQUESTINDOUBT']._serialized_start=1173
+  _globals['_REQUESTINDOUBT']._serialized_end=1284
+  _globals['_REQUESTNEVERRECEIVED']._serialized_start=1286
+  _globals['_REQUESTNEVERRECEIVED']._serialized_end=1403
+  _globals['_TRADERECEIVED']._serialized_start=1405
+  _globals['_TRADERECEIVED']._serialized_end=1455
+  _globals['_FUNDINGRECEIVED']._serialized_start=1457
+  _globals['_FUNDINGRECEIVED']._serialized_end=1563
+  _globals['_OWNERCHANGED']._serialized_start=1565
+  _globals['_OWNERCHANGED']._serialized_end=1615
+  _globals['_ACCOUNTEVENT']._serialized_start=1618
+  _globals['_ACCOUNTEVENT']._serialized_end=2217
+  _globals['_ACCOUNTRECONNECTING']._serialized_start=2219
+  _globals['_ACCOUNTRECONNECTING']._serialized_end=2274
 # @@protoc_insertion_point(module_scope)

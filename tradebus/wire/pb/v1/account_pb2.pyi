@@ -102,6 +102,22 @@ class CancelAnswered(_message.Message):
     error: _order_pb2.OrderError
     def __init__(self, key: _Optional[_Union[_order_pb2.OrderKey, _Mapping]] = ..., id: _Optional[str] = ..., time_exchange_ns: _Optional[int] = ..., error: _Optional[_Union[_order_pb2.OrderError, _Mapping]] = ...) -> None: ...
 
+class AmendAnswered(_message.Message):
+    __slots__ = ("key", "id", "time_exchange_ns", "price", "quantity", "error")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_EXCHANGE_NS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    key: _order_pb2.OrderKey
+    id: str
+    time_exchange_ns: int
+    price: str
+    quantity: str
+    error: _order_pb2.OrderError
+    def __init__(self, key: _Optional[_Union[_order_pb2.OrderKey, _Mapping]] = ..., id: _Optional[str] = ..., time_exchange_ns: _Optional[int] = ..., price: _Optional[str] = ..., quantity: _Optional[str] = ..., error: _Optional[_Union[_order_pb2.OrderError, _Mapping]] = ...) -> None: ...
+
 class RequestInDoubt(_message.Message):
     __slots__ = ("key", "request", "reason")
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -151,7 +167,7 @@ class OwnerChanged(_message.Message):
     def __init__(self, owner: _Optional[str] = ..., owner_epoch: _Optional[int] = ...) -> None: ...
 
 class AccountEvent(_message.Message):
-    __slots__ = ("exchange", "cause", "ordinal", "snapshot", "balance", "order", "cancel_answered", "trade", "owner_changed", "funding", "request_in_doubt", "request_never_received")
+    __slots__ = ("exchange", "cause", "ordinal", "snapshot", "balance", "order", "cancel_answered", "trade", "owner_changed", "funding", "request_in_doubt", "request_never_received", "amend_answered")
     EXCHANGE_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
@@ -164,6 +180,7 @@ class AccountEvent(_message.Message):
     FUNDING_FIELD_NUMBER: _ClassVar[int]
     REQUEST_IN_DOUBT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_NEVER_RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    AMEND_ANSWERED_FIELD_NUMBER: _ClassVar[int]
     exchange: int
     cause: int
     ordinal: int
@@ -176,7 +193,8 @@ class AccountEvent(_message.Message):
     funding: FundingReceived
     request_in_doubt: RequestInDoubt
     request_never_received: RequestNeverReceived
-    def __init__(self, exchange: _Optional[int] = ..., cause: _Optional[int] = ..., ordinal: _Optional[int] = ..., snapshot: _Optional[_Union[SnapshotReceived, _Mapping]] = ..., balance: _Optional[_Union[BalanceReceived, _Mapping]] = ..., order: _Optional[_Union[OrderReceived, _Mapping]] = ..., cancel_answered: _Optional[_Union[CancelAnswered, _Mapping]] = ..., trade: _Optional[_Union[TradeReceived, _Mapping]] = ..., owner_changed: _Optional[_Union[OwnerChanged, _Mapping]] = ..., funding: _Optional[_Union[FundingReceived, _Mapping]] = ..., request_in_doubt: _Optional[_Union[RequestInDoubt, _Mapping]] = ..., request_never_received: _Optional[_Union[RequestNeverReceived, _Mapping]] = ...) -> None: ...
+    amend_answered: AmendAnswered
+    def __init__(self, exchange: _Optional[int] = ..., cause: _Optional[int] = ..., ordinal: _Optional[int] = ..., snapshot: _Optional[_Union[SnapshotReceived, _Mapping]] = ..., balance: _Optional[_Union[BalanceReceived, _Mapping]] = ..., order: _Optional[_Union[OrderReceived, _Mapping]] = ..., cancel_answered: _Optional[_Union[CancelAnswered, _Mapping]] = ..., trade: _Optional[_Union[TradeReceived, _Mapping]] = ..., owner_changed: _Optional[_Union[OwnerChanged, _Mapping]] = ..., funding: _Optional[_Union[FundingReceived, _Mapping]] = ..., request_in_doubt: _Optional[_Union[RequestInDoubt, _Mapping]] = ..., request_never_received: _Optional[_Union[RequestNeverReceived, _Mapping]] = ..., amend_answered: _Optional[_Union[AmendAnswered, _Mapping]] = ...) -> None: ...
 
 class AccountReconnecting(_message.Message):
     __slots__ = ("exchange", "reason")

@@ -27,7 +27,7 @@ from tradebus.wire.pb.v1 import account_journal_pb2 as tradebus_dot_v1_dot_accou
 from tradebus.wire.pb.v1 import order_pb2 as tradebus_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tradebus/v1/exec.proto\x12\x0btradebus.v1\x1a!tradebus/v1/account_journal.proto\x1a\x17tradebus/v1/order.proto\"\xa5\x01\n\x0cOrderRequest\x12-\n\x04open\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.OrderRequestOpenH\x00\x12\x31\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x1f.tradebus.v1.OrderRequestCancelH\x00\x12(\n\x07resolve\x18\x03 \x01(\x0b\x32\x15.tradebus.v1.OrderKeyH\x00\x42\t\n\x07request\"\x8c\x01\n\rOrderRequests\x12\x11\n\tengine_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65ngine_epoch\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x13\n\x0b\x64\x65\x61\x64line_ns\x18\x04 \x01(\x03\x12+\n\x08requests\x18\x05 \x03(\x0b\x32\x19.tradebus.v1.OrderRequest\"y\n\x0bOrderAnswer\x12\x0b\n\x03\x63id\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\x04\x12\x31\n\x07outcome\x18\x03 \x01(\x0e\x32\x1b.tradebus.v1.RequestOutcomeH\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x04 \x01(\tB\n\n\x08_outcome\"l\n\nOrderReply\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x13\n\x0bowner_epoch\x18\x03 \x01(\x04\x12)\n\x07\x61nswers\x18\x04 \x03(\x0b\x32\x18.tradebus.v1.OrderAnswerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tradebus/v1/exec.proto\x12\x0btradebus.v1\x1a!tradebus/v1/account_journal.proto\x1a\x17tradebus/v1/order.proto\"\xd6\x01\n\x0cOrderRequest\x12-\n\x04open\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.OrderRequestOpenH\x00\x12\x31\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x1f.tradebus.v1.OrderRequestCancelH\x00\x12(\n\x07resolve\x18\x03 \x01(\x0b\x32\x15.tradebus.v1.OrderKeyH\x00\x12/\n\x05\x61mend\x18\x04 \x01(\x0b\x32\x1e.tradebus.v1.OrderRequestAmendH\x00\x42\t\n\x07request\"\x8c\x01\n\rOrderRequests\x12\x11\n\tengine_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65ngine_epoch\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x13\n\x0b\x64\x65\x61\x64line_ns\x18\x04 \x01(\x03\x12+\n\x08requests\x18\x05 \x03(\x0b\x32\x19.tradebus.v1.OrderRequest\"y\n\x0bOrderAnswer\x12\x0b\n\x03\x63id\x18\x01 \x01(\t\x12\r\n\x05\x65ntry\x18\x02 \x01(\x04\x12\x31\n\x07outcome\x18\x03 \x01(\x0e\x32\x1b.tradebus.v1.RequestOutcomeH\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x04 \x01(\tB\n\n\x08_outcome\"l\n\nOrderReply\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x13\n\x0bowner_epoch\x18\x03 \x01(\x04\x12)\n\x07\x61nswers\x18\x04 \x03(\x0b\x32\x18.tradebus.v1.OrderAnswerb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.exec_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ORDERREQUEST']._serialized_start=100
-  _globals['_ORDERREQUEST']._serialized_end=265
-  _globals['_ORDERREQUESTS']._serialized_start=268
-  _globals['_ORDERREQUESTS']._serialized_end=408
-  _globals['_ORDERANSWER']._serialized_start=410
-  _globals['_ORDERANSWER']._serialized_end=531
-  _globals['_ORDERREPLY']._serialized_start=533
-  _globals['_ORDERREPLY']._serialized_end=641
+  _globals['_ORDERREQUEST']._serialized_end=314
+  _globals['_ORDERREQUESTS']._serialized_start=317
+  _globals['_ORDERREQUESTS']._serialized_end=457
+  _globals['_ORDERANSWER']._serialized_start=459
+  _globals['_ORDERANSWER']._serialized_end=580
+  _globals['_ORDERREPLY']._serialized_start=582
+  _globals['_ORDERREPLY']._serialized_end=690
 # @@protoc_insertion_point(module_scope)

@@ -10,14 +10,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class OrderRequest(_message.Message):
-    __slots__ = ("open", "cancel", "resolve")
+    __slots__ = ("open", "cancel", "resolve", "amend")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     RESOLVE_FIELD_NUMBER: _ClassVar[int]
+    AMEND_FIELD_NUMBER: _ClassVar[int]
     open: _order_pb2.OrderRequestOpen
     cancel: _order_pb2.OrderRequestCancel
     resolve: _order_pb2.OrderKey
-    def __init__(self, open: _Optional[_Union[_order_pb2.OrderRequestOpen, _Mapping]] = ..., cancel: _Optional[_Union[_order_pb2.OrderRequestCancel, _Mapping]] = ..., resolve: _Optional[_Union[_order_pb2.OrderKey, _Mapping]] = ...) -> None: ...
+    amend: _order_pb2.OrderRequestAmend
+    def __init__(self, open: _Optional[_Union[_order_pb2.OrderRequestOpen, _Mapping]] = ..., cancel: _Optional[_Union[_order_pb2.OrderRequestCancel, _Mapping]] = ..., resolve: _Optional[_Union[_order_pb2.OrderKey, _Mapping]] = ..., amend: _Optional[_Union[_order_pb2.OrderRequestAmend, _Mapping]] = ...) -> None: ...
 
 class OrderRequests(_message.Message):
     __slots__ = ("engine_id", "engine_epoch", "sequence", "deadline_ns", "requests")

@@ -25,49 +25,53 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tradebus/v1/order.proto\x12\x0btradebus.v1\"O\n\x08OrderKey\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\x12\n\ninstrument\x18\x02 \x01(\r\x12\x10\n\x08strategy\x18\x03 \x01(\t\x12\x0b\n\x03\x63id\x18\x04 \x01(\t\"\xcf\x01\n\x10OrderRequestOpen\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\r\n\x05price\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\t\x12$\n\x04kind\x18\x05 \x01(\x0e\x32\x16.tradebus.v1.OrderKind\x12/\n\rtime_in_force\x18\x06 \x01(\x0e\x32\x18.tradebus.v1.TimeInForce\"P\n\x12OrderRequestCancel\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_id\"Y\n\nOrderError\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.tradebus.v1.OrderErrorKind\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x0e\n\x0cOpenInFlight\"E\n\x04Open\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10time_exchange_ns\x18\x02 \x01(\x03\x12\x17\n\x0f\x66illed_quantity\x18\x03 \x01(\t\"2\n\x0e\x43\x61ncelInFlight\x12 \n\x05order\x18\x01 \x01(\x0b\x32\x11.tradebus.v1.Open\"\r\n\x0bOpenUnknown\"1\n\rCancelUnknown\x12 \n\x05order\x18\x01 \x01(\x0b\x32\x11.tradebus.v1.Open\"1\n\tCancelled\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10time_exchange_ns\x18\x02 \x01(\x03\"\r\n\x0b\x46ullyFilled\"4\n\nOpenFailed\x12&\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x17.tradebus.v1.OrderError\"\t\n\x07\x45xpired\"\xfe\x04\n\x05Order\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\r\n\x05price\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\t\x12$\n\x04kind\x18\x05 \x01(\x0e\x32\x16.tradebus.v1.OrderKind\x12/\n\rtime_in_force\x18\x06 \x01(\x0e\x32\x18.tradebus.v1.TimeInForce\x12\x33\n\x0eopen_in_flight\x18\x07 \x01(\x0b\x32\x19.tradebus.v1.OpenInFlightH\x00\x12!\n\x04open\x18\x08 \x01(\x0b\x32\x11.tradebus.v1.OpenH\x00\x12\x37\n\x10\x63\x61ncel_in_flight\x18\t \x01(\x0b\x32\x1b.tradebus.v1.CancelInFlightH\x00\x12+\n\tcancelled\x18\n \x01(\x0b\x32\x16.tradebus.v1.CancelledH\x00\x12\x30\n\x0c\x66ully_filled\x18\x0b \x01(\x0b\x32\x18.tradebus.v1.FullyFilledH\x00\x12.\n\x0bopen_failed\x18\x0c \x01(\x0b\x32\x17.tradebus.v1.OpenFailedH\x00\x12\'\n\x07\x65xpired\x18\r \x01(\x0b\x32\x14.tradebus.v1.ExpiredH\x00\x12\x30\n\x0copen_unknown\x18\x0e \x01(\x0b\x32\x18.tradebus.v1.OpenUnknownH\x00\x12\x34\n\x0e\x63\x61ncel_unknown\x18\x0f \x01(\x0b\x32\x1a.tradebus.v1.CancelUnknownH\x00\x42\x07\n\x05state*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02*T\n\tOrderKind\x12\x1a\n\x16ORDER_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11ORDER_KIND_MARKET\x10\x01\x12\x14\n\x10ORDER_KIND_LIMIT\x10\x02*\xf6\x01\n\x0bTimeInForce\x12\x1d\n\x19TIME_IN_FORCE_UNSPECIFIED\x10\x00\x12&\n\"TIME_IN_FORCE_GOOD_UNTIL_CANCELLED\x10\x01\x12\x30\n,TIME_IN_FORCE_GOOD_UNTIL_CANCELLED_POST_ONLY\x10\x02\x12\'\n#TIME_IN_FORCE_GOOD_UNTIL_END_OF_DAY\x10\x03\x12\x1e\n\x1aTIME_IN_FORCE_FILL_OR_KILL\x10\x04\x12%\n!TIME_IN_FORCE_IMMEDIATE_OR_CANCEL\x10\x05*\xd5\x03\n\x0eOrderErrorKind\x12 \n\x1cORDER_ERROR_KIND_UNSPECIFIED\x10\x00\x12%\n!ORDER_ERROR_KIND_EXCHANGE_OFFLINE\x10\x01\x12\x1c\n\x18ORDER_ERROR_KIND_TIMEOUT\x10\x02\x12\x1b\n\x17ORDER_ERROR_KIND_SOCKET\x10\x03\x12\"\n\x1eORDER_ERROR_KIND_ASSET_INVALID\x10\x04\x12\'\n#ORDER_ERROR_KIND_INSTRUMENT_INVALID\x10\x05\x12\x1f\n\x1bORDER_ERROR_KIND_RATE_LIMIT\x10\x06\x12)\n%ORDER_ERROR_KIND_BALANCE_INSUFFICIENT\x10\x07\x12#\n\x1fORDER_ERROR_KIND_ORDER_REJECTED\x10\x08\x12,\n(ORDER_ERROR_KIND_ORDER_ALREADY_CANCELLED\x10\t\x12/\n+ORDER_ERROR_KIND_ORDER_ALREADY_FULLY_FILLED\x10\n\x12\"\n\x1eORDER_ERROR_KIND_ORDER_UNKNOWN\x10\x0b*[\n\x0bRequestKind\x12\x1c\n\x18REQUEST_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11REQUEST_KIND_OPEN\x10\x01\x12\x17\n\x13REQUEST_KIND_CANCEL\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tradebus/v1/order.proto\x12\x0btradebus.v1\"O\n\x08OrderKey\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\x12\n\ninstrument\x18\x02 \x01(\r\x12\x10\n\x08strategy\x18\x03 \x01(\t\x12\x0b\n\x03\x63id\x18\x04 \x01(\t\"\xcf\x01\n\x10OrderRequestOpen\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\r\n\x05price\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\t\x12$\n\x04kind\x18\x05 \x01(\x0e\x32\x16.tradebus.v1.OrderKind\x12/\n\rtime_in_force\x18\x06 \x01(\x0e\x32\x18.tradebus.v1.TimeInForce\"P\n\x12OrderRequestCancel\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_id\"\x91\x01\n\x11OrderRequestAmend\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05price\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08quantity\x18\x04 \x01(\tH\x02\x88\x01\x01\x42\x05\n\x03_idB\x08\n\x06_priceB\x0b\n\t_quantity\"@\n\tAmendment\x12\r\n\x05price\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\t\x12\x12\n\nis_unknown\x18\x03 \x01(\x08\"Y\n\nOrderError\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.tradebus.v1.OrderErrorKind\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x0e\n\x0cOpenInFlight\"E\n\x04Open\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10time_exchange_ns\x18\x02 \x01(\x03\x12\x17\n\x0f\x66illed_quantity\x18\x03 \x01(\t\"2\n\x0e\x43\x61ncelInFlight\x12 \n\x05order\x18\x01 \x01(\x0b\x32\x11.tradebus.v1.Open\"\r\n\x0bOpenUnknown\"1\n\rCancelUnknown\x12 \n\x05order\x18\x01 \x01(\x0b\x32\x11.tradebus.v1.Open\"1\n\tCancelled\x12\n\n\x02id\x18\x01 \x01(\t\x12\x18\n\x10time_exchange_ns\x18\x02 \x01(\x03\"\r\n\x0b\x46ullyFilled\"4\n\nOpenFailed\x12&\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x17.tradebus.v1.OrderError\"\t\n\x07\x45xpired\"\xdb\x05\n\x05Order\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\r\n\x05price\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\t\x12$\n\x04kind\x18\x05 \x01(\x0e\x32\x16.tradebus.v1.OrderKind\x12/\n\rtime_in_force\x18\x06 \x01(\x0e\x32\x18.tradebus.v1.TimeInForce\x12\x33\n\x0eopen_in_flight\x18\x07 \x01(\x0b\x32\x19.tradebus.v1.OpenInFlightH\x00\x12!\n\x04open\x18\x08 \x01(\x0b\x32\x11.tradebus.v1.OpenH\x00\x12\x37\n\x10\x63\x61ncel_in_flight\x18\t \x01(\x0b\x32\x1b.tradebus.v1.CancelInFlightH\x00\x12+\n\tcancelled\x18\n \x01(\x0b\x32\x16.tradebus.v1.CancelledH\x00\x12\x30\n\x0c\x66ully_filled\x18\x0b \x01(\x0b\x32\x18.tradebus.v1.FullyFilledH\x00\x12.\n\x0bopen_failed\x18\x0c \x01(\x0b\x32\x17.tradebus.v1.OpenFailedH\x00\x12\'\n\x07\x65xpired\x18\r \x01(\x0b\x32\x14.tradebus.v1.ExpiredH\x00\x12\x30\n\x0copen_unknown\x18\x0e \x01(\x0b\x32\x18.tradebus.v1.OpenUnknownH\x00\x12\x34\n\x0e\x63\x61ncel_unknown\x18\x0f \x01(\x0b\x32\x1a.tradebus.v1.CancelUnknownH\x00\x12\x1c\n\x0fquantity_traded\x18\x10 \x01(\tH\x01\x88\x01\x01\x12)\n\tamendment\x18\x11 \x01(\x0b\x32\x16.tradebus.v1.AmendmentB\x07\n\x05stateB\x12\n\x10_quantity_traded*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02*T\n\tOrderKind\x12\x1a\n\x16ORDER_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11ORDER_KIND_MARKET\x10\x01\x12\x14\n\x10ORDER_KIND_LIMIT\x10\x02*\xf6\x01\n\x0bTimeInForce\x12\x1d\n\x19TIME_IN_FORCE_UNSPECIFIED\x10\x00\x12&\n\"TIME_IN_FORCE_GOOD_UNTIL_CANCELLED\x10\x01\x12\x30\n,TIME_IN_FORCE_GOOD_UNTIL_CANCELLED_POST_ONLY\x10\x02\x12\'\n#TIME_IN_FORCE_GOOD_UNTIL_END_OF_DAY\x10\x03\x12\x1e\n\x1aTIME_IN_FORCE_FILL_OR_KILL\x10\x04\x12%\n!TIME_IN_FORCE_IMMEDIATE_OR_CANCEL\x10\x05*\xd5\x03\n\x0eOrderErrorKind\x12 \n\x1cORDER_ERROR_KIND_UNSPECIFIED\x10\x00\x12%\n!ORDER_ERROR_KIND_EXCHANGE_OFFLINE\x10\x01\x12\x1c\n\x18ORDER_ERROR_KIND_TIMEOUT\x10\x02\x12\x1b\n\x17ORDER_ERROR_KIND_SOCKET\x10\x03\x12\"\n\x1eORDER_ERROR_KIND_ASSET_INVALID\x10\x04\x12\'\n#ORDER_ERROR_KIND_INSTRUMENT_INVALID\x10\x05\x12\x1f\n\x1bORDER_ERROR_KIND_RATE_LIMIT\x10\x06\x12)\n%ORDER_ERROR_KIND_BALANCE_INSUFFICIENT\x10\x07\x12#\n\x1fORDER_ERROR_KIND_ORDER_REJECTED\x10\x08\x12,\n(ORDER_ERROR_KIND_ORDER_ALREADY_CANCELLED\x10\t\x12/\n+ORDER_ERROR_KIND_ORDER_ALREADY_FULLY_FILLED\x10\n\x12\"\n\x1eORDER_ERROR_KIND_ORDER_UNKNOWN\x10\x0b*s\n\x0bRequestKind\x12\x1c\n\x18REQUEST_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11REQUEST_KIND_OPEN\x10\x01\x12\x17\n\x13REQUEST_KIND_CANCEL\x10\x02\x12\x16\n\x12REQUEST_KIND_AMEND\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.order_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SIDE']._serialized_start=1481
-  _globals['_SIDE']._serialized_end=1538
-  _globals['_ORDERKIND']._serialized_start=1540
-  _globals['_ORDERKIND']._serialized_end=1624
-  _globals['_TIMEINFORCE']._serialized_start=1627
-  _globals['_TIMEINFORCE']._serialized_end=1873
-  _globals['_ORDERERRORKIND']._serialized_start=1876
-  _globals['_ORDERERRORKIND']._serialized_end=2345
-  _globals['_REQUESTKIND']._serialized_start=2347
-  _globals['_REQUESTKIND']._serialized_end=2438
+  _globals['_SIDE']._serialized_start=1788
+  _globals['_SIDE']._serialized_end=1845
+  _globals['_ORDERKIND']._serialized_start=1847
+  _globals['_ORDERKIND']._serialized_end=1931
+  _globals['_TIMEINFORCE']._serialized_start=1934
+  _globals['_TIMEINFORCE']._serialized_end=2180
+  _globals['_ORDERERRORKIND']._serialized_start=2183
+  _globals['_ORDERERRORKIND']._serialized_end=2652
+  _globals['_REQUESTKIND']._serialized_start=2654
+  _globals['_REQUESTKIND']._serialized_end=2769
   _globals['_ORDERKEY']._serialized_start=40
   _globals['_ORDERKEY']._serialized_end=119
   _globals['_ORDERREQUESTOPEN']._serialized_start=122
   _globals['_ORDERREQUESTOPEN']._serialized_end=329
   _globals['_ORDERREQUESTCANCEL']._serialized_start=331
   _globals['_ORDERREQUESTCANCEL']._serialized_end=411
-  _globals['_ORDERERROR']._serialized_start=413
-  _globals['_ORDERERROR']._serialized_end=502
-  _globals['_OPENINFLIGHT']._serialized_start=504
-  _globals['_OPENINFLIGHT']._serialized_end=518
-  _globals['_OPEN']._serialized_start=520
-  _globals['_OPEN']._serialized_end=589
-  _globals['_CANCELINFLIGHT']._serialized_start=591
-  _globals['_CANCELINFLIGHT']._serialized_end=641
-  _globals['_OPENUNKNOWN']._serialized_start=643
-  _globals['_OPENUNKNOWN']._serialized_end=656
-  _globals['_CANCELUNKNOWN']._serialized_start=658
-  _globals['_CANCELUNKNOWN']._serialized_end=707
-  _globals['_CANCELLED']._serialized_start=709
-  _globals['_CANCELLED']._serialized_end=758
-  _globals['_FULLYFILLED']._serialized_start=760
-  _globals['_FULLYFILLED']._serialized_end=773
-  _globals['_OPENFAILED']._serialized_start=775
-  _globals['_OPENFAILED']._serialized_end=827
-  _globals['_EXPIRED']._serialized_start=829
-  _globals['_EXPIRED']._serialized_end=838
-  _globals['_ORDER']._serialized_start=841
-  _globals['_ORDER']._serialized_end=1479
+  _globals['_ORDERREQUESTAMEND']._serialized_start=414
+  _globals['_ORDERREQUESTAMEND']._serialized_end=559
+  _globals['_AMENDMENT']._serialized_start=561
+  _globals['_AMENDMENT']._serialized_end=625
+  _globals['_ORDERERROR']._serialized_start=627
+  _globals['_ORDERERROR']._serialized_end=716
+  _globals['_OPENINFLIGHT']._serialized_start=718
+  _globals['_OPENINFLIGHT']._serialized_end=732
+  _globals['_OPEN']._serialized_start=734
+  _globals['_OPEN']._serialized_end=803
+  _globals['_CANCELINFLIGHT']._serialized_start=805
+  _globals['_CANCELINFLIGHT']._serialized_end=855
+  _globals['_OPENUNKNOWN']._serialized_start=857
+  _globals['_OPENUNKNOWN']._serialized_end=870
+  _globals['_CANCELUNKNOWN']._serialized_start=872
+  _globals['_CANCELUNKNOWN']._serialized_end=921
+  _globals['_CANCELLED']._serialized_start=923
+  _globals['_CANCELLED']._serialized_end=972
+  _globals['_FULLYFILLED']._serialized_start=974
+  _globals['_FULLYFILLED']._serialized_end=987
+  _globals['_OPENFAILED']._serialized_start=989
+  _globals['_OPENFAILED']._serialized_end=1041
+  _globals['_EXPIRED']._serialized_start=1043
+  _globals['_EXPIRED']._serialized_end=1052
+  _globals['_ORDER']._serialized_start=1055
+  _globals['_ORDER']._serialized_end=1786
 # @@protoc_insertion_point(module_scope)

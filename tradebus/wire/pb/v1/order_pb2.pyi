@@ -48,6 +48,7 @@ class RequestKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REQUEST_KIND_UNSPECIFIED: _ClassVar[RequestKind]
     REQUEST_KIND_OPEN: _ClassVar[RequestKind]
     REQUEST_KIND_CANCEL: _ClassVar[RequestKind]
+    REQUEST_KIND_AMEND: _ClassVar[RequestKind]
 SIDE_UNSPECIFIED: Side
 SIDE_BUY: Side
 SIDE_SELL: Side
@@ -75,6 +76,7 @@ ORDER_ERROR_KIND_ORDER_UNKNOWN: OrderErrorKind
 REQUEST_KIND_UNSPECIFIED: RequestKind
 REQUEST_KIND_OPEN: RequestKind
 REQUEST_KIND_CANCEL: RequestKind
+REQUEST_KIND_AMEND: RequestKind
 
 class OrderKey(_message.Message):
     __slots__ = ("exchange", "instrument", "strategy", "cid")
@@ -111,6 +113,28 @@ class OrderRequestCancel(_message.Message):
     key: OrderKey
     id: str
     def __init__(self, key: _Optional[_Union[OrderKey, _Mapping]] = ..., id: _Optional[str] = ...) -> None: ...
+
+class OrderRequestAmend(_message.Message):
+    __slots__ = ("key", "id", "price", "quantity")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    key: OrderKey
+    id: str
+    price: str
+    quantity: str
+    def __init__(self, key: _Optional[_Union[OrderKey, _Mapping]] = ..., id: _Optional[str] = ..., price: _Optional[str] = ..., quantity: _Optional[str] = ...) -> None: ...
+
+class Amendment(_message.Message):
+    __slots__ = ("price", "quantity", "is_unknown")
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    IS_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    price: str
+    quantity: str
+    is_unknown: bool
+    def __init__(self, price: _Optional[str] = ..., quantity: _Optional[str] = ..., is_unknown: _Optional[bool] = ...) -> None: ...
 
 class OrderError(_message.Message):
     __slots__ = ("kind", "subject", "message")
@@ -175,7 +199,7 @@ class Expired(_message.Message):
     def __init__(self) -> None: ...
 
 class Order(_message.Message):
-    __slots__ = ("key", "side", "price", "quantity", "kind", "time_in_force", "open_in_flight", "open", "cancel_in_flight", "cancelled", "fully_filled", "open_failed", "expired", "open_unknown", "cancel_unknown")
+    __slots__ = ("key", "side", "price", "quantity", "kind", "time_in_force", "open_in_flight", "open", "cancel_in_flight", "cancelled", "fully_filled", "open_failed", "expired", "open_unknown", "cancel_unknown", "quantity_traded", "amendment")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SIDE_FIELD_NUMBER: _ClassVar[int]
     PRICE_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +215,8 @@ class Order(_message.Message):
     EXPIRED_FIELD_NUMBER: _ClassVar[int]
     OPEN_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     CANCEL_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_TRADED_FIELD_NUMBER: _ClassVar[int]
+    AMENDMENT_FIELD_NUMBER: _ClassVar[int]
     key: OrderKey
     side: Side
     price: str
@@ -206,4 +232,6 @@ class Order(_message.Message):
     expired: Expired
     open_unknown: OpenUnknown
     cancel_unknown: CancelUnknown
-    def __init__(self, key: _Optional[_Union[OrderKey, _Mapping]] = ..., side: _Optional[_Union[Side, str]] = ..., price: _Optional[str] = ..., quantity: _Optional[str] = ..., kind: _Optional[_Union[OrderKind, str]] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., open_in_flight: _Optional[_Union[OpenInFlight, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., cancel_in_flight: _Optional[_Union[CancelInFlight, _Mapping]] = ..., cancelled: _Optional[_Union[Cancelled, _Mapping]] = ..., fully_filled: _Optional[_Union[FullyFilled, _Mapping]] = ..., open_failed: _Optional[_Union[OpenFailed, _Mapping]] = ..., expired: _Optional[_Union[Expired, _Mapping]] = ..., open_unknown: _Optional[_Union[OpenUnknown, _Mapping]] = ..., cancel_unknown: _Optional[_Union[CancelUnknown, _Mapping]] = ...) -> None: ...
+    quantity_traded: str
+    amendment: Amendment
+    def __init__(self, key: _Optional[_Union[OrderKey, _Mapping]] = ..., side: _Optional[_Union[Side, str]] = ..., price: _Optional[str] = ..., quantity: _Optional[str] = ..., kind: _Optional[_Union[OrderKind, str]] = ..., time_in_force: _Optional[_Union[TimeInForce, str]] = ..., open_in_flight: _Optional[_Union[OpenInFlight, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., cancel_in_flight: _Optional[_Union[CancelInFlight, _Mapping]] = ..., cancelled: _Optional[_Union[Cancelled, _Mapping]] = ..., fully_filled: _Optional[_Union[FullyFilled, _Mapping]] = ..., open_failed: _Optional[_Union[OpenFailed, _Mapping]] = ..., expired: _Optional[_Union[Expired, _Mapping]] = ..., open_unknown: _Optional[_Union[OpenUnknown, _Mapping]] = ..., cancel_unknown: _Optional[_Union[CancelUnknown, _Mapping]] = ..., quantity_traded: _Optional[str] = ..., amendment: _Optional[_Union[Amendment, _Mapping]] = ...) -> None: ...

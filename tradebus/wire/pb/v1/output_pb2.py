@@ -28,15 +28,15 @@ from tradebus.wire.pb.v1 import order_pb2 as tradebus_dot_v1_dot_order__pb2
 from tradebus.wire.pb.v1 import plain_pb2 as tradebus_dot_v1_dot_plain__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tradebus/v1/output.proto\x12\x0btradebus.v1\x1a\x18tradebus/v1/engine.proto\x1a\x17tradebus/v1/order.proto\x1a\x17tradebus/v1/plain.proto\"e\n\nFailedOpen\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.OrderRequestOpen\x12\'\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.EngineError\"i\n\x0c\x46\x61iledCancel\x12\x30\n\x07request\x18\x01 \x01(\x0b\x32\x1f.tradebus.v1.OrderRequestCancel\x12\'\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.EngineError\"M\n\x0bRefusedOpen\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.OrderRequestOpen\x12\x0e\n\x06reason\x18\x02 \x01(\t\"Q\n\rRefusedCancel\x12\x30\n\x07request\x18\x01 \x01(\x0b\x32\x1f.tradebus.v1.OrderRequestCancel\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xfa\x02\n\x0fRequestsDecided\x12#\n\x06origin\x18\x01 \x01(\x0e\x32\x13.tradebus.v1.Origin\x12\x10\n\x08strategy\x18\x02 \x01(\t\x12\x35\n\x0c\x63\x61ncels_sent\x18\x03 \x03(\x0b\x32\x1f.tradebus.v1.OrderRequestCancel\x12\x31\n\nopens_sent\x18\x04 \x03(\x0b\x32\x1d.tradebus.v1.OrderRequestOpen\x12\x31\n\x0e\x63\x61ncels_failed\x18\x05 \x03(\x0b\x32\x19.tradebus.v1.FailedCancel\x12-\n\x0copens_failed\x18\x06 \x03(\x0b\x32\x17.tradebus.v1.FailedOpen\x12\x33\n\x0f\x63\x61ncels_refused\x18\x07 \x03(\x0b\x32\x1a.tradebus.v1.RefusedCancel\x12/\n\ropens_refused\x18\x08 \x03(\x0b\x32\x18.tradebus.v1.RefusedOpen\"9\n\x0eRiskOverridden\x12\'\n\x05opens\x18\x01 \x03(\x0b\x32\x18.tradebus.v1.RefusedOpen\"\xb3\x02\n\x0ePositionExited\x12\x12\n\ninstrument\x18\x01 \x01(\r\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\x1b\n\x13price_entry_average\x18\x03 \x01(\t\x12\x18\n\x10quantity_abs_max\x18\x04 \x01(\t\x12\x14\n\x0cpnl_realised\x18\x05 \x01(\t\x12\x12\n\nfees_enter\x18\x06 \x01(\t\x12\x11\n\tfees_exit\x18\x07 \x01(\t\x12\x15\n\rtime_enter_ns\x18\x08 \x01(\x03\x12\x14\n\x0ctime_exit_ns\x18\t \x01(\x03\x12\x13\n\x0btrade_count\x18\n \x01(\x04\x12\x14\n\x0ctrade_digest\x18\x0b \x01(\t\x12\x14\n\x07\x66unding\x18\x0c \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_funding\";\n\x0cPositionExit\x12+\n\x06\x65xited\x18\x01 \x01(\x0b\x32\x1b.tradebus.v1.PositionExited\"8\n\x08TimerSet\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\",\n\x0cTimerCleared\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"T\n\x0b\x44\x61taPatched\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12&\n\x05value\x18\x03 \x01(\x0b\x32\x17.tradebus.v1.PlainValue\"*\n\x06Halted\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xf1\x02\n\x06Output\x12\x38\n\x10requests_decided\x18\x01 \x01(\x0b\x32\x1c.tradebus.v1.RequestsDecidedH\x00\x12\x32\n\rposition_exit\x18\x02 \x01(\x0b\x32\x19.tradebus.v1.PositionExitH\x00\x12*\n\ttimer_set\x18\x03 \x01(\x0b\x32\x15.tradebus.v1.TimerSetH\x00\x12\x32\n\rtimer_cleared\x18\x04 \x01(\x0b\x32\x19.tradebus.v1.TimerClearedH\x00\x12\x30\n\x0c\x64\x61ta_patched\x18\x05 \x01(\x0b\x32\x18.tradebus.v1.DataPatchedH\x00\x12%\n\x06halted\x18\x06 \x01(\x0b\x32\x13.tradebus.v1.HaltedH\x00\x12\x36\n\x0frisk_overridden\x18\x07 \x01(\x0b\x32\x1b.tradebus.v1.RiskOverriddenH\x00\x42\x08\n\x06output*\xf1\x01\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0f\n\x0bORIGIN_ALGO\x10\x01\x12\x1e\n\x1aORIGIN_COMMAND_OPEN_ORDERS\x10\x02\x12 \n\x1cORIGIN_COMMAND_CANCEL_ORDERS\x10\x03\x12\"\n\x1eORIGIN_COMMAND_CLOSE_POSITIONS\x10\x04\x12\x1c\n\x18ORIGIN_MARKET_DISCONNECT\x10\x05\x12\x1d\n\x19ORIGIN_ACCOUNT_DISCONNECT\x10\x06\x12\x1b\n\x17ORIGIN_TRADING_DISABLED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tradebus/v1/output.proto\x12\x0btradebus.v1\x1a\x18tradebus/v1/engine.proto\x1a\x17tradebus/v1/order.proto\x1a\x17tradebus/v1/plain.proto\"e\n\nFailedOpen\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.OrderRequestOpen\x12\'\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.EngineError\"i\n\x0c\x46\x61iledCancel\x12\x30\n\x07request\x18\x01 \x01(\x0b\x32\x1f.tradebus.v1.OrderRequestCancel\x12\'\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.EngineError\"M\n\x0bRefusedOpen\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.OrderRequestOpen\x12\x0e\n\x06reason\x18\x02 \x01(\t\"Q\n\rRefusedCancel\x12\x30\n\x07request\x18\x01 \x01(\x0b\x32\x1f.tradebus.v1.OrderRequestCancel\x12\x0e\n\x06reason\x18\x02 \x01(\t\"g\n\x0b\x46\x61iledAmend\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.tradebus.v1.OrderRequestAmend\x12\'\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.EngineError\"O\n\x0cRefusedAmend\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.tradebus.v1.OrderRequestAmend\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x93\x04\n\x0fRequestsDecided\x12#\n\x06origin\x18\x01 \x01(\x0e\x32\x13.tradebus.v1.Origin\x12\x10\n\x08strategy\x18\x02 \x01(\t\x12\x35\n\x0c\x63\x61ncels_sent\x18\x03 \x03(\x0b\x32\x1f.tradebus.v1.OrderRequestCancel\x12\x31\n\nopens_sent\x18\x04 \x03(\x0b\x32\x1d.tradebus.v1.OrderRequestOpen\x12\x31\n\x0e\x63\x61ncels_failed\x18\x05 \x03(\x0b\x32\x19.tradebus.v1.FailedCancel\x12-\n\x0copens_failed\x18\x06 \x03(\x0b\x32\x17.tradebus.v1.FailedOpen\x12\x33\n\x0f\x63\x61ncels_refused\x18\x07 \x03(\x0b\x32\x1a.tradebus.v1.RefusedCancel\x12/\n\ropens_refused\x18\x08 \x03(\x0b\x32\x18.tradebus.v1.RefusedOpen\x12\x33\n\x0b\x61mends_sent\x18\t \x03(\x0b\x32\x1e.tradebus.v1.OrderRequestAmend\x12/\n\ramends_failed\x18\n \x03(\x0b\x32\x18.tradebus.v1.FailedAmend\x12\x31\n\x0e\x61mends_refused\x18\x0b \x03(\x0b\x32\x19.tradebus.v1.RefusedAmend\"9\n\x0eRiskOverridden\x12\'\n\x05opens\x18\x01 \x03(\x0b\x32\x18.tradebus.v1.RefusedOpen\"\xb3\x02\n\x0ePositionExited\x12\x12\n\ninstrument\x18\x01 \x01(\r\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\x1b\n\x13price_entry_average\x18\x03 \x01(\t\x12\x18\n\x10quantity_abs_max\x18\x04 \x01(\t\x12\x14\n\x0cpnl_realised\x18\x05 \x01(\t\x12\x12\n\nfees_enter\x18\x06 \x01(\t\x12\x11\n\tfees_exit\x18\x07 \x01(\t\x12\x15\n\rtime_enter_ns\x18\x08 \x01(\x03\x12\x14\n\x0ctime_exit_ns\x18\t \x01(\x03\x12\x13\n\x0btrade_count\x18\n \x01(\x04\x12\x14\n\x0ctrade_digest\x18\x0b \x01(\t\x12\x14\n\x07\x66unding\x18\x0c \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_funding\";\n\x0cPositionExit\x12+\n\x06\x65xited\x18\x01 \x01(\x0b\x32\x1b.tradebus.v1.PositionExited\"8\n\x08TimerSet\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\",\n\x0cTimerCleared\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"T\n\x0b\x44\x61taPatched\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12&\n\x05value\x18\x03 \x01(\x0b\x32\x17.tradebus.v1.PlainValue\"*\n\x06Halted\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xf1\x02\n\x06Output\x12\x38\n\x10requests_decided\x18\x01 \x01(\x0b\x32\x1c.tradebus.v1.RequestsDecidedH\x00\x12\x32\n\rposition_exit\x18\x02 \x01(\x0b\x32\x19.tradebus.v1.PositionExitH\x00\x12*\n\ttimer_set\x18\x03 \x01(\x0b\x32\x15.tradebus.v1.TimerSetH\x00\x12\x32\n\rtimer_cleared\x18\x04 \x01(\x0b\x32\x19.tradebus.v1.TimerClearedH\x00\x12\x30\n\x0c\x64\x61ta_patched\x18\x05 \x01(\x0b\x32\x18.tradebus.v1.DataPatchedH\x00\x12%\n\x06halted\x18\x06 \x01(\x0b\x32\x13.tradebus.v1.HaltedH\x00\x12\x36\n\x0frisk_overridden\x18\x07 \x01(\x0b\x32\x1b.tradebus.v1.RiskOverriddenH\x00\x42\x08\n\x06output*\x92\x02\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0f\n\x0bORIGIN_ALGO\x10\x01\x12\x1e\n\x1aORIGIN_COMMAND_OPEN_ORDERS\x10\x02\x12 \n\x1cORIGIN_COMMAND_CANCEL_ORDERS\x10\x03\x12\"\n\x1eORIGIN_COMMAND_CLOSE_POSITIONS\x10\x04\x12\x1c\n\x18ORIGIN_MARKET_DISCONNECT\x10\x05\x12\x1d\n\x19ORIGIN_ACCOUNT_DISCONNECT\x10\x06\x12\x1b\n\x17ORIGIN_TRADING_DISABLED\x10\x07\x12\x1f\n\x1bORIGIN_COMMAND_AMEND_ORDERS\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.output_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ORIGIN']._serialized_start=1907
-  _globals['_ORIGIN']._serialized_end=2148
+  _globals['_ORIGIN']._serialized_start=2246
+  _globals['_ORIGIN']._serialized_end=2520
   _globals['_FAILEDOPEN']._serialized_start=117
   _globals['_FAILEDOPEN']._serialized_end=218
   _globals['_FAILEDCANCEL']._serialized_start=220
@@ -45,22 +45,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUSEDOPEN']._serialized_end=404
   _globals['_REFUSEDCANCEL']._serialized_start=406
   _globals['_REFUSEDCANCEL']._serialized_end=487
-  _globals['_REQUESTSDECIDED']._serialized_start=490
-  _globals['_REQUESTSDECIDED']._serialized_end=868
-  _globals['_RISKOVERRIDDEN']._serialized_start=870
-  _globals['_RISKOVERRIDDEN']._serialized_end=927
-  _globals['_POSITIONEXITED']._serialized_start=930
-  _globals['_POSITIONEXITED']._serialized_end=1237
-  _globals['_POSITIONEXIT']._serialized_start=1239
-  _globals['_POSITIONEXIT']._serialized_end=1298
-  _globals['_TIMERSET']._serialized_start=1300
-  _globals['_TIMERSET']._serialized_end=1356
-  _globals['_TIMERCLEARED']._serialized_start=1358
-  _globals['_TIMERCLEARED']._serialized_end=1402
-  _globals['_DATAPATCHED']._serialized_start=1404
-  _globals['_DATAPATCHED']._serialized_end=1488
-  _globals['_HALTED']._serialized_start=1490
-  _globals['_HALTED']._serialized_end=1532
-  _globals['_OUTPUT']._serialized_start=1535
-  _globals['_OUTPUT']._serialized_end=1904
+  _globals['_FAILEDAMEND']._serialized_start=489
+  _globals['_FAILEDAMEND']._serialized_end=592
+  _globals['_REFUSEDAMEND']._serialized_start=594
+  _globals['_REFUSEDAMEND']._serialized_end=673
+  _globals['_REQUESTSDECIDED']._serialized_start=676
+  _globals['_REQUESTSDECIDED']._serialized_end=1207
+  _globals['_RISKOVERRIDDEN']._serialized_start=1209
+  _globals['_RISKOVERRIDDEN']._serialized_end=1266
+  _globals['_POSITIONEXITED']._serialized_start=1269
+  _globals['_POSITIONEXITED']._serialized_end=1576
+  _globals['_POSITIONEXIT']._serialized_start=1578
+  _globals['_POSITIONEXIT']._serialized_end=1637
+  _globals['_TIMERSET']._serialized_start=1639
+  _globals['_TIMERSET']._serialized_end=1695
+  _globals['_TIMERCLEARED']._serialized_start=1697
+  _globals['_TIMERCLEARED']._serialized_end=1741
+  _globals['_DATAPATCHED']._serialized_start=1743
+  _globals['_DATAPATCHED']._serialized_end=1827
+  _globals['_HALTED']._serialized_start=1829
+  _globals['_HALTED']._serialized_end=1871
+  _globals['_OUTPUT']._serialized_start=1874
+  _globals['_OUTPUT']._serialized_end=2243
 # @@protoc_insertion_point(module_scope)

@@ -21,6 +21,7 @@ class Origin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORIGIN_MARKET_DISCONNECT: _ClassVar[Origin]
     ORIGIN_ACCOUNT_DISCONNECT: _ClassVar[Origin]
     ORIGIN_TRADING_DISABLED: _ClassVar[Origin]
+    ORIGIN_COMMAND_AMEND_ORDERS: _ClassVar[Origin]
 ORIGIN_UNSPECIFIED: Origin
 ORIGIN_ALGO: Origin
 ORIGIN_COMMAND_OPEN_ORDERS: Origin
@@ -29,6 +30,7 @@ ORIGIN_COMMAND_CLOSE_POSITIONS: Origin
 ORIGIN_MARKET_DISCONNECT: Origin
 ORIGIN_ACCOUNT_DISCONNECT: Origin
 ORIGIN_TRADING_DISABLED: Origin
+ORIGIN_COMMAND_AMEND_ORDERS: Origin
 
 class FailedOpen(_message.Message):
     __slots__ = ("request", "error")
@@ -62,8 +64,24 @@ class RefusedCancel(_message.Message):
     reason: str
     def __init__(self, request: _Optional[_Union[_order_pb2.OrderRequestCancel, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class FailedAmend(_message.Message):
+    __slots__ = ("request", "error")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    request: _order_pb2.OrderRequestAmend
+    error: _engine_pb2.EngineError
+    def __init__(self, request: _Optional[_Union[_order_pb2.OrderRequestAmend, _Mapping]] = ..., error: _Optional[_Union[_engine_pb2.EngineError, _Mapping]] = ...) -> None: ...
+
+class RefusedAmend(_message.Message):
+    __slots__ = ("request", "reason")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    request: _order_pb2.OrderRequestAmend
+    reason: str
+    def __init__(self, request: _Optional[_Union[_order_pb2.OrderRequestAmend, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class RequestsDecided(_message.Message):
-    __slots__ = ("origin", "strategy", "cancels_sent", "opens_sent", "cancels_failed", "opens_failed", "cancels_refused", "opens_refused")
+    __slots__ = ("origin", "strategy", "cancels_sent", "opens_sent", "cancels_failed", "opens_failed", "cancels_refused", "opens_refused", "amends_sent", "amends_failed", "amends_refused")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     STRATEGY_FIELD_NUMBER: _ClassVar[int]
     CANCELS_SENT_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +90,9 @@ class RequestsDecided(_message.Message):
     OPENS_FAILED_FIELD_NUMBER: _ClassVar[int]
     CANCELS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     OPENS_REFUSED_FIELD_NUMBER: _ClassVar[int]
+    AMENDS_SENT_FIELD_NUMBER: _ClassVar[int]
+    AMENDS_FAILED_FIELD_NUMBER: _ClassVar[int]
+    AMENDS_REFUSED_FIELD_NUMBER: _ClassVar[int]
     origin: Origin
     strategy: str
     cancels_sent: _containers.RepeatedCompositeFieldContainer[_order_pb2.OrderRequestCancel]
@@ -80,7 +101,10 @@ class RequestsDecided(_message.Message):
     opens_failed: _containers.RepeatedCompositeFieldContainer[FailedOpen]
     cancels_refused: _containers.RepeatedCompositeFieldContainer[RefusedCancel]
     opens_refused: _containers.RepeatedCompositeFieldContainer[RefusedOpen]
-    def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., strategy: _Optional[str] = ..., cancels_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestCancel, _Mapping]]] = ..., opens_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestOpen, _Mapping]]] = ..., cancels_failed: _Optional[_Iterable[_Union[FailedCancel, _Mapping]]] = ..., opens_failed: _Optional[_Iterable[_Union[FailedOpen, _Mapping]]] = ..., cancels_refused: _Optional[_Iterable[_Union[RefusedCancel, _Mapping]]] = ..., opens_refused: _Optional[_Iterable[_Union[RefusedOpen, _Mapping]]] = ...) -> None: ...
+    amends_sent: _containers.RepeatedCompositeFieldContainer[_order_pb2.OrderRequestAmend]
+    amends_failed: _containers.RepeatedCompositeFieldContainer[FailedAmend]
+    amends_refused: _containers.RepeatedCompositeFieldContainer[RefusedAmend]
+    def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., strategy: _Optional[str] = ..., cancels_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestCancel, _Mapping]]] = ..., opens_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestOpen, _Mapping]]] = ..., cancels_failed: _Optional[_Iterable[_Union[FailedCancel, _Mapping]]] = ..., opens_failed: _Optional[_Iterable[_Union[FailedOpen, _Mapping]]] = ..., cancels_refused: _Optional[_Iterable[_Union[RefusedCancel, _Mapping]]] = ..., opens_refused: _Optional[_Iterable[_Union[RefusedOpen, _Mapping]]] = ..., amends_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestAmend, _Mapping]]] = ..., amends_failed: _Optional[_Iterable[_Union[FailedAmend, _Mapping]]] = ..., amends_refused: _Optional[_Iterable[_Union[RefusedAmend, _Mapping]]] = ...) -> None: ...
 
 class RiskOverridden(_message.Message):
     __slots__ = ("opens",)

@@ -193,8 +193,26 @@ class InstrumentDataState(_message.Message):
     is_halted: bool
     def __init__(self, setup: _Optional[_Union[_engine_pb2.DataSetup, _Mapping]] = ..., data: _Optional[_Union[_plain_pb2.PlainDict, _Mapping]] = ..., price: _Optional[str] = ..., failure: _Optional[str] = ..., is_halted: _Optional[bool] = ...) -> None: ...
 
+class RecentFills(_message.Message):
+    __slots__ = ("marks",)
+    MARKS_FIELD_NUMBER: _ClassVar[int]
+    marks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, marks: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class OrderNumbering(_message.Message):
+    __slots__ = ("engine_id", "epoch", "sequence", "ordinal")
+    ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    engine_id: str
+    epoch: int
+    sequence: int
+    ordinal: int
+    def __init__(self, engine_id: _Optional[str] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., ordinal: _Optional[int] = ...) -> None: ...
+
 class InstrumentState(_message.Message):
-    __slots__ = ("data", "orders", "position", "exits", "strategies", "funding", "apart", "user_data")
+    __slots__ = ("data", "orders", "position", "exits", "strategies", "funding", "apart", "user_data", "fills")
     DATA_FIELD_NUMBER: _ClassVar[int]
     ORDERS_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
@@ -203,6 +221,7 @@ class InstrumentState(_message.Message):
     FUNDING_FIELD_NUMBER: _ClassVar[int]
     APART_FIELD_NUMBER: _ClassVar[int]
     USER_DATA_FIELD_NUMBER: _ClassVar[int]
+    FILLS_FIELD_NUMBER: _ClassVar[int]
     data: InstrumentMarketData
     orders: _containers.RepeatedCompositeFieldContainer[_order_pb2.Order]
     position: Position
@@ -211,7 +230,8 @@ class InstrumentState(_message.Message):
     funding: FundingTotals
     apart: _containers.RepeatedCompositeFieldContainer[AssetAmount]
     user_data: InstrumentDataState
-    def __init__(self, data: _Optional[_Union[InstrumentMarketData, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[_order_pb2.Order, _Mapping]]] = ..., position: _Optional[_Union[Position, _Mapping]] = ..., exits: _Optional[_Union[ExitTotals, _Mapping]] = ..., strategies: _Optional[_Iterable[_Union[StrategyPosition, _Mapping]]] = ..., funding: _Optional[_Union[FundingTotals, _Mapping]] = ..., apart: _Optional[_Iterable[_Union[AssetAmount, _Mapping]]] = ..., user_data: _Optional[_Union[InstrumentDataState, _Mapping]] = ...) -> None: ...
+    fills: RecentFills
+    def __init__(self, data: _Optional[_Union[InstrumentMarketData, _Mapping]] = ..., orders: _Optional[_Iterable[_Union[_order_pb2.Order, _Mapping]]] = ..., position: _Optional[_Union[Position, _Mapping]] = ..., exits: _Optional[_Union[ExitTotals, _Mapping]] = ..., strategies: _Optional[_Iterable[_Union[StrategyPosition, _Mapping]]] = ..., funding: _Optional[_Union[FundingTotals, _Mapping]] = ..., apart: _Optional[_Iterable[_Union[AssetAmount, _Mapping]]] = ..., user_data: _Optional[_Union[InstrumentDataState, _Mapping]] = ..., fills: _Optional[_Union[RecentFills, _Mapping]] = ...) -> None: ...
 
 class StrategyState(_message.Message):
     __slots__ = ("setup", "data", "failure", "is_halted")
@@ -264,7 +284,7 @@ class RiskState(_message.Message):
     def __init__(self, checks: _Optional[_Iterable[_Union[RiskCheckState, _Mapping]]] = ...) -> None: ...
 
 class EngineState(_message.Message):
-    __slots__ = ("index", "trading", "connectivity", "assets", "instruments", "strategies", "cursors", "timers", "risk", "global_data")
+    __slots__ = ("index", "trading", "connectivity", "assets", "instruments", "strategies", "cursors", "timers", "risk", "global_data", "numbering")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TRADING_FIELD_NUMBER: _ClassVar[int]
     CONNECTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -275,6 +295,7 @@ class EngineState(_message.Message):
     TIMERS_FIELD_NUMBER: _ClassVar[int]
     RISK_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_DATA_FIELD_NUMBER: _ClassVar[int]
+    NUMBERING_FIELD_NUMBER: _ClassVar[int]
     index: _instrument_pb2.IndexedInstruments
     trading: _engine_pb2.TradingState
     connectivity: _containers.RepeatedCompositeFieldContainer[ConnectivityState]
@@ -285,7 +306,8 @@ class EngineState(_message.Message):
     timers: _containers.RepeatedCompositeFieldContainer[Timer]
     risk: RiskState
     global_data: GlobalDataState
-    def __init__(self, index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., trading: _Optional[_Union[_engine_pb2.TradingState, str]] = ..., connectivity: _Optional[_Iterable[_Union[ConnectivityState, _Mapping]]] = ..., assets: _Optional[_Iterable[_Union[AssetState, _Mapping]]] = ..., instruments: _Optional[_Iterable[_Union[InstrumentState, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., cursors: _Optional[_Iterable[_Union[AccountCursor, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ..., risk: _Optional[_Union[RiskState, _Mapping]] = ..., global_data: _Optional[_Union[GlobalDataState, _Mapping]] = ...) -> None: ...
+    numbering: OrderNumbering
+    def __init__(self, index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., trading: _Optional[_Union[_engine_pb2.TradingState, str]] = ..., connectivity: _Optional[_Iterable[_Union[ConnectivityState, _Mapping]]] = ..., assets: _Optional[_Iterable[_Union[AssetState, _Mapping]]] = ..., instruments: _Optional[_Iterable[_Union[InstrumentState, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., cursors: _Optional[_Iterable[_Union[AccountCursor, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ..., risk: _Optional[_Union[RiskState, _Mapping]] = ..., global_data: _Optional[_Union[GlobalDataState, _Mapping]] = ..., numbering: _Optional[_Union[OrderNumbering, _Mapping]] = ...) -> None: ...
 
 class EngineSnapshot(_message.Message):
     __slots__ = ("format_version", "hash_version", "code", "config_fingerprint", "index_fingerprint", "engine_id", "engine_epoch", "sequence", "time_ns", "core_hash", "user_hash", "started", "state")

@@ -168,7 +168,16 @@ def _is_no_state(path: str) -> bool:
 def test_nothing_of_the_full_state_is_absent_but_what_the_other_instrument_has() -> None:
     walk = Walk()
     list(walk.changes(full_state(), ""))
-    present = {"settlement", "expiry_ns", "strike", "option_kind", "option_exercise", "quantity_asset", "balance"}
+    present = {
+        "settlement",
+        "expiry_ns",
+        "strike",
+        "option_kind",
+        "option_exercise",
+        "quantity_asset",
+        "balance",
+        "amendment",
+    }
     assert {path.rpartition(".")[2] for path in walk.absent} <= present
     names = {name for kind, name in walk.fields if kind == "InstrumentContract"}
     assert names == set(InstrumentContract.FIELDS)
@@ -189,6 +198,7 @@ OPTIONAL = (
     "user_data",
     "global_data",
     "price",
+    "amendment",
 )
 
 
