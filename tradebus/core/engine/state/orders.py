@@ -82,6 +82,8 @@ def update_from_amend_answer(orders: Orders, answer: AmendAnswered) -> None:
 
 def _keep(orders: Orders, before: Order, after: Order) -> None:
     """Store an order whose terms changed, unless nothing of it remains by them."""
+    if after is before:
+        return
     part = open_part(after.state)
     is_full = part is not None and part.filled_quantity >= after.quantity_largest()
     _store(orders, before.key.cid, before, None if is_full else after)
