@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from enum import Enum
 
+import psutil
 import pytest
 
 from tests.golden.wire.corpus import FINGERPRINT, MARKET_EVENTS, T0
@@ -146,6 +147,17 @@ def test_threads_encode_without_disturbing_each_other() -> None:
     with ThreadPoolExecutor(4) as pool:
         encoded = list(pool.map(market_event_to_bytes, events, chunksize=10))
     assert [market_event_from_bytes(payload) for payload in encoded] == events
+
+
+def test_encoding_keeps_no_memory() -> None:
+    """A protobuf message that is filled again and again keeps every text it ever held: 30 bytes an event."""
+    process = psutil.Process()
+    for _ in range(2):
+        before = process.memory_info().rss
+        for _ in range(30_000):
+            for event in MARKET_EVENTS[:3]:
+                tick_to_bytes(AuditTick(1, T0, event, (), ()))
+    assert process.memory_info().rss - before < 1_000_000
 
 
 def test_an_event_after_another_carries_nothing_of_it() -> None:
