@@ -75,7 +75,10 @@ class CancelAnswered(AccountData):
 
 @final
 class AmendAnswered(AccountData):
-    """The answer to an amend: the venue's id, time, price and quantity when accepted, an error when refused."""
+    """The answer to an amend: the venue's id, time, price and quantity when accepted, an error when refused.
+
+    A refusal says the price and quantity that were asked for, where they are known: it is of that amend alone.
+    """
 
     FIELDS: ClassVar[tuple[str, ...]] = ("key", "id", "time_exchange_ns", "price", "quantity", "error")
 

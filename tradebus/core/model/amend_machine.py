@@ -71,7 +71,7 @@ AMEND_TABLE: Final[dict[tuple[Amending, AmendCause], AmendMove]] = {
     (A.UNKNOWN, C.REFUSED): AmendMove.DROP,
     (A.UNKNOWN, C.IN_DOUBT): AmendMove.IGNORE,
     (A.UNKNOWN, C.SEEN_AS_ASKED): AmendMove.TAKE,
-    (A.UNKNOWN, C.SEEN_OTHERWISE): AmendMove.IGNORE,  # perhaps from before; who asked the venue tells it as an answer
+    (A.UNKNOWN, C.SEEN_OTHERWISE): AmendMove.IGNORE,  # perhaps from before; who asks the venue tells it as an answer
 }
 
 
@@ -91,10 +91,16 @@ def seen_cause(order: Order, price: Decimal, quantity: Decimal) -> AmendCause:
 
 
 def is_overtaken(order: Order, price: Decimal, quantity: Decimal, time_exchange_ns: int) -> bool:
-    """Tell whether an acceptance is that of an earlier amend: older than our view, and not what is asked for now."""
+    """Tell whether an acceptance is that of an earlier amend: not what is asked for now, and not newer than our view.
+
+    While nothing is asked for, one of the same time as our view still counts.
+    """
     part = open_part(order.state)
-    is_older = part is not None and time_exchange_ns < part.time_exchange_ns
-    return is_older and seen_cause(order, price, quantity) is not AmendCause.SEEN_AS_ASKED
+    if part is None or seen_cause(order, price, quantity) is AmendCause.SEEN_AS_ASKED:
+        return False
+    if order.amendment is None:
+        return time_exchange_ns < part.time_exchange_ns
+    return time_exchange_ns <= part.time_exchange_ns
 
 
 def next_amended(order: Order, cause: AmendCause, price: Decimal, quantity: Decimal) -> Order:

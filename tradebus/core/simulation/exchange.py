@@ -356,7 +356,9 @@ class SimulatedExchange:
         amended = order.amended(request)
         error_found = self._amend_error(order, amended)
         if error_found is not None:
-            self._tell(AmendAnswered(request.key, None, None, None, None, error_found), time_ns)
+            asked = amended.request
+            answer = AmendAnswered(request.key, None, None, asked.price, asked.quantity, error_found)
+            self._tell(answer, time_ns)
             return
         new = amended.request
         if not order.keeps_place(amended):

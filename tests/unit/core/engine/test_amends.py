@@ -8,6 +8,7 @@ import pytest
 from tests.support.builders import (
     ALPHA,
     BTC,
+    account_event,
     amend_answered,
     amend_of,
     cancel_answered,
@@ -29,7 +30,11 @@ from tests.support.scenario import Followed, Scripted, decided, follow, halted
 from tradebus.core.engine.audit.tick import Origin, RefusedOpen
 from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.command import SendAmendRequests, SendCancelRequests, SendOpenRequests
-from tradebus.core.engine.event import AccountLinkChanged, TradingStateUpdate
+from tradebus.core.engine.event import (
+    AccountLinkChanged,
+    AmendAnswered,
+    TradingStateUpdate,
+)
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink
@@ -212,6 +217,16 @@ def test_an_order_is_amended_once_in_a_decision() -> None:
     assert twice.amends_sent == (amend_of(price=7),)
 
 
+def test_a_refusal_is_of_the_amend_that_it_names() -> None:
+    followed = resting(amend())
+    key, error = order_key(), order_error()
+    followed.process(account_event(AmendAnswered(key, None, None, Decimal(99), Decimal(6), error)))
+    followed.process(account_event(AmendAnswered(key, None, None, Decimal(101), Decimal(7), error)))
+    assert terms(followed) == (Decimal(100), Decimal(4), asked())
+    followed.process(account_event(AmendAnswered(key, None, None, Decimal(101), Decimal(6), error)))
+    assert terms(followed) == (Decimal(100), Decimal(4), None)
+
+
 def test_nothing_is_asked_while_the_fate_of_an_amend_is_unknown() -> None:
     followed = resting(amend(), in_doubt(request=RequestKind.AMEND))
     (refused,) = decided(followed.process(amend(amend_of(price=7)))).amends_refused
@@ -223,6 +238,7 @@ def test_a_late_answer_to_an_earlier_amend_changes_nothing() -> None:
     followed = resting(amend(), order_told(order_in(opened(8, 1), price=101, quantity=6)))
     followed.process(amend(amend_of(price=102)))
     followed.process(amend_answered(price=101, quantity=6, time_ns=7))
+    followed.process(amend_answered(price=101, quantity=6, time_ns=8))
     assert terms(followed) == (Decimal(101), Decimal(6), Amendment(Decimal(102), Decimal(6), is_unknown=False))
     followed.process(amend_answered(price=102, quantity=6, time_ns=9))
     followed.process(amend_answered(price=101, quantity=6, time_ns=7))

@@ -67,6 +67,9 @@ def update_from_amend_answer(orders: Orders, answer: AmendAnswered) -> None:
     if before is None:
         return
     if answer.error is not None:
+        asked = before.amendment
+        if asked is None or answer.price not in (None, asked.price) or answer.quantity not in (None, asked.quantity):
+            return
         cause = AmendCause.IN_DOUBT if answer.error.kind.is_connectivity else AmendCause.REFUSED
         _keep(orders, before, next_amended(before, cause, ZERO, ZERO))
         return
