@@ -390,7 +390,9 @@ trading_state_updates: Final = st.builds(TradingStateUpdate, members(TradingStat
 # ---------------------------------------------------------------------------------------------- engine
 
 strategy_setups: Final = st.builds(StrategySetup, strategy_ids, ids, tuples_of(st.tuples(ids, texts)))
-risk_check_setups: Final = st.builds(RiskCheckSetup, ids, ids, tuples_of(st.tuples(ids, texts)))
+# Parameters come from a table of the configuration, so each name is there once.
+risk_params: Final = st.dictionaries(ids, texts, max_size=3).map(lambda table: tuple(table.items()))
+risk_check_setups: Final = st.builds(RiskCheckSetup, ids, ids, risk_params)
 configs_changed: Final = st.builds(ConfigChanged, texts, tuples_of(strategy_setups, 2), tuples_of(risk_check_setups, 2))
 
 
