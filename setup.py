@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -69,11 +70,24 @@ def core_extensions() -> list[Any]:
     # No configuration file: the one in pyproject.toml speaks of packages that a build does not need.
     options = ["--config-file=", "--strict", "--explicit-package-bases", "--no-warn-unused-ignores"]
     # Optimised lightly, without debug information and warnings of generated code: as fast to run, within what can be
-    # measured (nearly all time is spent in Python's own library), and a third of the time to compile.
+    # measured (nearly all time is spent in Python's own library), and a fifth of the time to compile.
     extensions = list(mypycify([*options, *sources], opt_level="1", group_name=_build.GROUP))
     for extension in extensions:
         extension.extra_compile_args = [*extension.extra_compile_args, "-g0", "-w"]
+        for source in extension.sources:
+            lighten(ROOT / source)
     return extensions
+
+
+def lighten(source: Path) -> None:
+    """Make a generated C file cheaper to compile; what it does stays the same.
+
+    - Its indentation grows from line to line and is five sixths of the text.
+    - The bodies of modules run once, at import; optimising them takes a third of the compiler's time.
+    """
+    text = "\n".join([line.lstrip(" ") for line in source.read_text(encoding="utf-8").split("\n")])
+    body = re.compile(r"^(char CPyDef_\w+_____top_level__\(void\) \{)$", flags=re.MULTILINE)
+    source.write_text(body.sub(r'__attribute__((optimize("O0"))) \1', text), encoding="utf-8")
 
 
 class BuildCore(build_ext):
