@@ -93,6 +93,13 @@ def lighten(source: Path) -> None:
 class BuildCore(build_ext):
     """Compiles the core and leaves the stamp of the source that it was compiled from."""
 
+    def finalize_options(self) -> None:
+        """Compile on all cores: beside the one large file there is a small one for every module."""
+        super().finalize_options()
+        self.parallel = self.parallel or True
+        # The large one first, so that it does not run alone at the end.
+        self.extensions.sort(key=lambda extension: -sum((ROOT / source).stat().st_size for source in extension.sources))
+
     def run(self) -> None:
         """Compile, then write the stamp last: an interrupted compilation has none and is refused."""
         super().run()

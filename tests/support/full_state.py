@@ -149,7 +149,7 @@ def full_run() -> Followed:
         followed.process(order_told(order_in(cid=f"flight{i}", instrument=i)))
         followed.process(order_told(order_in(OPEN_UNKNOWN, f"unknown{i}", instrument=i)))
         followed.process(order_told(order_in(CancelUnknown(opened(4, "0.25", "3")), f"doubt{i}", instrument=i)))
-        followed.process(command_of(SendAmendRequests((amend_of(f"open{i}", price=7, instrument=i),))))
+        followed.process(command_of(SendAmendRequests((amend_of(f"open{i}", price=7, instrument=i),))), 1 + i)
         followed.process(filled(fill("c", quantity="0.75", cid=f"open{i}", instrument=i)))
     for asset in range(len(index.assets)):
         followed.process(balance_told(asset_balance(asset, 10, 4, time_ns=6)))

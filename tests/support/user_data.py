@@ -12,7 +12,7 @@ from tradebus.core.engine.state.instrument import InstrumentState
 from tradebus.core.engine.state.user_data import GlobalData, InstrumentData, UserData
 from tradebus.core.engine.state.user_setup import UserDataFactory
 from tradebus.core.market.event import MarketEvent
-from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import OrderRequestAmend, OrderRequestCancel, OrderRequestOpen
 from tradebus.core.strategy.interface import Strategy
 
 NOTES_MAX = 12
@@ -63,6 +63,9 @@ class InstrumentDiary(InstrumentData):
 
     def record_cancel(self, instrument: InstrumentState, request: OrderRequestCancel) -> None:
         self.note("cancel", request.key.cid, len(instrument.orders))
+
+    def record_amend(self, instrument: InstrumentState, request: OrderRequestAmend) -> None:
+        self.note("amend", request.key.cid, len(instrument.orders))
 
 
 class Doubled(InstrumentDiary):

@@ -381,7 +381,7 @@ command_actions: Final = st.one_of(
     st.builds(SendOpenRequests, tuples_of(order_requests_open, 2), st.booleans()),
     st.builds(SendCancelRequests, tuples_of(order_requests_cancel, 2)),
     st.builds(ClosePositions, instrument_filters, st.booleans()),
-    st.builds(SendAmendRequests, tuples_of(order_requests_amend, 2)),
+    st.builds(SendAmendRequests, tuples_of(order_requests_amend, 2), st.booleans()),
     st.builds(CancelOrders, instrument_filters),
 )
 commands: Final = st.builds(Command, ids, ids, command_actions)
@@ -502,7 +502,11 @@ outputs: Final[SearchStrategy[Output]] = st.one_of(
     st.builds(TimerCleared, strategy_ids, texts),
     st.builds(DataPatched, strategy_ids, texts, plain_values),
     st.builds(Halted, strategy_ids, texts),
-    st.builds(RiskOverridden, tuples_of(st.builds(RefusedOpen, order_requests_open, texts), 2)),
+    st.builds(
+        RiskOverridden,
+        tuples_of(st.builds(RefusedOpen, order_requests_open, texts), 2),
+        tuples_of(st.builds(RefusedAmend, order_requests_amend, texts), 2),
+    ),
 )
 audit_ticks: Final = st.builds(
     AuditTick, sequences, times_ns, engine_events, tuples_of(outputs, 2), tuples_of(engine_errors, 2)

@@ -509,6 +509,11 @@ def corpus() -> dict[str, tuple[object, bytes]]:
     audit_amends = AuditBatch(
         AuditBatchHead("demo", 1, 0, 0, bytes(16), FINGERPRINT, 0), (AuditTick(0, T0, amending, (decided,), ()),)
     )
+    forced = Command("cmd-10", "operator", SendAmendRequests((_AMEND,), override_risk=True))
+    overridden = RiskOverridden((), (RefusedAmend(_AMEND, "max_position: too much"),))
+    audit_overridden = AuditBatch(
+        AuditBatchHead("demo", 1, 0, 0, bytes(16), FINGERPRINT, 0), (AuditTick(0, T0, forced, (overridden,), ()),)
+    )
     requests_amend = OrderRequests("live", 2, 17, T0 + 5, (_AMEND,))
     market = MarketBatch(
         MarketBatchHead("market-1", 2, "deribit", 1, 40, FINGERPRINT, is_last=True, feed_total=43),
@@ -554,6 +559,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "account_batch-all": (account, account_batch_to_bytes(account)),
         "account_batch-doubts": (doubts, account_batch_to_bytes(doubts)),
         "account_batch-amends": (amended, account_batch_to_bytes(amended)),
+        "audit_batch-overridden": (audit_overridden, audit_batch_to_bytes(audit_overridden)),
         "audit_batch-amends": (audit_amends, audit_batch_to_bytes(audit_amends)),
         "order_requests-amends": (requests_amend, order_requests_to_bytes(requests_amend)),
         "market_batch-all": (market, market_batch_to_bytes(market)),

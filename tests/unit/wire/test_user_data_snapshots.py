@@ -21,6 +21,8 @@ from tradebus.core.risk.interface import RiskManager
 from tradebus.wire.codec.error import DataNotRestored
 from tradebus.wire.codec.snapshot import snapshot_from_bytes, snapshot_to_bytes
 
+A_MINUTE_NS = 60_000_000_000
+"""Later than any rate limit counts back."""
 PAYLOAD = snapshot_to_bytes(full_snapshot())
 
 
@@ -63,7 +65,7 @@ def test_without_its_class_data_is_kept_and_nobody_is_given_it() -> None:
 )
 def test_what_is_kept_is_not_known_any_more_after_an_event(event: EngineEvent) -> None:
     state = without_classes()
-    tick = full_run().engine.process(event, 0)
+    tick = full_run().engine.process(event, A_MINUTE_NS)
     apply_event(state, event)
     for output in tick.outputs:
         apply_output(state, output)

@@ -198,7 +198,9 @@ def apply_output(state: EngineState, output: Output) -> None:
         for request in output.opens_sent:
             record_open(state.instruments[request.key.instrument].orders, request)
         if state.risk.checks:
-            state.risk.record_sent([request.key.exchange for request in output.opens_sent], state.time_ns)
+            exchanges = [amend.key.exchange for amend in output.amends_sent]
+            exchanges += [request.key.exchange for request in output.opens_sent]
+            state.risk.record_sent(exchanges, state.time_ns)
         record_requests(state, output)
         if output.opens_sent:
             state.numbering.note(output.opens_sent)

@@ -7,6 +7,7 @@ the global data comes last.
 from tradebus.core.engine.audit.tick import Halted, RequestsDecided
 from tradebus.core.engine.event import (
     AccountEvent,
+    AmendAnswered,
     CancelAnswered,
     FundingReceived,
     OrderReceived,
@@ -32,7 +33,7 @@ def after_account_event(state: EngineState, event: AccountEvent) -> None:
     data = event.data
     if isinstance(data, OrderReceived):
         _process(state, data.order.key.instrument, event)
-    elif isinstance(data, (CancelAnswered, RequestInDoubt, RequestNeverReceived)):
+    elif isinstance(data, (CancelAnswered, AmendAnswered, RequestInDoubt, RequestNeverReceived)):
         _process(state, data.key.instrument, event)
     elif isinstance(data, FundingReceived):
         _process(state, data.instrument, event)
@@ -59,11 +60,15 @@ def _process(state: EngineState, index: InstrumentIndex, event: AccountEvent) ->
 
 
 def record_requests(state: EngineState, decided: RequestsDecided) -> None:
-    """Let the instruments' data note the requests that were sent, cancels first."""
+    """Let the instruments' data note the requests that were sent: cancels, then amends, then orders."""
     for cancel in decided.cancels_sent:
         instrument = state.instruments[cancel.key.instrument]
         if instrument.user_data is not None:
             instrument.user_data.record_cancel(instrument, cancel)
+    for amend in decided.amends_sent:
+        instrument = state.instruments[amend.key.instrument]
+        if instrument.user_data is not None:
+            instrument.user_data.record_amend(instrument, amend)
     for request in decided.opens_sent:
         instrument = state.instruments[request.key.instrument]
         if instrument.user_data is not None:

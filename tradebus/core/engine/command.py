@@ -108,12 +108,16 @@ class SendCancelRequests(CommandAction):
 
 @final
 class SendAmendRequests(CommandAction):
-    """Ask for other prices or quantities of these orders."""
+    """Ask for other prices or quantities of these orders, as far as the risk manager approves.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("requests",)
+    All of them are asked for where ``override_risk`` says so.
+    """
 
-    def __init__(self, requests: tuple[OrderRequestAmend, ...]) -> None:
+    FIELDS: ClassVar[tuple[str, ...]] = ("requests", "override_risk")
+
+    def __init__(self, requests: tuple[OrderRequestAmend, ...], override_risk: bool = False) -> None:
         self.requests: Final = requests
+        self.override_risk: Final = override_risk
 
 
 @final

@@ -132,7 +132,7 @@ class Decider:
             judged, risk_failure = self._judge(question, checked, exchanges)
             checked = self._names.name(state, judged, question.sequence)
         if amends:
-            amends, refused, amends_failure = self._judge_amends(amends, exchanges)
+            amends, refused, amends_failure = self._judge_amends(question, amends, exchanges)
             amends_refused = (*amends_refused, *refused)
             risk_failure = risk_failure or amends_failure
         self._hand_over(question, checked, amends, amends_refused)
@@ -172,9 +172,10 @@ class Decider:
         return judged, reason
 
     def _judge_amends(
-        self, amends: tuple[OrderRequestAmend, ...], exchanges: int
+        self, question: Question, amends: tuple[OrderRequestAmend, ...], exchanges: int
     ) -> tuple[tuple[OrderRequestAmend, ...], tuple[RefusedAmend, ...], str]:
         """Return the amends that the risk manager lets pass, those it refuses, and how it failed; then none passes."""
+        reason = ""
         try:
             passed, refused = judge_amends(self.state, self.risk, amends, exchanges, is_debug=self._is_debug)
         except DecisionChangedState:
@@ -182,8 +183,12 @@ class Decider:
         except Exception as error:  # noqa: BLE001 - as above
             restore_engine_context()
             reason = failure("the risk manager", error)
-            return (), tuple([RefusedAmend(request, reason) for request in amends]), reason
-        return passed, refused, ""
+            passed, refused = (), tuple([RefusedAmend(request, reason) for request in amends])
+        if question.override_risk:
+            if refused:
+                self.emit(RiskOverridden((), refused))
+            return amends, (), reason
+        return passed, refused, reason
 
     def _hand_over(
         self,

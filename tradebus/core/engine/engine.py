@@ -242,7 +242,7 @@ class Engine:
             question = Question(self.sequence, Origin.COMMAND_OPEN_ORDERS, STRATEGY_UNKNOWN, action.override_risk)
             self._decider.decide(question, Decision((), action.requests))
         elif isinstance(action, SendAmendRequests):
-            question = Question(self.sequence, Origin.COMMAND_AMEND_ORDERS, STRATEGY_UNKNOWN)
+            question = Question(self.sequence, Origin.COMMAND_AMEND_ORDERS, STRATEGY_UNKNOWN, action.override_risk)
             self._decider.decide(question, Decision(amends=action.requests))
         elif isinstance(action, ClosePositions):
             close_positions(self._decider, self._strategies, action, self.sequence)

@@ -108,6 +108,7 @@ def command_to_pb(command: Command, into: pb.Command) -> None:
         into.send_amend_requests.SetInParent()
         for amended in action.requests:
             order_request_amend_to_pb(amended, into.send_amend_requests.requests.add())
+        into.send_amend_requests.override_risk = action.override_risk
     elif isinstance(action, ClosePositions):
         instrument_filter_to_pb(action.filter, into.close_positions.filter)
         into.close_positions.override_risk = action.override_risk
@@ -151,7 +152,8 @@ def _send_open_from_pb(message: pb.SendOpenRequests, bounds: IndexBounds) -> Sen
 
 
 def _send_amend_from_pb(message: pb.SendAmendRequests, bounds: IndexBounds) -> SendAmendRequests:
-    return SendAmendRequests(children("requests", message.requests, order_request_amend_from_pb, bounds))
+    requests = children("requests", message.requests, order_request_amend_from_pb, bounds)
+    return SendAmendRequests(requests, message.override_risk)
 
 
 def _send_cancel_from_pb(message: pb.SendCancelRequests, bounds: IndexBounds) -> SendCancelRequests:

@@ -69,6 +69,10 @@ def output_to_pb(output: Output, into: pb.Output) -> None:
             message = into.risk_overridden.opens.add()
             order_request_open_to_pb(refused.request, message.request)
             message.reason = refused.reason
+        for amend in output.amends:
+            amended = into.risk_overridden.amends.add()
+            order_request_amend_to_pb(amend.request, amended.request)
+            amended.reason = amend.reason
     else:
         raise EncodeError(f"expected what a step can decide, found {type(output).__name__}")
 
@@ -239,4 +243,7 @@ def _halted_from_pb(message: pb.Halted, _bounds: IndexBounds) -> Halted:
 
 
 def _risk_overridden_from_pb(message: pb.RiskOverridden, bounds: IndexBounds) -> RiskOverridden:
-    return RiskOverridden(children("opens", message.opens, _refused_open_from_pb, bounds))
+    return RiskOverridden(
+        children("opens", message.opens, _refused_open_from_pb, bounds),
+        children("amends", message.amends, _refused_amend_from_pb, bounds),
+    )

@@ -94,6 +94,8 @@ class SendAmendRequestsView(View):
 
     type: Literal["send_amend_requests"] = "send_amend_requests"
     requests: list[OrderRequestAmendView]
+    override_risk: bool = False
+    """They leave even if the risk manager refuses them."""
 
 
 class ClosePositionsView(View):

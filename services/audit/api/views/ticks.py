@@ -102,12 +102,13 @@ class RequestsDecidedView(View):
 
 
 class RiskOverriddenView(View):
-    """An operator's command sent orders that the risk manager refused."""
+    """An operator's command sent what the risk manager refused."""
 
     SHOWS: ClassVar[type[Record]] = core.RiskOverridden
 
     type: Literal["risk_overridden"] = "risk_overridden"
     opens: list[RefusedOpenView]
+    amends: list[RefusedAmendView]
 
 
 class PositionExitView(View):

@@ -27,7 +27,7 @@ from tests.support.builders import (
     public_trade,
 )
 from tests.support.scenario import Followed, Scripted, decided, follow, halted
-from tradebus.core.engine.audit.tick import Origin, RefusedOpen
+from tradebus.core.engine.audit.tick import Halted, Origin, RefusedOpen, RequestsDecided, RiskOverridden
 from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.command import SendAmendRequests, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.event import (
@@ -96,6 +96,27 @@ def test_a_strategy_amends_and_the_answer_counts() -> None:
     assert terms(followed) == (Decimal(100), Decimal(4), Amendment(Decimal(101), Decimal(4), is_unknown=False))
     followed.process(amend_answered(price=101, quantity=4))
     assert terms(followed) == (Decimal(101), Decimal(4), None)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_operator_may_override_a_refusal_and_the_tick_says_so_first(fails: bool) -> None:
+    class Refuses(RiskManager):
+        def check(
+            self, state: EngineState, cancels: tuple[OrderRequestCancel, ...], opens: tuple[OrderRequestOpen, ...]
+        ) -> RiskDecision:
+            if fails and opens and opens[0].price == Decimal(101):
+                raise KeyError("limit")
+            return RiskDecision(cancels, (), (), tuple([RefusedOpen(request, "no") for request in opens]))
+
+    asked_for = amend_of(price=101, quantity=6)
+    followed = resting(risk=Refuses())
+    tick = followed.process(command_of(SendAmendRequests((asked_for,), override_risk=True), "2"))
+    overridden, output = tick.outputs[:2]
+    assert isinstance(overridden, RiskOverridden)
+    assert isinstance(output, RequestsDecided)
+    assert [refused.request for refused in overridden.amends] == [asked_for]
+    assert (output.amends_sent, output.amends_refused) == ((asked_for,), ())
+    assert any(isinstance(each, Halted) for each in tick.outputs) is fails
 
 
 def test_a_hook_amends() -> None:

@@ -12,6 +12,8 @@ from tests.support.builders import (
     BTC,
     ETH,
     account_event,
+    amend_answered,
+    amend_of,
     asset_balance,
     balance_told,
     book,
@@ -42,7 +44,7 @@ from tests.support.user_data import (
 )
 from tradebus.core.engine.audit.plain import PlainError
 from tradebus.core.engine.audit.replica import Replica
-from tradebus.core.engine.command import SendCancelRequests, SendOpenRequests
+from tradebus.core.engine.command import SendAmendRequests, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.event import DataSetup, SnapshotReceived, TradingStateUpdate
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.instrument import InstrumentState
@@ -128,6 +130,14 @@ def test_requests_are_noted_after_the_orders_have_them_cancels_first() -> None:
     followed.process(command_of(SendOpenRequests((open_request("c2", instrument=ETH),)), "2"))
     assert notes(followed, BTC)[3:] == [("cancel", "c1", 1)]
     assert notes(followed, ETH) == [("open", "c2", 1)]
+
+
+def test_amends_and_their_answers_reach_the_instruments_data() -> None:
+    followed = with_diaries()
+    followed.process(order_told(order_in(opened(1), "c1")))
+    followed.process(command_of(SendAmendRequests((amend_of(price=101),))))
+    followed.process(amend_answered(price=101))
+    assert notes(followed, BTC)[1:] == [("amend", "c1", 1), ("account", "AmendAnswered", None, 1)]
 
 
 def test_strategies_see_what_data_made_of_the_event() -> None:

@@ -8,6 +8,8 @@ from tests.support.builders import (
     BETA_BTC,
     BTC,
     ETH,
+    amend_answered,
+    amend_of,
     book,
     cancel_answered,
     cancel_of,
@@ -25,7 +27,7 @@ from tests.support.builders import (
     usual_index,
 )
 from tests.support.scenario import Followed, Scripted, answer_once, decided, follow
-from tradebus.core.engine.command import SendCancelRequests, SendOpenRequests
+from tradebus.core.engine.command import SendAmendRequests, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.market.event import MarketGap
 from tradebus.core.model.asset import asset_from_name
@@ -212,6 +214,17 @@ def test_each_exchange_may_have_a_window_of_its_own() -> None:
     assert refusals(followed, limit("a", Side.BUY, 1), limit("b", Side.BUY, 1, 1, BETA_BTC)) == []
     assert len(refusals(followed, limit("c", Side.BUY, 1), limit("d", Side.BUY, 1, 1, BETA_BTC), now_ns=5)) == 2
     assert followed.engine.state.risk.checks[0].sent == [[0], [0]]
+
+
+def test_amends_count() -> None:
+    followed = under(check_of("order_rate", orders_max="2", window_ms="10"))
+    followed.process(order_told(order_in(opened(1), "c1", price=100, quantity=4)))
+    for price, sent in ((101, 1), (102, 1), (103, 0)):
+        output = decided(followed.process(command_of(SendAmendRequests((amend_of(price=price),)))))
+        assert len(output.amends_sent) == sent
+        followed.process(amend_answered(price=price, quantity=4))
+    assert len(refusals(followed, limit("a", Side.BUY, 1))) == 1
+    assert followed.engine.state.risk.checks[0].sent == [[0, 0]]
 
 
 def test_a_rate_without_a_window_in_the_state_lets_nothing_pass() -> None:

@@ -152,12 +152,13 @@ class RequestsDecided(Output):
 
 @final
 class RiskOverridden(Output):
-    """An operator's command sent orders that the risk manager refused, with the reasons; it comes before the orders."""
+    """An operator's command sent what the risk manager refused, with the reasons; it comes before the requests."""
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("opens",)
+    FIELDS: ClassVar[tuple[str, ...]] = ("opens", "amends")
 
-    def __init__(self, opens: tuple[RefusedOpen, ...]) -> None:
+    def __init__(self, opens: tuple[RefusedOpen, ...], amends: tuple[RefusedAmend, ...] = ()) -> None:
         self.opens: Final = opens
+        self.amends: Final = amends
 
 
 @final

@@ -16,7 +16,7 @@ from tradebus.core.engine.event import AccountEvent, DataSetup
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.identifiers import InstrumentIndex, StrategyId
 from tradebus.core.model.number import check_computed, context_is_intact, restore_engine_context
-from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import OrderRequestAmend, OrderRequestCancel, OrderRequestOpen
 from tradebus.core.model.record import Record
 
 if TYPE_CHECKING:
@@ -102,6 +102,9 @@ class InstrumentData(UserData):
     def record_cancel(self, instrument: "InstrumentState", request: OrderRequestCancel) -> None:
         """Note that a cancel was sent."""
 
+    def record_amend(self, instrument: "InstrumentState", request: OrderRequestAmend) -> None:
+        """Note that an amend was sent."""
+
     def price(self, instrument: "InstrumentState") -> Decimal | None:
         """Return the market's price, none where there is none; asked after each event that the data has taken in.
 
@@ -156,6 +159,10 @@ class KeptInstrumentData(InstrumentData):
         self.is_current = False
 
     def record_cancel(self, instrument: "InstrumentState", request: OrderRequestCancel) -> None:  # noqa: ARG002 - as above
+        """Turn outdated."""
+        self.is_current = False
+
+    def record_amend(self, instrument: "InstrumentState", request: OrderRequestAmend) -> None:  # noqa: ARG002 - as above
         """Turn outdated."""
         self.is_current = False
 
@@ -297,6 +304,17 @@ class InstrumentDataState(Record):
         except Exception as error:  # noqa: BLE001 - as above
             self.failure = failure_of("record_cancel", error)
         self._settle("record_cancel", instrument)
+
+    def record_amend(self, instrument: "InstrumentState", request: OrderRequestAmend) -> None:
+        """Let the data note an amend that was sent."""
+        data = self.data
+        if data is None or self.failure:
+            return
+        try:
+            data.record_amend(instrument, request)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.failure = failure_of("record_amend", error)
+        self._settle("record_amend", instrument)
 
     def _settle(self, where: str, instrument: "InstrumentState") -> None:
         self.failure = self.failure or context_failure(where)

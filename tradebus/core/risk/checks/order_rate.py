@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @final
 class OrderRate(RiskCheck):
-    """Refuse an order when as many were sent lately, by whoever, as the limit allows; cancels do not count.
+    """Refuse an order when as many were sent lately, by whoever, as the limit allows; amends count, cancels do not.
 
     Engine time decides, and the times are in the state: a replay refuses the same orders. Parameters: ``orders_max`` in
     any ``window_ms`` milliseconds, ``per`` ``engine`` (all together; the default) or ``exchange`` (each by itself).

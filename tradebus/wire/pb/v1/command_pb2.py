@@ -27,7 +27,7 @@ from tradebus.wire.pb.v1 import engine_pb2 as tradebus_dot_v1_dot_engine__pb2
 from tradebus.wire.pb.v1 import order_pb2 as tradebus_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradebus/v1/command.proto\x12\x0btradebus.v1\x1a\x18tradebus/v1/engine.proto\x1a\x17tradebus/v1/order.proto\"\x10\n\x0e\x41llInstruments\" \n\x0b\x42yExchanges\x12\x11\n\texchanges\x18\x01 \x03(\r\"$\n\rByInstruments\x12\x13\n\x0binstruments\x18\x01 \x03(\r\")\n\nUnderlying\x12\x0c\n\x04\x62\x61se\x18\x01 \x01(\r\x12\r\n\x05quote\x18\x02 \x01(\r\"=\n\rByUnderlyings\x12,\n\x0bunderlyings\x18\x01 \x03(\x0b\x32\x17.tradebus.v1.Underlying\"\xdd\x01\n\x10InstrumentFilter\x12*\n\x03\x61ll\x18\x01 \x01(\x0b\x32\x1b.tradebus.v1.AllInstrumentsH\x00\x12-\n\texchanges\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.ByExchangesH\x00\x12\x31\n\x0binstruments\x18\x03 \x01(\x0b\x32\x1a.tradebus.v1.ByInstrumentsH\x00\x12\x31\n\x0bunderlyings\x18\x04 \x01(\x0b\x32\x1a.tradebus.v1.ByUnderlyingsH\x00\x42\x08\n\x06\x66ilter\"Z\n\x10SendOpenRequests\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.tradebus.v1.OrderRequestOpen\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"G\n\x12SendCancelRequests\x12\x31\n\x08requests\x18\x01 \x03(\x0b\x32\x1f.tradebus.v1.OrderRequestCancel\"E\n\x11SendAmendRequests\x12\x30\n\x08requests\x18\x01 \x03(\x0b\x32\x1e.tradebus.v1.OrderRequestAmend\"V\n\x0e\x43losePositions\x12-\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.InstrumentFilter\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"=\n\x0c\x43\x61ncelOrders\x12-\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.InstrumentFilter\";\n\x0fSetTradingState\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.tradebus.v1.TradingState\"\x10\n\x0eShutdownEngine\"\x9d\x04\n\x07\x43ommand\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0f\n\x07time_ns\x18\x03 \x01(\x03\x12\x11\n\texpiry_ns\x18\x04 \x01(\x03\x12;\n\x12send_open_requests\x18\x05 \x01(\x0b\x32\x1d.tradebus.v1.SendOpenRequestsH\x00\x12?\n\x14send_cancel_requests\x18\x06 \x01(\x0b\x32\x1f.tradebus.v1.SendCancelRequestsH\x00\x12\x36\n\x0f\x63lose_positions\x18\x07 \x01(\x0b\x32\x1b.tradebus.v1.ClosePositionsH\x00\x12\x32\n\rcancel_orders\x18\x08 \x01(\x0b\x32\x19.tradebus.v1.CancelOrdersH\x00\x12\x39\n\x11set_trading_state\x18\t \x01(\x0b\x32\x1c.tradebus.v1.SetTradingStateH\x00\x12/\n\x08shutdown\x18\n \x01(\x0b\x32\x1b.tradebus.v1.ShutdownEngineH\x00\x12\x33\n\rchange_config\x18\x0b \x01(\x0b\x32\x1a.tradebus.v1.ConfigChangedH\x00\x12=\n\x13send_amend_requests\x18\x0c \x01(\x0b\x32\x1e.tradebus.v1.SendAmendRequestsH\x00\x42\x08\n\x06\x61\x63tionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradebus/v1/command.proto\x12\x0btradebus.v1\x1a\x18tradebus/v1/engine.proto\x1a\x17tradebus/v1/order.proto\"\x10\n\x0e\x41llInstruments\" \n\x0b\x42yExchanges\x12\x11\n\texchanges\x18\x01 \x03(\r\"$\n\rByInstruments\x12\x13\n\x0binstruments\x18\x01 \x03(\r\")\n\nUnderlying\x12\x0c\n\x04\x62\x61se\x18\x01 \x01(\r\x12\r\n\x05quote\x18\x02 \x01(\r\"=\n\rByUnderlyings\x12,\n\x0bunderlyings\x18\x01 \x03(\x0b\x32\x17.tradebus.v1.Underlying\"\xdd\x01\n\x10InstrumentFilter\x12*\n\x03\x61ll\x18\x01 \x01(\x0b\x32\x1b.tradebus.v1.AllInstrumentsH\x00\x12-\n\texchanges\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.ByExchangesH\x00\x12\x31\n\x0binstruments\x18\x03 \x01(\x0b\x32\x1a.tradebus.v1.ByInstrumentsH\x00\x12\x31\n\x0bunderlyings\x18\x04 \x01(\x0b\x32\x1a.tradebus.v1.ByUnderlyingsH\x00\x42\x08\n\x06\x66ilter\"Z\n\x10SendOpenRequests\x12/\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.tradebus.v1.OrderRequestOpen\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"G\n\x12SendCancelRequests\x12\x31\n\x08requests\x18\x01 \x03(\x0b\x32\x1f.tradebus.v1.OrderRequestCancel\"\\\n\x11SendAmendRequests\x12\x30\n\x08requests\x18\x01 \x03(\x0b\x32\x1e.tradebus.v1.OrderRequestAmend\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"V\n\x0e\x43losePositions\x12-\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.InstrumentFilter\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"=\n\x0c\x43\x61ncelOrders\x12-\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1d.tradebus.v1.InstrumentFilter\";\n\x0fSetTradingState\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.tradebus.v1.TradingState\"\x10\n\x0eShutdownEngine\"\x9d\x04\n\x07\x43ommand\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0f\n\x07time_ns\x18\x03 \x01(\x03\x12\x11\n\texpiry_ns\x18\x04 \x01(\x03\x12;\n\x12send_open_requests\x18\x05 \x01(\x0b\x32\x1d.tradebus.v1.SendOpenRequestsH\x00\x12?\n\x14send_cancel_requests\x18\x06 \x01(\x0b\x32\x1f.tradebus.v1.SendCancelRequestsH\x00\x12\x36\n\x0f\x63lose_positions\x18\x07 \x01(\x0b\x32\x1b.tradebus.v1.ClosePositionsH\x00\x12\x32\n\rcancel_orders\x18\x08 \x01(\x0b\x32\x19.tradebus.v1.CancelOrdersH\x00\x12\x39\n\x11set_trading_state\x18\t \x01(\x0b\x32\x1c.tradebus.v1.SetTradingStateH\x00\x12/\n\x08shutdown\x18\n \x01(\x0b\x32\x1b.tradebus.v1.ShutdownEngineH\x00\x12\x33\n\rchange_config\x18\x0b \x01(\x0b\x32\x1a.tradebus.v1.ConfigChangedH\x00\x12=\n\x13send_amend_requests\x18\x0c \x01(\x0b\x32\x1e.tradebus.v1.SendAmendRequestsH\x00\x42\x08\n\x06\x61\x63tionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,15 +51,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SENDCANCELREQUESTS']._serialized_start=605
   _globals['_SENDCANCELREQUESTS']._serialized_end=676
   _globals['_SENDAMENDREQUESTS']._serialized_start=678
-  _globals['_SENDAMENDREQUESTS']._serialized_end=747
-  _globals['_CLOSEPOSITIONS']._serialized_start=749
-  _globals['_CLOSEPOSITIONS']._serialized_end=835
-  _globals['_CANCELORDERS']._serialized_start=837
-  _globals['_CANCELORDERS']._serialized_end=898
-  _globals['_SETTRADINGSTATE']._serialized_start=900
-  _globals['_SETTRADINGSTATE']._serialized_end=959
-  _globals['_SHUTDOWNENGINE']._serialized_start=961
-  _globals['_SHUTDOWNENGINE']._serialized_end=977
-  _globals['_COMMAND']._serialized_start=980
-  _globals['_COMMAND']._serialized_end=1521
+  _globals['_SENDAMENDREQUESTS']._serialized_end=770
+  _globals['_CLOSEPOSITIONS']._serialized_start=772
+  _globals['_CLOSEPOSITIONS']._serialized_end=858
+  _globals['_CANCELORDERS']._serialized_start=860
+  _globals['_CANCELORDERS']._serialized_end=921
+  _globals['_SETTRADINGSTATE']._serialized_start=923
+  _globals['_SETTRADINGSTATE']._serialized_end=982
+  _globals['_SHUTDOWNENGINE']._serialized_start=984
+  _globals['_SHUTDOWNENGINE']._serialized_end=1000
+  _globals['_COMMAND']._serialized_start=1003
+  _globals['_COMMAND']._serialized_end=1544
 # @@protoc_insertion_point(module_scope)

@@ -66,10 +66,12 @@ class SendCancelRequests(_message.Message):
     def __init__(self, requests: _Optional[_Iterable[_Union[_order_pb2.OrderRequestCancel, _Mapping]]] = ...) -> None: ...
 
 class SendAmendRequests(_message.Message):
-    __slots__ = ("requests",)
+    __slots__ = ("requests", "override_risk")
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_RISK_FIELD_NUMBER: _ClassVar[int]
     requests: _containers.RepeatedCompositeFieldContainer[_order_pb2.OrderRequestAmend]
-    def __init__(self, requests: _Optional[_Iterable[_Union[_order_pb2.OrderRequestAmend, _Mapping]]] = ...) -> None: ...
+    override_risk: bool
+    def __init__(self, requests: _Optional[_Iterable[_Union[_order_pb2.OrderRequestAmend, _Mapping]]] = ..., override_risk: _Optional[bool] = ...) -> None: ...
 
 class ClosePositions(_message.Message):
     __slots__ = ("filter", "override_risk")

@@ -107,10 +107,12 @@ class RequestsDecided(_message.Message):
     def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., strategy: _Optional[str] = ..., cancels_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestCancel, _Mapping]]] = ..., opens_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestOpen, _Mapping]]] = ..., cancels_failed: _Optional[_Iterable[_Union[FailedCancel, _Mapping]]] = ..., opens_failed: _Optional[_Iterable[_Union[FailedOpen, _Mapping]]] = ..., cancels_refused: _Optional[_Iterable[_Union[RefusedCancel, _Mapping]]] = ..., opens_refused: _Optional[_Iterable[_Union[RefusedOpen, _Mapping]]] = ..., amends_sent: _Optional[_Iterable[_Union[_order_pb2.OrderRequestAmend, _Mapping]]] = ..., amends_failed: _Optional[_Iterable[_Union[FailedAmend, _Mapping]]] = ..., amends_refused: _Optional[_Iterable[_Union[RefusedAmend, _Mapping]]] = ...) -> None: ...
 
 class RiskOverridden(_message.Message):
-    __slots__ = ("opens",)
+    __slots__ = ("opens", "amends")
     OPENS_FIELD_NUMBER: _ClassVar[int]
+    AMENDS_FIELD_NUMBER: _ClassVar[int]
     opens: _containers.RepeatedCompositeFieldContainer[RefusedOpen]
-    def __init__(self, opens: _Optional[_Iterable[_Union[RefusedOpen, _Mapping]]] = ...) -> None: ...
+    amends: _containers.RepeatedCompositeFieldContainer[RefusedAmend]
+    def __init__(self, opens: _Optional[_Iterable[_Union[RefusedOpen, _Mapping]]] = ..., amends: _Optional[_Iterable[_Union[RefusedAmend, _Mapping]]] = ...) -> None: ...
 
 class PositionExited(_message.Message):
     __slots__ = ("instrument", "side", "price_entry_average", "quantity_abs_max", "pnl_realised", "fees_enter", "fees_exit", "time_enter_ns", "time_exit_ns", "trade_count", "trade_digest", "funding")
