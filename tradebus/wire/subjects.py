@@ -146,3 +146,18 @@ def dlq(service: str) -> str:
 def dlq_all() -> str:
     """Return the subscription to every dead letter, and what the stream ``DLQ`` keeps."""
     return "dlq.>"
+
+
+def engine_reader(engine: str) -> str:
+    """Return the key in ``POSITIONS`` of an engine: up to where its verified snapshot makes journals dispensable."""
+    return f"engine.{token('engine', engine)}"
+
+
+def archive_reader(engine: str) -> str:
+    """Return the key in ``POSITIONS`` of an engine's archive: up to where its audit journal is archived and fsynced."""
+    return f"archive.{token('engine', engine)}"
+
+
+def owner_reader(account: str) -> str:
+    """Return the key in ``POSITIONS`` of an account's owner: up to where its snapshot makes journals dispensable."""
+    return f"execution.{token('account', account)}"

@@ -162,6 +162,12 @@ from tradebus.wire.codec.exec import (
 from tradebus.wire.codec.flow import Credit, credit_from_bytes, credit_to_bytes
 from tradebus.wire.codec.heartbeat import Heartbeat, StreamPosition, heartbeat_from_bytes, heartbeat_to_bytes
 from tradebus.wire.codec.market import MarketBatch, MarketBatchHead, market_batch_from_bytes, market_batch_to_bytes
+from tradebus.wire.codec.positions import (
+    JournalMark,
+    ReaderPositions,
+    reader_positions_from_bytes,
+    reader_positions_to_bytes,
+)
 
 FOLDER: Final = Path(__file__).parent
 T0: Final = 1_764_000_000_123_456_789
@@ -177,6 +183,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "market_batch": market_batch_from_bytes,
     "order_reply": order_reply_from_bytes,
     "order_requests": order_requests_from_bytes,
+    "reader_positions": reader_positions_from_bytes,
 }
 """How to read a golden file, by the part of its name before the first ``-``."""
 
@@ -548,6 +555,12 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         (StreamPosition("md.deribit.1", 2, 43),),
         ("feed.deribit",),
     )
+    positions = ReaderPositions(
+        "engine.paper",
+        "engine-1",
+        T0,
+        (JournalMark("AUDIT_paper", 9000, "0f" * 16, 450_000), JournalMark("CMD_paper")),
+    )
     credit = Credit("run-1", 4096, 1024, 1025)
     letter = dead_letter("engine", "md.deribit.1", "expected a MarketBatch, found none", b"\x00\x01", T0, 12)
     return {
@@ -569,6 +582,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "order_reply-all": (reply, order_reply_to_bytes(reply)),
         "heartbeat-all": (heartbeat, heartbeat_to_bytes(heartbeat)),
         "credit-all": (credit, credit_to_bytes(credit)),
+        "reader_positions-all": (positions, reader_positions_to_bytes(positions)),
         "dead_letter-all": (letter, dead_letter_to_bytes(letter)),
     }
 

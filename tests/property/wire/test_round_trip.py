@@ -43,6 +43,12 @@ from tradebus.wire.codec.market import (
     market_item_to_bytes,
 )
 from tradebus.wire.codec.plain import plain_from_pb, plain_to_pb
+from tradebus.wire.codec.positions import (
+    JournalMark,
+    ReaderPositions,
+    reader_positions_from_bytes,
+    reader_positions_to_bytes,
+)
 from tradebus.wire.pb.v1 import instrument_pb2, plain_pb2
 
 shards = st.integers(0, 2**32 - 1)
@@ -267,3 +273,14 @@ def test_indices_keep_numbers_and_fingerprint(index: IndexedInstruments) -> None
     found = indexed_instruments_from_pb(message)
     assert found == index
     assert found.fingerprint() == index.fingerprint()
+
+
+marks = st.one_of(
+    st.builds(JournalMark, values.ids, positive, values.ids, values.sequences),
+    st.builds(JournalMark, values.ids, st.just(0), st.just(""), values.sequences),
+)
+
+
+@given(st.builds(ReaderPositions, values.ids, values.ids, values.times_ns, values.tuples_of(marks)))
+def test_reader_positions(message: ReaderPositions) -> None:
+    assert reader_positions_from_bytes(reader_positions_to_bytes(message)) == message

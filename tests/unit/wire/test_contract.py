@@ -30,6 +30,7 @@ from tradebus.wire.pb.v1 import (
     flow_pb2,
     heartbeat_pb2,
     market_pb2,
+    positions_pb2,
     snapshot_pb2,
 )
 
@@ -46,6 +47,7 @@ MESSAGES_BY_GOLDEN_NAME: dict[str, type[Message]] = {
     "market_batch": market_pb2.MarketBatch,
     "order_reply": exec_pb2.OrderReply,
     "order_requests": exec_pb2.OrderRequests,
+    "reader_positions": positions_pb2.ReaderPositions,
 }
 
 SHADOWS = {"MarketBatchFrames", "AuditBatchFrames", "EngineSnapshotFrames"}

@@ -15,6 +15,7 @@ from tradebus.wire.codec.dlq import PAYLOAD_BYTES_MAX, dead_letter_from_bytes
 from tradebus.wire.codec.exec import order_requests_from_bytes
 from tradebus.wire.codec.heartbeat import heartbeat_from_bytes
 from tradebus.wire.codec.market import market_batch_from_bytes, market_event_from_bytes
+from tradebus.wire.codec.positions import reader_positions_from_bytes
 from tradebus.wire.pb.v1 import (
     account_journal_pb2,
     audit_pb2,
@@ -24,6 +25,7 @@ from tradebus.wire.pb.v1 import (
     heartbeat_pb2,
     market_pb2,
     order_pb2,
+    positions_pb2,
 )
 
 
@@ -309,6 +311,20 @@ def test_a_heartbeat_names_its_sender() -> None:
     message = heartbeat_pb2.Heartbeat(service="market", mode="demo", state="running")
     with pytest.raises(errors.MissingField, match="instance"):
         heartbeat_from_bytes(message.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("mark", "expected"),
+    [
+        (positions_pb2.JournalMark(stream="AUDIT_demo", position=3), "expected a fingerprint, found ''"),
+        (positions_pb2.JournalMark(stream="AUDIT_demo", fingerprint="00"), "expected no fingerprint at position 0"),
+        (positions_pb2.JournalMark(position=3, fingerprint="00"), "expected a text"),
+    ],
+)
+def test_a_mark_names_its_stream_and_its_message(mark: positions_pb2.JournalMark, expected: str) -> None:
+    message = positions_pb2.ReaderPositions(reader="engine.demo", instance="engine-1", marks=[mark])
+    with pytest.raises(errors.DecodeError, match=rf"marks\[0\].*{expected}"):
+        reader_positions_from_bytes(message.SerializeToString())
 
 
 @pytest.mark.parametrize(("kept", "total"), [(1, 2), (2, 1), (PAYLOAD_BYTES_MAX + 1, PAYLOAD_BYTES_MAX + 1)])
