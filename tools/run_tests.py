@@ -1,6 +1,6 @@
-"""Run the whole test suite the way `make test` does: the pure tests in both builds, then everything else compiled.
+"""Run the whole test suite the way `make test` does: the tests of the core in both builds, everything else compiled.
 
-Where the core is compiled the tests without processes and networks run interpreted first: there nothing but mypy
+Where the core is compiled its tests, and those of what is closest to it, run interpreted first: there nothing but mypy
 guards types and `Final`, and a difference between the two builds is a bug. Where nothing can be compiled everything
 runs once, interpreted. What shares nothing runs on all cores, a server for each; whole systems run one after the other,
 because they take a machine each. Arguments go to pytest in every pass. Later passes run also when one has failed;
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+CORE = ("unit/core", "unit/wire", "unit/engine", "property/core", "property/wire", "property/services")
 PURE = ("unit", "property")
 CONFORMANCE = ("conformance/engine", "conformance/market")
 SERVERS = ("conformance/bus", "golden", "simulation", "integration")
@@ -24,7 +25,8 @@ def main() -> int:
     builds = (False, True) if _is_compiled() else (False,)
     if len(builds) == 1:
         print("== nothing is compiled on this machine: all tests run once, interpreted", flush=True)
-    statuses = [_run(PURE, is_compiled=build, is_parallel=True) for build in builds]
+    statuses = [_run(CORE, is_compiled=False, is_parallel=True)] if builds[-1] else []
+    statuses.append(_run(PURE, is_compiled=builds[-1], is_parallel=True))
     # On one core, because it ends with a table over all its cases.
     statuses += [_run(CONFORMANCE, is_compiled=build) for build in builds]
     statuses.append(_run(SERVERS, is_compiled=builds[-1], is_parallel=True))
