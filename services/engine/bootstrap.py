@@ -8,6 +8,8 @@ from services.engine.account_inlet import AccountInlet
 from services.engine.awake import AwakeClock
 from services.engine.command_inlet import CommandInlet
 from services.engine.counts import EngineCounts
+from services.engine.crash_latch import CrashLatch
+from services.engine.durability import check_durability
 from services.engine.ending import ending
 from services.engine.journal import HASH_EVERY_BATCH, NS_PER_S, AuditJournal, Cadence
 from services.engine.journaled import JournaledEngine
@@ -18,6 +20,8 @@ from services.engine.position import journal_end
 from services.engine.replay import ReplayEngine
 from services.engine.started import engine_started
 from services.engine.stepper import Stepper
+from services.engine.trading_policy import TradingPolicy
+from services.engine.trading_watch import TradingWatch
 from services.runtime import Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.nats import provision_streams
@@ -43,12 +47,22 @@ async def bootstrap(runtime: Runtime) -> Service:
     started = engine_started(settings, run)
     strategies = make_strategies(settings)
     make_risk(settings)
+    await check_durability(settings, runtime.log)
     bus = await runtime.connect_nats()
     await provision_streams(settings)
-    return await build(runtime, bus, started, strategies)
+    return await build(runtime, bus, started, strategies, crash_latch(settings))
 
 
-async def build(runtime: Runtime, bus: Bus, started: EngineStarted, strategies: list[Strategy]) -> Service:
+def crash_latch(settings: Settings) -> CrashLatch:
+    """Return the record of this engine's starts, in the service's data folder."""
+    health = settings.engine.health
+    path = settings.runtime.data_dir / "engine" / f"{settings.engine_id}.starts.json"
+    return CrashLatch(path, health.crashes_max, health.crash_window_s)
+
+
+async def build(
+    runtime: Runtime, bus: Bus, started: EngineStarted, strategies: list[Strategy], latch: CrashLatch | None = None
+) -> Service:
     """Return the engine service on a bus that has the streams. Raises ForeignJournal and JournalDamaged."""
     settings = runtime.settings
     is_replay = settings.mode is Mode.REPLAY
@@ -78,10 +92,10 @@ async def build(runtime: Runtime, bus: Bus, started: EngineStarted, strategies: 
         EngineCounts(runtime.metrics.registry),
         DeadLetterBox("engine", bus, runtime.metrics.registry, runtime.log),
     )
-    return ReplayEngine(base, bus, ending(runtime)) if is_replay else make_live(base, bus)
+    return ReplayEngine(base, bus, ending(runtime)) if is_replay else make_live(base, bus, latch)
 
 
-def make_live(base: JournaledEngine, bus: Bus) -> LiveEngine:
+def make_live(base: JournaledEngine, bus: Bus, latch: CrashLatch | None) -> LiveEngine:
     """Return the engine on live input."""
     runtime, engine, reject = base.runtime, base.engine, base.letters.put
     settings, started = runtime.settings, engine.started
@@ -91,7 +105,8 @@ def make_live(base: JournaledEngine, bus: Bus) -> LiveEngine:
     owners = OwnerWatch(started.accounts, SILENCE_NS, clock)
     accounts = [AccountInlet(bus, account, stepper, engine.sequence, reject) for account in started.accounts]
     commands = CommandInlet(bus, settings.journal_id, started.index, stepper, reject, runtime.log)
-    return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands)
+    trading = TradingWatch(base, stepper, TradingPolicy(settings.engine.health), latch)
+    return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands, trading)
 
 
 def hash_cadence(settings: Settings) -> Cadence:

@@ -1,5 +1,6 @@
 """Hold what a live and a replaying engine have in common: the engine, its journal, its counts, its dead letters."""
 
+from collections.abc import Callable
 from typing import Final, final
 
 from services.engine.counts import EngineCounts
@@ -10,6 +11,7 @@ from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.journal_writing import JournalWriting
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
+from tradebus.core.engine.event import TradingStateUpdate
 from tradebus.wire import subjects
 
 LETTERS_TIMEOUT_S: Final = 1.0
@@ -27,6 +29,8 @@ class JournaledEngine:
         self.journal: Final = journal
         self.counts: Final = counts
         self.letters: Final = letters
+        self.on_trading: Callable[[TradingStateUpdate, int], None] | None = None
+        """Called with each processed update of the trading state and its sequence, before it is recorded."""
         self.writing: Final = JournalWriting(
             runtime, "journal", journal.writer, lambda: journal.pending, journal.pressure
         )
@@ -34,6 +38,8 @@ class JournaledEngine:
     def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:
         """Take the next tick; raises what the journal does."""
         self.counts.add(tick)
+        if self.on_trading is not None and isinstance(tick.event, TradingStateUpdate):
+            self.on_trading(tick.event, tick.sequence)
         self.journal.record(tick, event_bytes)
 
     def lose_state(self) -> None:

@@ -4,6 +4,7 @@ Demo, paper and live are this, with other feeds and accounts.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final, final
 
@@ -14,6 +15,7 @@ from services.engine.journaled import JournaledEngine
 from services.engine.market_inlet import MarketInlet
 from services.engine.owners import OwnerWatch
 from services.engine.stepper import Stepper
+from services.engine.trading_watch import TradingWatch
 from services.runtime import Json, Position, Service
 from tradebus.bus.interface import Bus, Subscription
 from tradebus.bus.message import Message
@@ -41,6 +43,7 @@ class LiveEngine(Service):
         owners: OwnerWatch,
         accounts: Sequence[AccountInlet],
         commands: CommandInlet,
+        trading: TradingWatch,
     ) -> None:
         self._base: Final = base
         self._bus: Final = bus
@@ -50,6 +53,8 @@ class LiveEngine(Service):
         self._owners: Final = owners
         self._accounts: Final = accounts
         self._commands: Final = commands
+        self._trading: Final = trading
+        bus.add_listener(trading.on_bus_event)
         self._beats_in: Subscription | None = None
         self._idle: asyncio.Task[None] | None = None
 
@@ -59,8 +64,10 @@ class LiveEngine(Service):
         for account in self._accounts:
             await account.note_end()
         await self._commands.note_end()
+        self._trading.begin(time.time_ns())
         self._stepper.start()
         base.start()
+        self._trading.started()
         for account in self._accounts:
             await account.start()
         await self._commands.start()
@@ -92,6 +99,7 @@ class LiveEngine(Service):
         if self._base.writing.is_running:
             self._stepper.step(Shutdown())
         await self._base.finish()
+        self._trading.stopped()
 
     def status(self) -> Mapping[str, Json]:
         """Return where the engine stands."""
@@ -129,6 +137,7 @@ class LiveEngine(Service):
         while True:
             await asyncio.sleep(IDLE_PERIOD_S)
             self._clock.tick()
+            self._trading.look(self._clock())
             self._market.idle()
             self._step_all(self._owners.silent())
             if not self._base.journal.is_behind:

@@ -1,6 +1,7 @@
 """Connect to NATS as a service does, and make the streams that a system needs."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from tradebus.bus.events import Listener
@@ -18,6 +19,10 @@ ATTEMPT_TIMEOUT_S: Final = 2.0
 def connector(settings: Settings, service: str, instance: str) -> Callable[[Listener], Awaitable[Bus]]:
     """Return what makes one attempt to connect to the configured server."""
     options = NatsOptions(servers=(settings.nats.url,), service=service, instance=instance)
+    if service == "engine":
+        # Noticed within `ping_ms`: an unanswered ping is counted when the next but one is due.
+        interval_s = settings.engine.health.ping_ms / 1000 / (options.pings_unanswered_max + 1)
+        options = replace(options, ping_interval_s=interval_s)
 
     async def connect(listener: Listener) -> Bus:
         return await NatsBus.connect(options, listener=listener, timeout_s=ATTEMPT_TIMEOUT_S)

@@ -28,6 +28,8 @@ class Broker:
             ServerSettings(
                 folder=store_dir,
                 port=settings.nats.address.port,
+                # Asked by the engine whether every write is synced, where that is wanted.
+                monitoring_port=0 if settings.nats.sync_always else None,
                 sync_always=settings.nats.sync_always,
                 command_prefix=(sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())),
             )
@@ -37,6 +39,11 @@ class Broker:
     def url(self) -> str:
         """Where clients connect; known once started."""
         return self._server.url
+
+    @property
+    def monitoring_url(self) -> str | None:
+        """Where the server tells of its own settings, None where nobody asks; known once started."""
+        return self._server.monitoring_url
 
     @property
     def pid(self) -> int | None:

@@ -38,9 +38,10 @@ def settle(settings: Settings, data_dir: Path, *, any_ports: bool) -> Settings:
     )
 
 
-def with_nats_url(settings: Settings, url: str) -> Settings:
-    """Return the settings with the address at which the broker really listens."""
-    return settings.model_copy(update={"nats": settings.nats.model_copy(update={"url": url})})
+def with_nats_url(settings: Settings, url: str, monitoring_url: str | None = None) -> Settings:
+    """Return the settings with the addresses at which the broker really listens."""
+    nats = settings.nats.model_copy(update={"url": url, "monitoring_url": monitoring_url})
+    return settings.model_copy(update={"nats": nats})
 
 
 def write(settings: Settings, path: Path) -> None:

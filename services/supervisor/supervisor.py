@@ -282,7 +282,7 @@ class Supervisor:
         self._broker = Broker(self.settings)
         try:
             self._broker.start(fresh=True)
-            self.settings = effective.with_nats_url(self.settings, self._broker.url)
+            self.settings = effective.with_nats_url(self.settings, self._broker.url, self._broker.monitoring_url)
             await provision_streams(self.settings)
         except (ServerError, BusError) as error:
             raise SupervisorError(str(error)) from error

@@ -38,9 +38,13 @@ class Connected(BusEvent):
 
 @dataclass(frozen=True, slots=True)
 class Disconnected(BusEvent):
-    """A connection was lost; it is tried again for ever. What was not yet sent is dropped, not kept for later."""
+    """A connection was lost; it is tried again for ever. What was not yet sent is dropped, not kept for later.
+
+    ``is_silent``: the server had stopped to answer pings; otherwise the connection broke.
+    """
 
     connection: str
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

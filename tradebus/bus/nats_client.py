@@ -80,6 +80,11 @@ class LinkClient(Client):
         return self._server_info
 
     @property
+    def is_silent(self) -> bool:
+        """Tell whether the server has left more pings unanswered than allowed, by which a connection is given up."""
+        return bool(self._pings_outstanding > self.options["max_outstanding_pings"])
+
+    @property
     def outbound_bytes(self) -> int:
         """Return how much waits to be written."""
         return self._pending_data_size

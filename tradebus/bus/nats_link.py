@@ -277,7 +277,7 @@ class NatsLink:
                 pong.set_result(False)
         self._replies.lose(_CONNECTION_LOST)
         if self._was_connected and not self._closing:
-            self._events.emit(Disconnected(self.role))
+            self._events.emit(Disconnected(self.role, self._client.is_silent))
 
     async def _on_reconnected(self) -> None:
         self._events.emit(Reconnected(self.role, self._loop.time() - self._lost_at))

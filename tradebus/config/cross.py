@@ -210,7 +210,16 @@ def _market(parts: Parts) -> Iterator[Finding]:
 
 
 def _nats(parts: Parts) -> Iterator[Finding]:
-    if parts.nats is None or not parts.nats.embedded:
+    if parts.nats is None:
+        return
+    if parts.mode is Mode.LIVE:
+        if not parts.nats.sync_always:
+            expected = "`true` in mode `live`: what was acknowledged must survive a power cut"
+            yield Finding(("nats", "sync_always"), expected, "false")
+        if parts.nats.monitoring_url is None:
+            expected = "the server's monitoring address in mode `live`, by which `sync_interval: always` is checked"
+            yield Finding(("nats", "monitoring_url"), expected, "none")
+    if not parts.nats.embedded:
         return
     if not parts.nats.address.is_loopback:
         yield Finding(("nats", "url"), "a loopback address for the embedded server", shown(parts.nats.url))

@@ -41,6 +41,20 @@ class HashCadence(Section):
     """After this many seconds."""
 
 
+class HealthLimits(Section):
+    """`[engine.health]`: when the engine switches trading off by itself, and when it starts halted."""
+
+    acknowledgement_ms: Annotated[int, Field(ge=50, le=600_000)] = 1_000
+    """Trading goes off when something waits for the journal and nothing was acknowledged for so long."""
+    ping_ms: Annotated[int, Field(ge=300, le=600_000)] = 3_000
+    """Trading goes off when NATS has answered no pings, or was not connected, for so long."""
+    recovered_ms: Annotated[int, Field(ge=0, le=600_000)] = 1_000
+    """Trading comes back, where it went off for one of these, when all has been well for so long."""
+    crashes_max: Annotated[int, Field(ge=1, le=1_000_000)] = 3
+    """So many crashes within `crash_window_s` and the next start is halted until an operator enables trading."""
+    crash_window_s: Annotated[int, Field(ge=1, le=86_400)] = 300
+
+
 def _with_single_strategy(schema: dict[str, Any]) -> None:
     """Add the form with a single strategy to the schema; the model itself only knows the list."""
     schema["properties"] |= {
@@ -73,6 +87,7 @@ class EngineSettings(Section):
     """The risk checks that every open request must pass, in order: by name, or a class as `package.module:Class`."""
     risk_params: dict[str, Parameters] = Field(default_factory=dict)
     """Limits by name of the check; what is allowed in them is the check's to say."""
+    health: HealthLimits = HealthLimits()
     hash_every: Literal["batch"] | HashCadence = HashCadence()
     """`"batch"`, or a table of `ticks` and `seconds`."""
 

@@ -44,7 +44,11 @@ class NatsSettings(Section):
     store_dir: Path | None = None
     """JetStream's folder of the embedded server; `<data_dir>/nats` when left out."""
     sync_always: bool = False
-    """Embedded: fsync every message before it is acknowledged."""
+    """Fsync every message before it is acknowledged: the embedded server is started so, another one must be set so.
+
+    The engine checks it at its start where `monitoring_url` is known. Mode `live` requires both."""
+    monitoring_url: str | None = None
+    """The server's monitoring address, as `http://127.0.0.1:8222`; `make up` fills it in for the embedded server."""
     streams: StreamSizes = StreamSizes()
 
     @property
