@@ -16,6 +16,7 @@ from services.runtime.health import Health
 from tradebus.bus.errors import BusUnavailable, NoJournal
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
+from tradebus.crash_points import crash_point
 
 FIRST_MESSAGE: Final = 1
 RETRY_WAIT_S: Final = 0.2
@@ -105,6 +106,7 @@ class Follower:
 
     async def _take(self, message: JournalMessage) -> None:
         taken = self.fold.take(message)
+        crash_point("audit.mid_fold")
         self._measure(message, taken)
         if taken.check is not None:
             self._report_check(taken.check)

@@ -12,6 +12,7 @@ from tradebus.bus.interface import Bus
 from tradebus.core.engine.audit.state_hash import StateHash
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
+from tradebus.crash_points import crash_point
 from tradebus.journal.sealed import BATCH_BYTES_MAX, ITEM_BYTES_MAX, TICKS_MAX, ItemTooLarge, SealedBatch, sealed
 from tradebus.journal.writer import BatchSource, JournalWriter
 from tradebus.wire import subjects
@@ -83,6 +84,7 @@ class AuditJournal(BatchSource):
             self,
             position=end.position,
             chain=end.chain,
+            stored_point="engine.after_publish",
         )
 
     @property
@@ -154,6 +156,7 @@ class AuditJournal(BatchSource):
             taken,
         )
         batch = sealed(payload, self._first, sequence)
+        crash_point("engine.before_publish")
         self._first = sequence + 1
         self.pressure.eased()
         return batch
@@ -161,6 +164,7 @@ class AuditJournal(BatchSource):
     def durable(self, batch: SealedBatch, sequence: int) -> None:  # noqa: ARG002 - the stream's number is the writer's
         """Take note that a batch is on disk."""
         self.durable_sequence = batch.last
+        crash_point("engine.after_acknowledgement")
 
     def _is_hash_due(self) -> bool:
         if self._cadence.ticks == HASH_EVERY_BATCH:

@@ -8,6 +8,7 @@ from services.execution.held import HeldEvents
 from services.runtime import Json
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, EngineStarted
+from tradebus.crash_points import crash_point
 
 
 class FoldDiffers(ValueError):
@@ -33,6 +34,8 @@ class PaperAccount:
     def take(self, tick: AuditTick) -> int:
         """Fold the next tick when everything that was held is recognised; return how many events it gave."""
         events = self._fold(tick)
+        if events:
+            crash_point("execution.mid_fold")
         self._append(events, tick)
         return len(events)
 

@@ -6,6 +6,7 @@ from typing import Final, final
 
 from services.runtime.pressure import Pressure
 from tradebus.bus.interface import Bus
+from tradebus.crash_points import crash_point
 from tradebus.journal.ending import check_last_link
 from tradebus.journal.sealed import BATCH_BYTES_MAX, ITEM_BYTES_MAX, TICKS_MAX, ItemTooLarge, SealedBatch, sealed
 from tradebus.journal.verify import JournalDamaged
@@ -84,6 +85,7 @@ class AccountJournal(BatchSource):
             self,
             position=end.position,
             chain=end.chain,
+            stored_point="execution.after_append",
         )
 
     def use_index(self, fingerprint: str) -> None:
@@ -149,8 +151,11 @@ class AccountJournal(BatchSource):
             fingerprint,
         )
         self.pressure.eased()
+        crash_point("execution.before_append")
         return sealed(account_batch_join(head, frames), first, last)
 
-    def durable(self, batch: SealedBatch, sequence: int) -> None:  # noqa: ARG002 - the stream's number is the writer's
+    def durable(self, batch: SealedBatch, sequence: int) -> None:
         """Take note that records are on disk."""
         self.durable_entries = batch.last + 1
+        if sequence == self.owner_epoch:
+            crash_point("execution.on_ownership")

@@ -15,6 +15,7 @@ from services.runtime import Position
 from tradebus.bus.batching import BATCH_ITEMS_MAX, MicroBatcher
 from tradebus.bus.interface import Bus
 from tradebus.core.market.event import MarketReconnecting
+from tradebus.crash_points import crash_point
 from tradebus.wire import subjects
 from tradebus.wire.codec.market import MarketBatchHead, MarketItem, market_batch_join, market_item_frame
 
@@ -83,6 +84,7 @@ class ShardPublisher:
         )
         payload = market_batch_join(head, [market_item_frame(item) for item in items])
         self.sequence += len(items)
+        crash_point("market.mid_batch")
         if self._bus.publish(self.subject, payload):
             self._items.inc(len(items))
             self._batches.inc()

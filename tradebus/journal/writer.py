@@ -18,6 +18,7 @@ from typing import Final, final
 from tradebus.bus.errors import AppendUncertain, BusUnavailable, NotSent, Refused
 from tradebus.bus.events import BusEvent, Reconnected
 from tradebus.bus.interface import Bus
+from tradebus.crash_points import crash_point
 from tradebus.journal.sealed import SealedBatch
 from tradebus.wire.integrity import CHAIN_HEADER, CHAIN_START
 
@@ -61,7 +62,8 @@ class JournalWriter:
     ``run`` ends when ``close`` was called and all is written. While the broker cannot be reached or the stream is full
     it goes on trying, for ever: ``trouble`` says why (empty: all is well), ``unacknowledged_s`` since when, and whoever
     makes the batches decides what that means. ``uncertain`` counts appends whose outcome had to be looked up,
-    ``recovered`` those of them that turned out to have landed. Times are monotonic seconds.
+    ``recovered`` those of them that turned out to have landed. Times are monotonic seconds. ``stored_point`` names the
+    crash point behind each append.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class JournalWriter:
         *,
         position: int = 0,
         chain: str = CHAIN_START,
+        stored_point: str = "",
     ) -> None:
         self._bus: Final = bus
         self._subject: Final = subject
         self._stream: Final = stream
         self._source: Final = source
+        self._stored_point: Final = stored_point
         self.position = position
         self.chain = chain
         self._wake: Final = asyncio.Event()
@@ -118,6 +122,8 @@ class JournalWriter:
                 continue
             self.in_flight_since_s = time.monotonic()
             sequence = await self._append(batch)
+            if self._stored_point:
+                crash_point(self._stored_point)
             self.in_flight_since_s = None
             self.trouble = ""
             self.position = sequence
