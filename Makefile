@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed-$(firstword $(shell cksum < pyproject.toml))
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench replay proto compile fmt clean
+.PHONY: help up down test check bench replay chaos proto compile fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: compile ## measure, print a table and write JSON
 replay: compile ## run recordings through the services: make replay RECORDINGS="file ..."
 	@test -n "$(RECORDINGS)" || { echo 'usage: make replay RECORDINGS="file ..."' >&2; exit 2; }
 	@$(BIN)/python -m services.replay $(RECORDINGS)
+
+chaos: compile ## kill and pause a running system some hundred times, and run thousands of simulated ones
+	@$(BIN)/python -m tests.chaos
 
 proto: $(INSTALLED) ## generate tradebus/wire/pb from proto/
 	@$(BIN)/python tools/gen_proto.py

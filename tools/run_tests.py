@@ -17,7 +17,7 @@ CORE = ("unit/core", "unit/wire", "unit/engine", "property/core", "property/wire
 PURE = ("unit", "property")
 CONFORMANCE = ("conformance/engine", "conformance/market")
 SERVERS = ("conformance/bus", "golden", "simulation", "integration")
-SYSTEMS = ("e2e",)
+SYSTEMS = ("e2e", "chaos")
 
 
 def main() -> int:
