@@ -27,6 +27,7 @@ def backtest(
     equity_period_ns: int = MINUTE_NS,
     capital: Mapping[str, Decimal] | None = None,
     keeps_trades: bool = True,
+    checks_numbers: bool = True,
     make_user_data: UserDataFactory = load_user_data,
 ) -> BacktestResult:
     """Run an engine with its simulated exchanges over ``events`` in virtual time and return what came of it.
@@ -39,7 +40,9 @@ def backtest(
     summary's returns and ratios are those of ``interval``, over ``risk_free_return`` (a fraction per year of 365 days)
     and the ``capital`` by currency; without it that is what the simulated accounts start with. Equity is sampled every
     ``equity_period_ns`` of virtual time (0: never) and at fills; runs with millions of fills can do without the list of
-    them (``keeps_trades``).
+    them (``keeps_trades``). A market event of an instrument that is not traded, or with numbers that are not finite
+    Decimals, ends the run with InvalidEvent; ``checks_numbers=False`` saves looking at the numbers of a feed that was
+    decoded by ``tradebus.wire``.
     """
     made = list(strategies) if strategies is not None else [load_strategy(s, started.index) for s in started.strategies]
     options = BacktestOptions(
@@ -49,6 +52,7 @@ def backtest(
         equity_period_ns,
         None if capital is None else dict(capital),
         keeps_trades,
+        checks_numbers,
     )
     checks = risk or load_risk(started.risk, started.index)
     return run_backtest(events, started, made, checks, options, make_user_data)

@@ -194,6 +194,7 @@ _names: Final = st.sampled_from(["btc", "eth", "sol", "usdt", "usd"])
 assets: Final = _names.map(lambda name: Asset(name, f"X{name.upper()}"))
 exchange_assets: Final = st.builds(ExchangeAsset, members(ExchangeId), assets)
 limits: Final = given_numbers.filter(lambda number: number >= 0)
+amounts: Final = limits
 positive_numbers: Final = given_numbers.filter(lambda number: number > 0)
 instrument_specs: Final = st.builds(
     InstrumentSpec,
@@ -302,13 +303,13 @@ orders: Final = st.builds(
 
 # ---------------------------------------------------------------------------------------------- markets
 
-public_trades: Final = st.builds(PublicTrade, ids, given_numbers, given_numbers, members(Side))
-levels: Final = st.builds(Level, given_numbers, given_numbers)
+public_trades: Final = st.builds(PublicTrade, ids, given_numbers, amounts, members(Side))
+levels: Final = st.builds(Level, given_numbers, amounts)
 books_l1: Final = st.builds(BookL1, st.none() | levels, st.none() | levels)
 _book_parts: Final = (sequences, st.none() | times_ns, tuples_of(levels), tuples_of(levels))
 books_l2: Final = st.builds(BookL2Snapshot, *_book_parts) | st.builds(BookL2Update, *_book_parts)
 candles: Final = st.builds(Candle, times_ns, *[given_numbers] * 5, sequences)
-liquidations: Final = st.builds(Liquidation, members(Side), given_numbers, given_numbers)
+liquidations: Final = st.builds(Liquidation, members(Side), given_numbers, amounts)
 market_events: Final = st.builds(
     MarketEvent,
     times_ns,

@@ -96,6 +96,18 @@ TICK_CASES = {
         "ticks[1].market.trade.price",
         "'NaN'",
     ),
+    "less than nothing traded": Case(
+        lambda b: _set(b.ticks[1].market.trade, "amount", "-0.5"),
+        errors.InvalidNumber,
+        "ticks[1].market.trade.amount",
+        "expected 0 or more, found '-0.5'",
+    ),
+    "less than nothing offered": Case(
+        lambda b: _set(b.ticks[2].market.book_l1, "best_bid_amount", "-1"),
+        errors.InvalidNumber,
+        "ticks[2].market.book_l1.best_bid_amount",
+        "expected 0 or more, found '-1'",
+    ),
     "half a level": Case(
         lambda b: b.ticks[2].market.book_l1.ClearField("best_ask_amount"),
         errors.InvalidNumber,

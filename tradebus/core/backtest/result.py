@@ -7,6 +7,7 @@ from typing import ClassVar, Final, final
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.engine.audit.state_hash import RunDigest, StateHash
 from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
+from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountEvent, EngineStarted, TradeReceived
 from tradebus.core.engine.state.engine_state import EngineState
@@ -53,7 +54,8 @@ class BacktestOptions(Record):
     ``risk_free_return`` is a fraction per year of 365 days; the summary's returns and ratios are those of ``interval``.
     Equity is sampled every ``equity_period_ns`` of virtual time (0: never), and whenever a position changes.
     ``capital`` is the capital base by currency; none: what the simulated accounts start with of it. Without
-    ``keeps_trades`` fills are counted but not listed.
+    ``keeps_trades`` fills are counted but not listed. ``checks_numbers`` refuses trades and best prices whose numbers
+    are not finite Decimals; a feed that was decoded by ``tradebus.wire`` does not need it.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -63,6 +65,7 @@ class BacktestOptions(Record):
         "equity_period_ns",
         "capital",
         "keeps_trades",
+        "checks_numbers",
     )
 
     def __init__(
@@ -73,6 +76,7 @@ class BacktestOptions(Record):
         equity_period_ns: int = MINUTE_NS,
         capital: dict[str, Decimal] | None = None,
         keeps_trades: bool = True,
+        checks_numbers: bool = True,
     ) -> None:
         self.close_out: Final = close_out
         self.risk_free_return: Final = check_decimal(risk_free_return)
@@ -80,6 +84,7 @@ class BacktestOptions(Record):
         self.equity_period_ns: Final = equity_period_ns
         self.capital: Final = capital
         self.keeps_trades: Final = keeps_trades
+        self.checks_numbers: Final = checks_numbers
 
 
 @final
@@ -191,22 +196,25 @@ def run_backtest(
     """Run an engine with its simulated exchanges over market events, in virtual time.
 
     Events come in the order of their receive time. The same input gives the same result, in any process, compiled or
-    not. The caller's decimal context is restored.
+    not. The caller's decimal context is restored. Raises InvalidEvent for an event that cannot be of this engine.
     """
     before = enter_engine_context()
     try:
         options = options or BacktestOptions()
-        engine = Engine(started, strategies, risk, make_user_data=make_user_data)
+        engine = Engine(started, strategies, risk, make_user_data=make_user_data, checks_numbers=options.checks_numbers)
         recorder = Recorder(engine, started, options)
         loop = VirtualTimeLoop(engine, simulated_exchanges(started), recorder.take)
         wake_ns = -1
-        for event in events:
-            time_ns = event.time_received_ns or event.time_exchange_ns
-            if time_ns > wake_ns:
-                if recorder.statistics is None:
-                    loop.start(time_ns)
-                wake_ns = _sample_until(time_ns, loop, recorder)
-            loop.feed(event)
+        try:
+            for event in events:
+                time_ns = event.time_received_ns or event.time_exchange_ns
+                if time_ns > wake_ns:
+                    if recorder.statistics is None:
+                        loop.start(time_ns)
+                    wake_ns = _sample_until(time_ns, loop, recorder)
+                loop.feed(event)
+        except InvalidEvent as error:
+            raise InvalidEvent(f"event {loop.events + 1} of the feed: {error}") from error
 
         def before_time(time_ns: int) -> None:
             _sample_until(time_ns, loop, recorder)

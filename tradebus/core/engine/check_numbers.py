@@ -4,6 +4,7 @@ What came over the wire was checked when it was decoded; these are for events th
 """
 
 from decimal import Decimal
+from typing import Final
 
 from tradebus.core.engine.event import (
     AccountData,
@@ -12,17 +13,20 @@ from tradebus.core.engine.event import (
     OrderReceived,
     SnapshotReceived,
 )
+from tradebus.core.market.check import is_number
 from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
 from tradebus.core.model.account import Balance
-from tradebus.core.model.number import NumberError, check_computed
+from tradebus.core.model.number import ZERO, NumberError, check_computed
 from tradebus.core.model.order import Order, open_part
+
+PLAIN_EXPONENT_MAX: Final = 40
 
 
 def market_fault(event: MarketEvent) -> str:
     """Return what is wrong with the numbers of a trade or of the best bid and ask, empty if nothing is."""
     data = event.data
     if isinstance(data, PublicTrade):
-        return _fault("price", data.price) or _fault("amount", data.amount)
+        return _market_fault("price", data.price) or _amount_fault("amount", data.amount)
     if isinstance(data, BookL1):
         return _level_fault("best_bid", data.best_bid) or _level_fault("best_ask", data.best_ask)
     return ""
@@ -60,10 +64,24 @@ def _fault(name: str, value: object) -> str:
     return ""
 
 
+def _market_fault(name: str, value: Decimal) -> str:
+    # Nearly all numbers are plain ones, which need no look at their text.
+    if is_number(value) and -PLAIN_EXPONENT_MAX <= value.adjusted() <= PLAIN_EXPONENT_MAX:
+        return ""
+    return _fault(name, value)
+
+
+def _amount_fault(name: str, value: Decimal) -> str:
+    fault = _market_fault(name, value)
+    if not fault and value < ZERO:
+        return f"{name}: expected 0 or more, found {value}"
+    return fault
+
+
 def _level_fault(name: str, level: Level | None) -> str:
     if level is None:
         return ""
-    return _fault(f"{name}.price", level.price) or _fault(f"{name}.amount", level.amount)
+    return _market_fault(f"{name}.price", level.price) or _amount_fault(f"{name}.amount", level.amount)
 
 
 def _balance_fault(balance: Balance) -> str:

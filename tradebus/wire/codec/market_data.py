@@ -5,6 +5,7 @@ the best bid and ask are four texts, and the levels of a whole book are lists of
 """
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from tradebus.core.market.event import (
     BookL1,
@@ -16,7 +17,7 @@ from tradebus.core.market.event import (
     MarketData,
     PublicTrade,
 )
-from tradebus.wire.codec.error import EncodeError, Inconsistent
+from tradebus.wire.codec.error import EncodeError, Inconsistent, InvalidNumber
 from tradebus.wire.codec.number import given_from_text
 from tradebus.wire.codec.order import SIDES
 from tradebus.wire.codec.parts import nothing_set, text
@@ -79,7 +80,7 @@ def _trade_from_pb(message: pb.PublicTrade) -> PublicTrade:
     return PublicTrade(
         text(message.id, "trade.id"),
         given_from_text(message.price, "trade.price"),
-        given_from_text(message.amount, "trade.amount"),
+        _amount_from_text(message.amount, "trade.amount"),
         SIDES.from_pb(message.side, "trade.side"),
     )
 
@@ -107,7 +108,15 @@ def book_l1_from_pb(message: pb.BookL1) -> BookL1:
 def _level_from_text(price: str, amount: str, path: str) -> Level | None:
     if not price and not amount:
         return None
-    return Level(given_from_text(price, f"{path}_price"), given_from_text(amount, f"{path}_amount"))
+    return Level(given_from_text(price, f"{path}_price"), _amount_from_text(amount, f"{path}_amount"))
+
+
+def _amount_from_text(written: str, path: str) -> Decimal:
+    """Return how much of something there is: nobody offers less than nothing. Raises InvalidNumber."""
+    amount = given_from_text(written, path)
+    if written[0] == "-" and amount:
+        raise InvalidNumber(f"expected 0 or more, found {written!r}", path)
+    return amount
 
 
 def _book_l2_to_pb(book: BookL2Snapshot | BookL2Update, into: pb.BookL2Snapshot | pb.BookL2Update) -> None:
@@ -143,7 +152,7 @@ def _levels_from_texts(prices: Sequence[str], amounts: Sequence[str], path: str)
 
 def _levels(pairs: Iterable[tuple[str, str]], path: str) -> Iterable[Level]:
     for i, (price, amount) in enumerate(pairs):
-        yield Level(given_from_text(price, f"{path}_prices[{i}]"), given_from_text(amount, f"{path}_amounts[{i}]"))
+        yield Level(given_from_text(price, f"{path}_prices[{i}]"), _amount_from_text(amount, f"{path}_amounts[{i}]"))
 
 
 def _candle_to_pb(candle: Candle, into: pb.Candle) -> None:
@@ -178,5 +187,5 @@ def _liquidation_from_pb(message: pb.Liquidation) -> Liquidation:
     return Liquidation(
         SIDES.from_pb(message.side, "liquidation.side"),
         given_from_text(message.price, "liquidation.price"),
-        given_from_text(message.quantity, "liquidation.quantity"),
+        _amount_from_text(message.quantity, "liquidation.quantity"),
     )

@@ -1,8 +1,10 @@
 """A backtest in one call: the same input gives the same result, in every respect."""
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Context, Decimal, getcontext, setcontext
+from typing import Any
 
 import pytest
 
@@ -15,9 +17,11 @@ from tests.support.flow import market_flow, ready_made
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.backtest.result import BacktestOptions, BacktestResult, RunCounts, run_backtest
 from tradebus.core.engine.audit.state_hash import RunDigest
+from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.engine import Engine
-from tradebus.core.market.event import MarketEvent
+from tradebus.core.market.event import BookL1, Level, MarketData, MarketEvent, PublicTrade
 from tradebus.core.model.number import NumberError
+from tradebus.core.model.side import Side
 from tradebus.core.risk.interface import RiskManager
 from tradebus.strategies.loading import load_strategy
 
@@ -165,6 +169,48 @@ def test_points_are_a_period_apart_even_where_nothing_happens() -> None:
     times = [point.time_ns - first for point in result.equity["usdt"]]
     # Beyond the feed it goes on until everything in transit has come.
     assert times[:101] == [period_ns * i for i in range(101)]
+
+
+def damaged(data: MarketData) -> list[MarketEvent]:
+    """The first thirty events, the eighth with other data."""
+    seventh = EVENTS[7]
+    made = MarketEvent(
+        seventh.time_exchange_ns,
+        seventh.time_received_ns,
+        seventh.exchange,
+        seventh.instrument,
+        seventh.sequence,
+        data,
+    )
+    return [*EVENTS[:7], made, *EVENTS[8:30]]
+
+
+@pytest.mark.parametrize(
+    ("price", "amount", "said"),
+    [
+        (1.5, 1, "price: expected a Decimal, found float 1.5"),
+        (Decimal("NaN"), 1, "price: expected a finite number, found NaN"),
+        (Decimal("1e999"), 1, "price: expected at most 100 characters and an exponent of at most 500"),
+        (True, 1, "price: expected a Decimal, found bool True"),
+        (Decimal(1), -1, "amount: expected 0 or more, found -1"),
+        (Decimal(1), Decimal("-Infinity"), "amount: expected a finite number, found -Infinity"),
+    ],
+)
+def test_a_number_that_is_none_ends_the_run_and_says_where(price: Any, amount: Any, said: str) -> None:
+    amount = Decimal(amount)
+    with pytest.raises(InvalidEvent, match=re.escape(f"event 8 of the feed: PublicTrade: {said}")):
+        backtest(damaged(PublicTrade("1", price, amount, Side.BUY)))
+    level, good = Level(price, amount), Level(Decimal(1), Decimal(1))
+    for book, side in ((BookL1(level, good), "best_bid"), (BookL1(None, level), "best_ask")):
+        with pytest.raises(InvalidEvent, match=re.escape(f"event 8 of the feed: BookL1: {side}.{said}")):
+            backtest(damaged(book))
+
+
+def test_a_feed_that_was_decoded_need_not_be_checked() -> None:
+    started = ready_made()
+    strategies = [load_strategy(each, started.index) for each in started.strategies]
+    trusting = BacktestOptions(checks_numbers=False)
+    assert run_backtest(EVENTS, started, strategies, RiskManager(), trusting).digest == RESULT.digest
 
 
 def test_options_are_checked() -> None:
