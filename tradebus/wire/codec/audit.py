@@ -228,6 +228,11 @@ def tick_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> AuditTic
     return tick_from_pb(parse(pb.AuditTick, payload), bounds) if tick is None else tick
 
 
+def tick_time_from_bytes(payload: bytes) -> int:
+    """Return the engine time of the tick in ``payload``, nanoseconds; raises DecodeError."""
+    return parse(pb.AuditTick, payload).time_ns
+
+
 def tick_frame(encoded: bytes) -> bytes:
     """Return an encoded tick as ``audit_batch_join`` takes it."""
     return frame(_TICKS_TAG, encoded)
