@@ -161,3 +161,23 @@ def archive_reader(engine: str) -> str:
 def owner_reader(account: str) -> str:
     """Return the key in ``POSITIONS`` of an account's owner: up to where its snapshot makes journals dispensable."""
     return f"execution.{token('account', account)}"
+
+
+def lease_engine(engine: str) -> str:
+    """Return the key of the lease that says which process leads an engine, as ``engine.demo``."""
+    return f"engine.{token('engine', engine)}"
+
+
+def lease_account(account: str) -> str:
+    """Return the key of the lease that says who owns an account, as ``account.sim_alpha-paper``."""
+    return f"account.{token('account', account)}"
+
+
+def lease_member(service: str, engine: str, instance: str) -> str:
+    """Return the key by which a process says that it takes its share, as ``member.execution.demo.execution-1``."""
+    return f"member.{token('service', service)}.{token('engine', engine)}.{token('instance', instance)}"
+
+
+def lease_members(service: str, engine: str) -> str:
+    """Return the keys of all processes of a service that share an engine's work."""
+    return f"member.{token('service', service)}.{token('engine', engine)}.{ANY}"

@@ -5,7 +5,7 @@ from tests.support.nats_server import nats_server, new_nats_server, unique
 
 __all__ = ["nats_server", "new_nats_server", "unique"]
 
-for part in ("messages", "requests", "journals", "buckets", "ending"):
+for part in ("messages", "requests", "journals", "buckets", "leases", "ending"):
     pytest.register_assert_rewrite(f"tests.conformance.bus.{part}_contract")
 
 

@@ -9,6 +9,7 @@ from tests.conformance.bus.buckets_contract import BucketsContract
 from tests.conformance.bus.ending_contract import EndingContract
 from tests.conformance.bus.harness import Harness
 from tests.conformance.bus.journals_contract import JournalsContract
+from tests.conformance.bus.leases_contract import LeasesContract
 from tests.conformance.bus.messages_contract import MessagesContract
 from tests.conformance.bus.requests_contract import RequestsContract
 from tests.support.bus_events import EventLog
@@ -72,6 +73,10 @@ class TestMemoryJournals(JournalsContract):
 
 
 class TestMemoryBuckets(BucketsContract):
+    pass
+
+
+class TestMemoryLeases(LeasesContract):
     pass
 
 

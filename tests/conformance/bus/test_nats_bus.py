@@ -12,6 +12,7 @@ from tests.conformance.bus.buckets_contract import BucketsContract
 from tests.conformance.bus.ending_contract import EndingContract
 from tests.conformance.bus.harness import Harness
 from tests.conformance.bus.journals_contract import JournalsContract
+from tests.conformance.bus.leases_contract import LeasesContract
 from tests.conformance.bus.messages_contract import MessagesContract
 from tests.conformance.bus.requests_contract import RequestsContract
 from tests.support.bus_events import EventLog
@@ -124,6 +125,10 @@ class TestNatsJournals(JournalsContract):
 
 
 class TestNatsBuckets(BucketsContract):
+    pass
+
+
+class TestNatsLeases(LeasesContract):
     pass
 
 

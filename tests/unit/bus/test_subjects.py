@@ -31,6 +31,10 @@ PAGE = (Path(__file__).parents[3] / "docs" / "subjects.md").read_text()
         (subjects.flow_all(), "flow.>"),
         (subjects.dlq("audit"), "dlq.audit"),
         (subjects.dlq_all(), "dlq.>"),
+        (subjects.lease_engine("demo"), "engine.demo"),
+        (subjects.lease_account("sim_alpha-paper"), "account.sim_alpha-paper"),
+        (subjects.lease_member("execution", "demo", "execution-1"), "member.execution.demo.execution-1"),
+        (subjects.lease_members("execution", "demo"), "member.execution.demo.*"),
     ],
 )
 def test_names_are_those_of_the_design(name: str, expected: str) -> None:
