@@ -23,16 +23,22 @@ from tradebus.strategies.parameters import ParameterError, Parameters, quantity_
 # Averages need no more digits than prices have; rounding keeps the state small. 12 decimals are far below any tick.
 AVERAGE_STEP = Decimal("0.000000000001")
 
+FAST = 20
+SLOW = 60
+
 
 class EmaCrossData(StrategyData):
     """What the strategy remembers: both averages and the number of trades seen, by instrument index."""
 
     def __init__(self, index: IndexedInstruments, fast: int, slow: int) -> None:
-        self.weight_fast = Decimal(2) / (fast + 1)
-        self.weight_slow = Decimal(2) / (slow + 1)
+        self._weigh(fast, slow)
         self.fast: list[Decimal] = [ZERO for _ in index.instruments]
         self.slow: list[Decimal] = [ZERO for _ in index.instruments]
         self.seen: list[int] = [0 for _ in index.instruments]
+
+    def configure(self, params: dict[str, str]) -> None:
+        """Go on from the averages there are, with the weights of other lengths."""
+        self._weigh(int(params.get("fast", FAST)), int(params.get("slow", SLOW)))
 
     def process(self, state: EngineState, event: EngineEvent) -> None:  # noqa: ARG002 - the event is enough here
         """Update the averages from a public trade."""
@@ -41,7 +47,15 @@ class EmaCrossData(StrategyData):
             if isinstance(data, PublicTrade):
                 self._average(event.instrument, data.price)
 
+    def _weigh(self, fast: int, slow: int) -> None:
+        self.weight_fast = Decimal(2) / (fast + 1)
+        self.weight_slow = Decimal(2) / (slow + 1)
+
     def _average(self, instrument: InstrumentIndex, price: Decimal) -> None:
+        while len(self.seen) <= instrument:  # instruments may be added while the strategy runs
+            self.fast.append(ZERO)
+            self.slow.append(ZERO)
+            self.seen.append(0)
         if self.seen[instrument] == 0:
             self.fast[instrument] = price
             self.slow[instrument] = price
@@ -60,8 +74,8 @@ class EmaCross(Strategy):
         read = Parameters(strategy, params)
         self._id = strategy
         self._index = index
-        self._fast = read.count("fast", 20)
-        self._slow = read.count("slow", 60)
+        self._fast = read.count("fast", FAST)
+        self._slow = read.count("slow", SLOW)
         self._notional = read.amount("notional", "1000")
         self._instruments = read.instruments(index)
         read.refuse_rest()

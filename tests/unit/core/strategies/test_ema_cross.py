@@ -22,6 +22,7 @@ from tests.support.scenario import Followed, decided, follow
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.market.event import MarketGap
 from tradebus.core.model.identifiers import StrategyId
+from tradebus.core.model.index import index_instruments
 from tradebus.core.model.order import FULLY_FILLED, OrderKind, TimeInForce
 from tradebus.core.model.side import Side
 from tradebus.strategies.ema_cross import EmaCrossData
@@ -102,6 +103,24 @@ def test_only_its_own_fills_count() -> None:
     followed.process(filled(fill(strategy=NAME, quantity=5)))
     followed.process(filled(fill(strategy=NAME, side=Side.SELL, quantity=7)))
     assert holding(followed) == -2
+
+
+def test_other_lengths_weigh_what_comes_from_then_on() -> None:
+    state = follow().engine.state
+    data = EmaCrossData(usual_index(), 2, 4)
+    data.process(state, public_trade(100))
+    data.process(state, public_trade(110))
+    before = data.fast[BTC]
+    data.configure({"fast": "9"})
+    assert (data.weight_fast, data.weight_slow) == (Decimal(2) / 10, Decimal(2) / 61), "an absent one is the default"
+    data.process(state, public_trade(120))
+    assert data.fast[BTC] == before + Decimal("0.2") * (120 - before)
+
+
+def test_an_instrument_that_was_added_gets_averages() -> None:
+    data = EmaCrossData(index_instruments([]), 2, 4)
+    data.process(follow().engine.state, public_trade(7, instrument=ETH))
+    assert (data.seen, data.fast[ETH], data.slow[ETH]) == ([0, 1], Decimal(7), Decimal(7))
 
 
 def test_instruments_have_averages_of_their_own_and_others_are_left_alone() -> None:
