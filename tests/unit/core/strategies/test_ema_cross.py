@@ -25,7 +25,7 @@ from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.model.index import index_instruments
 from tradebus.core.model.order import FULLY_FILLED, OrderKind, TimeInForce
 from tradebus.core.model.side import Side
-from tradebus.strategies.ema_cross import EmaCrossData
+from tradebus.strategies.ema_cross import AVERAGE_STEP, EmaCrossData
 from tradebus.strategies.loading import load_strategy
 
 NAME = StrategyId("ema")
@@ -114,7 +114,7 @@ def test_other_lengths_weigh_what_comes_from_then_on() -> None:
     data.configure({"fast": "9"})
     assert (data.weight_fast, data.weight_slow) == (Decimal(2) / 10, Decimal(2) / 61), "an absent one is the default"
     data.process(state, public_trade(120))
-    assert data.fast[BTC] == before + Decimal("0.2") * (120 - before)
+    assert data.fast[BTC] == (before + Decimal("0.2") * (120 - before)).quantize(AVERAGE_STEP)
 
 
 def test_an_instrument_that_was_added_gets_averages() -> None:
