@@ -1,91 +1,141 @@
-"""Own one simulated account: what the fold gives stands in its journal, once."""
+"""One simulated account: what the fold of the ticks gives, held against what stands in the account's journal."""
 
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, final
 
 from services.execution.account_journal import AccountJournal
 from services.execution.fold import PaperFold
-from services.execution.held import HeldEvents
-from services.runtime import Json
+from services.runtime.pressure import Pressure
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, EngineStarted
 from tradebus.crash_points import crash_point
+
+HELD_MAX: Final = 4_096
+"""So many events of the journal may wait for the ticks that explain them; who reads the journal waits meanwhile."""
+UNSEEN_MAX: Final = 4_096
+"""So many events that the fold gave may wait to be seen in the journal; who reads the ticks waits meanwhile."""
 
 
 class FoldDiffers(ValueError):
     """The fold gives another event than the journal holds: one of them was made by other code or other ticks."""
 
 
-@final
-class PaperAccount:
-    """One simulated account: its fold, its journal, and what the journal held before we took it.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An event that the fold gave: with it and those before, everything from ticks before ``audit_sequence`` is told.
 
-    The same ticks always give the same events in the same order, so what the journal holds is a beginning of what the
-    fold gives: that is recognised, event by event, and all that follows is appended.
+    ``time_ns`` is the engine time at which it fell due, ``fingerprint`` names the numbering it uses.
     """
 
-    def __init__(self, name: str, journal: AccountJournal, held: HeldEvents) -> None:
+    event: AccountEvent
+    time_ns: int
+    audit_sequence: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An event that the journal holds in message ``position`` and that the fold has not given yet."""
+
+    event: AccountEvent
+    position: int
+
+
+@final
+class PaperAccount:
+    """One simulated account, whoever owns it.
+
+    The same ticks always give the same events in the same order, so the journal is a beginning of what the fold gives,
+    or the fold has not come as far yet. Every replica follows both and compares them event by event; what is left over
+    is either ``held`` (the journal is ahead) or ``unseen`` (the fold is). The owner is who puts what is unseen into the
+    journal; whoever becomes the owner has it at hand.
+    """
+
+    def __init__(self, name: str) -> None:
         self.name: Final = name
-        self.journal: Final = journal
-        self.held: Final = held
         self.fold: Final = PaperFold(name)
+        self.fingerprint = ""
+        self.unseen: Final[deque[Given]] = deque()
+        self.held: Final[deque[Held]] = deque()
+        self.ticks_room: Final = Pressure(lambda: len(self.unseen) >= UNSEEN_MAX)
+        self.journal_room: Final = Pressure(lambda: len(self.held) >= HELD_MAX)
         self.appended = 0
         self.recognised = 0
+        self._journal: AccountJournal | None = None
 
     def take(self, tick: AuditTick) -> int:
-        """Fold the next tick when everything that was held is recognised; return how many events it gave."""
-        events = self._fold(tick)
+        """Fold the next tick; return how many events it gave. Raises FoldDiffers."""
+        if isinstance(tick.event, EngineStarted):
+            self.fingerprint = tick.event.index.fingerprint()
+        events = self.fold.fold(tick)
         if events:
             crash_point("execution.mid_fold")
-        self._append(events, tick)
+        last = len(events) - 1
+        for number, event in enumerate(events):
+            if self.held:
+                self._compare(self.held.popleft().event, event)
+                self.recognised += 1
+                self.journal_room.eased()
+                continue
+            # Only with its last event is everything of this tick in the journal.
+            told = tick.sequence + 1 if number == last else tick.sequence
+            given = Given(event, tick.time_ns, told, self.fingerprint)
+            self.unseen.append(given)
+            self._append(given)
         return len(events)
 
-    async def take_catching_up(self, tick: AuditTick) -> int:
-        """Fold the next tick and recognise what it gives; return how many events are new.
+    def see(self, events: Sequence[AccountEvent], position: int, owner_epoch: int) -> None:
+        """Take note of the events in the journal's next message. Raises FoldDiffers."""
+        is_ours = self._journal is not None and owner_epoch == self._journal.owner_epoch
+        for event in events:
+            if not self.unseen:
+                self.held.append(Held(event, position))
+                continue
+            self._compare(event, self.unseen.popleft().event)
+            if not is_ours:
+                self.recognised += 1
+        self.ticks_room.eased()
 
-        Raises FoldDiffers.
-        """
-        events = self._fold(tick)
-        for number, event in enumerate(events):
-            held = await self.held.next()
-            if held is None:
-                if not self.held.is_done:
-                    return 0  # stopped: whether this event is in the journal is for the next owner to find out
-                self._append(events[number:], tick)
-                return len(events) - number
-            if held != event:
-                raise FoldDiffers(f"account {self.name}: the journal holds {held}, the fold gives {event}")
-            self.recognised += 1
-        return 0
+    def hold_until(self, position: int) -> bool:
+        """Tell whether messages up to a position hold something that no tick has explained yet."""
+        return bool(self.held) and self.held[0].position <= position
 
-    async def caught_up(self) -> None:
-        """Check, once all ticks are folded that there were, that the journal holds nothing more than they give.
+    def check_explained(self, position: int) -> None:
+        """Check, when all ticks are folded that there were, that they explain the journal up to a position.
 
         Raises FoldDiffers: the audit journal has lost ticks, and what comes now would contradict what was told.
         """
-        left = await self.held.next()
-        if left is not None:
-            raise FoldDiffers(f"account {self.name}: the journal holds {left}, which no tick explains")
+        if self.hold_until(position):
+            found = self.held[0]
+            where = f"message {found.position}"
+            raise FoldDiffers(
+                f"account {self.name}: the journal holds {found.event} in {where}, which no tick explains"
+            )
 
-    def status(self) -> dict[str, Json]:
-        """Return where the account stands."""
-        exchange = self.fold.exchange
-        return {
-            "owner_epoch": self.journal.owner_epoch,
-            "entries": self.journal.durable_entries,
-            "appended": self.appended,
-            "recognised": self.recognised,
-            "is_catching_up": not self.held.is_done,
-            "open_orders": 0 if exchange is None else len(exchange.open_orders()),
-        }
+    def open(self, journal: AccountJournal) -> None:
+        """Put everything unseen into the journal, and from now on what the fold gives."""
+        self._journal = journal
+        for given in self.unseen:
+            self._append(given)
 
-    def _fold(self, tick: AuditTick) -> list[AccountEvent]:
-        if isinstance(tick.event, EngineStarted):
-            self.journal.use_index(tick.event.index.fingerprint())
-        return self.fold.fold(tick)
+    def close(self) -> None:
+        """Put nothing more into a journal; what was put there and is not seen stays unseen."""
+        self._journal = None
 
-    def _append(self, events: list[AccountEvent], tick: AuditTick) -> None:
-        last = len(events) - 1
-        for number, event in enumerate(events):
-            # Only with its last event is everything of this tick in the journal.
-            self.journal.add(event, tick.time_ns, tick.sequence + 1 if number == last else tick.sequence)
-        self.appended += len(events)
+    def release(self) -> None:
+        """Hold up nobody from now on."""
+        self.ticks_room.release()
+        self.journal_room.release()
+
+    def _append(self, given: Given) -> None:
+        if self._journal is None:
+            return
+        self._journal.use_index(given.fingerprint)
+        self._journal.add(given.event, given.time_ns, given.audit_sequence)
+        self.appended += 1
+
+    def _compare(self, held: AccountEvent, given: AccountEvent) -> None:
+        if held != given:
+            raise FoldDiffers(f"account {self.name}: the journal holds {held}, the fold gives {given}")

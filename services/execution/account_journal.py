@@ -1,10 +1,10 @@
 """Put what happens on one account into its journal, as its only writer."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
 
-from services.runtime.pressure import Pressure
 from tradebus.bus.interface import Bus
 from tradebus.crash_points import crash_point
 from tradebus.journal.ending import check_last_link
@@ -24,8 +24,6 @@ from tradebus.wire.codec.account_journal import (
 )
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import CHAIN_START, IntegrityError, verify_chain_hash, verify_checksum
-
-WAITING_MAX: Final = 8 * TICKS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +64,25 @@ async def account_end(bus: Bus, account: str) -> AccountEnd:
 class AccountJournal(BatchSource):
     """The journal of one account from where it ends. The first record takes the ownership.
 
-    ``pressure`` holds up who adds records.
+    ``written`` is called after each batch that is on disk.
     """
 
-    def __init__(self, bus: Bus, account: str, owner: str, fingerprint: str, end: AccountEnd) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        account: str,
+        owner: str,
+        fingerprint: str,
+        end: AccountEnd,
+        written: Callable[[], None] = lambda: None,
+    ) -> None:
         self.account: Final = account
         self._owner: Final = owner
         self.owner_epoch: Final = end.position + 1
         self._next_entry = end.entry + 1
         self._waiting: Final[deque[_Waiting]] = deque()
         self._fingerprint = fingerprint
-        self.pressure: Final = Pressure(lambda: self.is_behind)
+        self._written: Final = written
         self.durable_entries = end.entry + 1
         self.writer: Final = JournalWriter(
             bus,
@@ -117,11 +123,6 @@ class AccountJournal(BatchSource):
         """Return how many records are not in a batch yet."""
         return len(self._waiting)
 
-    @property
-    def is_behind(self) -> bool:
-        """Tell whether so many records wait that no more ticks should be folded."""
-        return len(self._waiting) >= WAITING_MAX
-
     def next_batch(self, previous_chain: str) -> SealedBatch | None:
         """Return the next batch: as many waiting records of one numbering as fit."""
         if not self._waiting:
@@ -150,7 +151,6 @@ class AccountJournal(BatchSource):
             taken.audit_sequence,
             fingerprint,
         )
-        self.pressure.eased()
         crash_point("execution.before_append")
         return sealed(account_batch_join(head, frames), first, last)
 
@@ -159,3 +159,4 @@ class AccountJournal(BatchSource):
         self.durable_entries = batch.last + 1
         if sequence == self.owner_epoch:
             crash_point("execution.on_ownership")
+        self._written()

@@ -1,4 +1,4 @@
-"""Own simulated accounts: fold the audit journal, append what falls due to each account's journal."""
+"""Simulated accounts: fold the audit journal, follow the account journals, and own a fair share of the accounts."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
@@ -7,141 +7,130 @@ from typing import Final, final
 from prometheus_client import Counter, Gauge
 
 from services.execution.account import PaperAccount
-from services.execution.account_journal import AccountJournal, account_end
-from services.execution.held import HeldEvents
+from services.execution.owner import AccountOwner
+from services.execution.progress import Progress
+from services.execution.sharing import AccountSharing
 from services.runtime import Json, Position, Runtime, Service
-from services.runtime.journal_writing import JournalWriting
 from services.runtime.streams import wait_for_stream
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
-from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.journal.verify import AuditVerifier
 from tradebus.wire import subjects
 
 
 @final
 class PaperExecution(Service):
-    """The owner of the configured simulated accounts.
+    """One replica of the service: it knows every simulated account, and owns some of them.
 
-    At its start it folds the audit journal from the beginning, recognises what the account journals hold already, and
-    appends the rest; so nothing is lost or doubled however it ended before.
+    It folds the audit journal, holds what that gives against the account journals, and appends what is missing to
+    those that it owns; so nothing is lost or doubled however an owner ended, and a standby has everything at hand.
     """
 
     def __init__(self, runtime: Runtime, bus: Bus, accounts: Sequence[str]) -> None:
         self._runtime: Final = runtime
         self._bus: Final = bus
-        self._names: Final = accounts
-        self._accounts: Final[list[PaperAccount]] = []
-        self._writing: Final[list[JournalWriting]] = []
+        self._accounts: Final = [PaperAccount(name) for name in accounts]
         self._verifier: Final = AuditVerifier()
+        self._progress: Final = Progress()
+        self._owners: Final = [
+            AccountOwner(runtime, bus, account, lambda: self._verifier.position, self._progress)
+            for account in self._accounts
+        ]
+        self._sharing: Final = AccountSharing(runtime, bus, self._owners, self._may_own, self._progress)
         self._reader: JournalReader | None = None
         self._is_caught_up = False
-        self._is_stopping = False
         registry = runtime.metrics.registry
         self._folded: Final = Counter("tradebus_execution_ticks", "Ticks folded", registry=registry)
         self._sequence: Final = Gauge(
             "tradebus_execution_sequence", "Sequence of the last tick folded", registry=registry
         )
         self._events: Final = Counter(
-            "tradebus_execution_account_events", "Account events appended", ["account"], registry=registry
+            "tradebus_execution_account_events", "Account events that the fold gave", ["account"], registry=registry
         )
+        self._owned: Final = Gauge("tradebus_execution_accounts_owned", "Accounts owned", registry=registry)
 
     async def start(self) -> None:
-        """Take the accounts and fold everything that the audit journal holds; return when caught up."""
+        """Fold what the audit journal holds; return when caught up, and every account has an owner, us or another."""
         audit_stream = subjects.audit_stream(self._runtime.settings.journal_id)
         await wait_for_stream(self._runtime, self._bus, audit_stream)
-        for name in self._names:
-            await self._take_account(name)
-        self._reader = await self._bus.consume(audit_stream, 1, self._on_message)
-        await self._reader.wait_caught_up()
         for account in self._accounts:
-            await account.caught_up()
-            self._runtime.log.info(
-                "account caught up", account=account.name, recognised=account.recognised, appended=account.appended
-            )
+            await wait_for_stream(self._runtime, self._bus, subjects.acct_stream(account.name))
+        for owner in self._owners:
+            await owner.follower.start()
+        self._reader = await self._bus.consume(audit_stream, 1, self._on_message)
+        await self._sharing.start()
+        await self._reader.wait_caught_up()
         self._is_caught_up = True
+        for account in self._accounts:
+            self._runtime.log.info("account caught up", account=account.name, recognised=account.recognised)
+        await self._progress.until(self._sharing.is_settled)
 
     async def stop(self) -> None:
         """Fold nothing more and wait until the journals hold what was folded, or there is no more time to wait."""
-        self._is_stopping = True
         for account in self._accounts:
-            account.journal.pressure.release()
-            await account.held.stop()
+            account.release()
         if self._reader is not None:
             await self._reader.stop()
-        await asyncio.gather(*(writing.finish() for writing in self._writing))
+        await self._sharing.stop()
+        await asyncio.gather(*(owner.follower.stop() for owner in self._owners))
         for account in self._accounts:
             self._runtime.log.info(
                 "account left", account=account.name, appended=account.appended, recognised=account.recognised
             )
 
     def status(self) -> Mapping[str, Json]:
-        """Return where each account stands."""
+        """Return where each account stands, and who owns it."""
+        owners = self._sharing.owners()
         return {
             "sequence": self._verifier.sequence,
-            "accounts": {account.name: account.status() for account in self._accounts},
+            "is_caught_up": self._is_caught_up,
+            "accounts": {owner.account.name: _status(owner, owners) for owner in self._owners},
         }
 
     def positions(self) -> Sequence[Position]:
-        """Return how far each account's journal is on disk; until we have caught up nobody is to hear of an owner."""
+        """Return how far each journal that we own is on disk; until we have caught up nobody is to hear of an owner."""
+        owned = [owner for owner in self._owners if owner.is_owned]
+        self._owned.set(len(owned))
         if not self._is_caught_up:
             return []
-        return [
-            Position(subjects.acct(account.name), account.journal.owner_epoch, account.journal.writer.position)
-            for account in self._accounts
-            if account.journal.is_owned
-        ]
+        return [Position(subjects.acct(owner.account.name), owner.owner_epoch, owner.position) for owner in owned]
 
     def leases(self) -> Sequence[str]:
-        """Return the accounts that this process owns."""
-        return [account.name for account in self._accounts if account.journal.is_owned]
+        """Return the keys of the leases of the accounts that this process owns."""
+        return [subjects.lease_account(owner.account.name) for owner in self._owners if owner.is_owned]
 
-    async def _take_account(self, name: str) -> None:
-        await wait_for_stream(self._runtime, self._bus, subjects.acct_stream(name))
-        end = await account_end(self._bus, name)
-        fingerprint = self._runtime.settings.indexed_instruments().fingerprint()
-        journal = AccountJournal(self._bus, name, self._runtime.instance, fingerprint, end)
-        account = PaperAccount(name, journal, HeldEvents(self._bus, name, end))
-        self._accounts.append(account)
-        writing = JournalWriting(
-            self._runtime, f"journal of {name}", journal.writer, lambda: journal.pending, journal.pressure
-        )
-        self._writing.append(writing)
-        journal.take_ownership(0)
-        writing.start()
-        await account.held.start()
-        self._runtime.log.info("account taken", account=name, owner_epoch=journal.owner_epoch, entries=end.entry + 1)
+    def _may_own(self) -> bool:
+        """Tell whether to ask for accounts: when caught up, or when only an owner could go on catching up."""
+        return self._is_caught_up or any(account.ticks_room.is_full for account in self._accounts)
 
     def _on_message(self, message: JournalMessage) -> Awaitable[None] | None:
+        for owner in self._owners:
+            owner.guard()
         ticks = self._verifier.accept(message).ticks
-        if not all(account.held.is_done for account in self._accounts):
-            return self._take_catching_up(ticks)
-        for tick in ticks:
-            for account in self._accounts:
-                self._count(account, account.take(tick))
-        return self._note(ticks)
-
-    async def _take_catching_up(self, ticks: Sequence[AuditTick]) -> None:
-        for tick in ticks:
-            for account in self._accounts:
-                self._count(account, await account.take_catching_up(tick))
-                if self._is_stopping:
-                    return
-        waiting = self._note(ticks)
-        if waiting is not None:
-            await waiting
-
-    def _note(self, ticks: Sequence[AuditTick]) -> Awaitable[None] | None:
+        for account in self._accounts:
+            given = sum(account.take(tick) for tick in ticks)
+            if given:
+                self._events.labels(account.name).inc(given)
         self._folded.inc(len(ticks))
         self._sequence.set(self._verifier.sequence)
-        if any(account.journal.is_behind for account in self._accounts):
-            return self._wait()
-        return None
-
-    def _count(self, account: PaperAccount, new: int) -> None:
-        if new:
-            self._events.labels(account.name).inc(new)
+        self._progress.tell()
+        return self._wait() if any(account.ticks_room.is_full for account in self._accounts) else None
 
     async def _wait(self) -> None:
         for account in self._accounts:
-            await account.journal.pressure.wait()
+            await account.ticks_room.wait()
+
+
+def _status(owner: AccountOwner, owners: Mapping[str, str]) -> dict[str, Json]:
+    account, exchange = owner.account, owner.account.fold.exchange
+    return {
+        "owner": owners.get(account.name, ""),
+        "is_owned": owner.is_owned,
+        "owner_epoch": owner.owner_epoch,
+        "entries": owner.entries,
+        "appended": account.appended,
+        "recognised": account.recognised,
+        "unseen": len(account.unseen),
+        "held": len(account.held),
+        "open_orders": 0 if exchange is None else len(exchange.open_orders()),
+    }

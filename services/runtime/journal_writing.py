@@ -7,7 +7,7 @@ from typing import Final, final
 
 from services.runtime.pressure import Pressure
 from services.runtime.runtime import Runtime
-from tradebus.journal.writer import JournalWriter
+from tradebus.journal.writer import Fenced, JournalWriter
 
 STALLED_S: Final = 1.0
 """Health tells of a journal that has taken nothing for so long although something waits."""
@@ -21,11 +21,17 @@ STOP_SHARE: Final = 0.75
 class JournalWriting:
     """The writer of one journal within a service. ``name`` says which in health and log: ``journal of kraken``.
 
-    ``waiting`` tells how many records are not in a batch yet. ``pressure`` is released when the writer has ended.
+    ``waiting`` tells how many records are not in a batch yet. ``pressure``, if any,
+    is released when the writer has ended.
     """
 
     def __init__(
-        self, runtime: Runtime, name: str, writer: JournalWriter, waiting: Callable[[], int], pressure: Pressure
+        self,
+        runtime: Runtime,
+        name: str,
+        writer: JournalWriter,
+        waiting: Callable[[], int],
+        pressure: Pressure | None = None,
     ) -> None:
         self.name: Final = name
         self._runtime: Final = runtime
@@ -33,6 +39,7 @@ class JournalWriting:
         self._waiting: Final = waiting
         self._pressure: Final = pressure
         self._task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._batches = -1
         self._moved_s = 0.0
 
@@ -41,11 +48,16 @@ class JournalWriting:
         """Tell whether what is put into the journal is still written."""
         return self._task is not None and not self._task.done()
 
-    def start(self) -> None:
-        """Begin to write; the service ends when the writer cannot go on."""
-        self._task = self._runtime.spawn(self._writer.run(), self.name)
-        self._task.add_done_callback(lambda _: self._pressure.release())
-        self._runtime.spawn(self._watch(), f"watch over the {self.name}")
+    def start(self, fenced: Callable[[Fenced], None] | None = None) -> None:
+        """Begin to write; the service ends when the writer cannot go on.
+
+        Where ``fenced`` is given it is told of another writer instead, and the service goes on.
+        """
+        self._task = self._runtime.spawn(self._write(fenced), self.name)
+        if self._pressure is not None:
+            pressure = self._pressure
+            self._task.add_done_callback(lambda _: pressure.release())
+        self._watching = self._runtime.spawn(self._watch(), f"watch over the {self.name}")
 
     async def finish(self) -> None:
         """Write what waits, then end; what cannot be written in time is told and left. Does not raise."""
@@ -58,6 +70,22 @@ class JournalWriting:
             self._lose(f"the {self.name} could not be written within {limit_s:g} s: {self._reason()}")
         elif self._is_unfinished():
             self._lose(f"the {self.name} ended before everything was written")
+
+    async def abandon(self) -> None:
+        """Write nothing more, and say no more of it: the journal is somebody else's, or written to the end."""
+        tasks = [task for task in (self._task, self._watching) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._runtime.health.clear(self.name)
+
+    async def _write(self, fenced: Callable[[Fenced], None] | None) -> None:
+        try:
+            await self._writer.run()
+        except Fenced as error:
+            if fenced is None:
+                raise
+            fenced(error)
 
     async def _watch(self) -> None:
         while True:

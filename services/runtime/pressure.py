@@ -18,6 +18,11 @@ class Pressure:
         self._room: Final = asyncio.Event()
         self._is_released = False
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether who asks for room now has to wait."""
+        return self._is_full() and not self._is_released
+
     async def wait(self) -> None:
         """Return when there is room, at once if there is."""
         while self._is_full() and not self._is_released:

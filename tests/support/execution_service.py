@@ -1,5 +1,6 @@
 """The execution service within a test: on any bus, following the journal of ``tests.support.audit_run``."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from tests.support.audit_run import EngineRun
 from tests.support.builders import ALPHA, BETA
 from tests.support.engine_service import Connect, engine_settings
 from tradebus.bus.interface import Bus
+from tradebus.bus.leases import holder_of
 from tradebus.config import Settings
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent
@@ -64,8 +66,9 @@ async def running_execution(
     try:
         bus = await runtime.connect(connect)
         service = PaperExecution(runtime, bus, accounts)
+        runtime.on_exit(lambda: _let_go(service))
         try:
-            await service.start()
+            await _start(runtime, service)
             runtime.health.started()
             yield RunningExecution(runtime, service, bus)
         finally:
@@ -73,6 +76,47 @@ async def running_execution(
                 await service.stop()
     finally:
         await runtime.close()
+        if not is_stopped:
+            await expire_leases(connect, instance)
+
+
+async def _let_go(service: PaperExecution) -> None:
+    """Let handlers end that wait for room, so that a bus need not wait for those of a service that was killed."""
+    for account in service._accounts:
+        account.release()
+
+
+class Ended(Exception):
+    """The service failed while it started; the message says why."""
+
+
+async def _start(runtime: Runtime, service: PaperExecution) -> None:
+    """Start the service as the process does: a failure ends the start."""
+    starting = asyncio.create_task(service.start())
+    stopping = asyncio.create_task(runtime.stopping.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    if starting.cancelled():
+        raise Ended(runtime.failure)
+    if error := starting.exception():
+        raise Ended(repr(error)) from error
+
+
+async def expire_leases(connect: Connect, instance: str) -> None:
+    """Let the time pass at which the leases of a process that was killed are over, without waiting for it."""
+    bus = await connect(lambda _: None)
+    bucket = bus.bucket(subjects.LEASES)
+    held: list[str] = []
+    watch = await bucket.watch(lambda entry: held.append(entry.key) if holder_of(entry) == instance else None)
+    await watch.unsubscribe()
+    for key in held:
+        await bucket.delete(key)
+    await bus.close(0.5)
 
 
 def told_by(ticks: Iterable[AuditTick], account: str) -> list[AccountEvent]:

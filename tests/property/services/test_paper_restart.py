@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.execution import account_journal, held
+from services.execution import account as account_module
+from services.execution import account_journal, owner, sharing
 from services.execution.account_journal import AccountJournal, account_end
 from services.execution.fold import PaperFold
 from tests.support.audit_run import EngineRun, append_all
@@ -32,8 +33,10 @@ def impatient() -> Iterator[None]:
         patch.setattr(writer_module, "RETRY_MAX_S", 0.001)
         patch.setattr(writer_module, "APPEND_TIMEOUT_S", 0.005)
         patch.setattr(account_journal, "TICKS_MAX", 5)
-        patch.setattr(account_journal, "WAITING_MAX", 20)
-        patch.setattr(held, "HELD_MAX", 7)
+        patch.setattr(account_module, "UNSEEN_MAX", 20)
+        patch.setattr(account_module, "HELD_MAX", 7)
+        patch.setattr(sharing, "ASK_PERIOD_S", 0.001)
+        patch.setattr(owner, "ASK_PERIOD_S", 0.001)
         yield
 
 
@@ -84,9 +87,9 @@ async def _live(lives: list[tuple[int, int, bool]], prefix: int, rng: Random) ->
     async with running_execution(on_memory(broker)) as last:
         await append_all(bus, "demo", batches[written:], written)
         await eventually(lambda: last.sequence == batches[-1].last)
-    for account in ACCOUNTS:
-        assert await journaled(bus, account) == due(account)
-        epochs = [epoch for _, epoch in await owners(bus, account)]
+    for name in ACCOUNTS:
+        assert await journaled(bus, name) == due(name)
+        epochs = [epoch for _, epoch in await owners(bus, name)]
         assert epochs == sorted(set(epochs))
     await bus.close(0.1)
 
@@ -103,10 +106,10 @@ def _tick_that_gave(count: int) -> int:
 
 
 def _disturb(broker: MemoryBroker, rng: Random) -> None:
-    for account in ACCOUNTS:
+    for name in ACCOUNTS:
         fault = rng.choice((None, None, broker.lose_next_ack, broker.lose_next_append))
         if fault is not None:
-            fault(subjects.acct(account))
+            fault(subjects.acct(name))
 
 
 async def _preload(bus: MemoryBus, events: list[AccountEvent]) -> None:

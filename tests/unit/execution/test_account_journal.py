@@ -1,14 +1,12 @@
 """The journal of an account: its only writer's records in order, in batches within their limits, of one numbering."""
 
-import asyncio
 from typing import cast
 
 import pytest
 
-from services.execution.account_journal import WAITING_MAX, AccountEnd, AccountJournal, account_end
+from services.execution.account_journal import AccountEnd, AccountJournal, account_end
 from tests.support.builders import account_event, asset_balance, fill, filled, order_error, order_in, order_told
 from tests.support.engine_journal import NoBus
-from tests.support.engine_service import turns
 from tradebus.bus.interface import Bus
 from tradebus.bus.memory import MemoryBus
 from tradebus.core.engine.event import AccountEvent, BalanceReceived
@@ -103,18 +101,6 @@ def test_it_is_owned_once_the_record_is_on_disk() -> None:
     assert not journal.is_owned
     journal.writer.position = 8
     assert journal.is_owned
-
-
-async def test_who_adds_is_held_up_while_too_much_waits() -> None:
-    journal = journal_at()
-    for _ in range(WAITING_MAX):
-        journal.add(filled(fill(), 1, 1), 1, 1)
-    assert journal.pending == WAITING_MAX
-    waiting = asyncio.create_task(journal.pressure.wait())
-    await turns()
-    assert not waiting.done()
-    assert journal.next_batch(CHAIN_START) is not None
-    await waiting
 
 
 async def append(bus: MemoryBus, batch: SealedBatch | None) -> None:

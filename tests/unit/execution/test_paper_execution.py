@@ -1,19 +1,22 @@
 """Simulated accounts on a memory bus: nothing lost, nothing doubled, and the truth told about it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 
 import pytest
 
-from services.execution import account_journal, held
-from services.execution.account import FoldDiffers
+from services.execution import account as account_module
+from services.execution import account_journal, owner, sharing
 from services.execution.account_journal import AccountJournal, account_end
+from services.execution.following import AccountFollower
+from services.execution.paper import PaperExecution
 from services.runtime import journal_writing
 from tests.support.audit_run import EngineRun, append_all
 from tests.support.builders import fill, filled
 from tests.support.engine_service import engine_settings, on_memory, turns
 from tests.support.execution_service import (
     ACCOUNTS,
+    Ended,
     RunningExecution,
     events_of,
     journaled,
@@ -22,9 +25,9 @@ from tests.support.execution_service import (
     running_execution,
 )
 from tests.support.waiting import eventually
-from tradebus.bus.errors import HandlerRaised
 from tradebus.bus.memory import MemoryBus
 from tradebus.bus.memory_broker import MemoryBroker
+from tradebus.bus.message import JournalMessage
 from tradebus.bus.topology import topology
 from tradebus.core.engine.event import AccountEvent
 from tradebus.journal import writer as writer_module
@@ -41,6 +44,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "RETRY_FIRST_S", 0.002)
     monkeypatch.setattr(writer_module, "RETRY_MAX_S", 0.01)
     monkeypatch.setattr(writer_module, "APPEND_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(sharing, "ASK_PERIOD_S", 0.01)
+    monkeypatch.setattr(owner, "ASK_PERIOD_S", 0.01)
 
 
 @pytest.fixture
@@ -96,7 +101,7 @@ async def test_what_falls_due_stands_in_the_journal_once_and_in_order(
     await hold_of(other_bus, run)
     for account in ACCOUNTS:
         status = execution.account(account)
-        assert (status["recognised"], status["is_catching_up"]) == (0, False)
+        assert (status["recognised"], status["held"]) == (0, 0)
         assert status["appended"] == len(await journaled(other_bus, account))
         assert status["entries"] == status["appended"] + 1
 
@@ -129,7 +134,8 @@ async def test_what_falls_due_while_nobody_owns_the_account_is_appended_later(
 async def test_a_long_history_is_read_in_parts(
     broker: MemoryBroker, engine: Engine, other_bus: MemoryBus, run: EngineRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "HELD_MAX", 5)
+    monkeypatch.setattr(account_module, "HELD_MAX", 5)
+    monkeypatch.setattr(account_module, "UNSEEN_MAX", 7)
     monkeypatch.setattr(account_journal, "TICKS_MAX", 3)
     async with running_execution(on_memory(broker)) as execution:
         await folded_to(execution, await engine.writes())
@@ -145,21 +151,30 @@ async def test_an_owner_is_heard_once_it_has_caught_up(
     async with running_execution(on_memory(broker)) as execution:
         await folded_to(execution, await engine.writes())
         await eventually(lambda: len(execution.service.positions()) == 2)
-        assert execution.service.leases() == list(ACCOUNTS)
+        assert execution.service.leases() == ["account.alpha-paper", "account.beta-paper"]
     seen: list[int] = []
-    caught_up = execution.service.__class__._take_catching_up
+    on_message = PaperExecution._on_message
 
-    async def looking(self: object, ticks: object) -> None:
-        seen.append(len(self.positions()))  # type: ignore[attr-defined]
-        await caught_up(self, ticks)  # type: ignore[arg-type]
+    def looking(self: PaperExecution, message: JournalMessage) -> Awaitable[None] | None:
+        seen.append(len(self.positions()))
+        return on_message(self, message)
 
-    monkeypatch.setattr(execution.service.__class__, "_take_catching_up", looking)
+    # It comes to own the accounts while it catches up, as there is room for nothing else.
+    monkeypatch.setattr(account_module, "UNSEEN_MAX", 1)
+    monkeypatch.setattr(PaperExecution, "_on_message", looking)
+    await expire_journals(broker)
     async with running_execution(on_memory(broker)) as execution:
         assert len(seen) > 10
         assert set(seen) == {0}
         positions = execution.service.positions()
         assert [position.subject for position in positions] == ["acct.alpha-paper", "acct.beta-paper"]
-        assert all(position.epoch > 1 for position in positions)
+        assert all(position.epoch == 1 for position in positions)
+
+
+async def expire_journals(broker: MemoryBroker) -> None:
+    """Make the account journals anew, so that everything is still to be told."""
+    for name in ACCOUNTS:
+        broker.rewind(subjects.acct_stream(name), 0)
 
 
 async def test_it_waits_for_the_streams_and_says_so(other_bus: MemoryBus, run: EngineRun) -> None:
@@ -206,7 +221,7 @@ async def test_an_event_that_the_fold_does_not_give_ends_it_with_both(
     await engine.writes()
     forged = filled(fill("forged"), events[5].cause, events[5].ordinal)
     await preload(other_bus, "alpha-paper", [*events[:5], forged])
-    with pytest.raises(HandlerRaised, match=r"FoldDiffers.*account alpha-paper: the journal holds .*forged"):
+    with pytest.raises(Ended, match=r"FoldDiffers.*account alpha-paper: the journal holds .*forged"):
         async with running_execution(on_memory(broker)):
             pass
     assert await journaled(other_bus, "alpha-paper") == [*events[:5], forged], "nothing was added"
@@ -218,9 +233,10 @@ async def test_events_that_no_tick_explains_end_it(
     """The audit journal has lost its end: what was told already must not be told in another way."""
     await preload(other_bus, "alpha-paper", events_of(run, "alpha-paper")[:20])
     await engine.writes(5)
-    with pytest.raises(FoldDiffers, match=r"account alpha-paper: the journal holds .*, which no tick explains"):
+    with pytest.raises(Ended, match=r"account alpha-paper: the journal holds .*, which no tick explains"):
         async with running_execution(on_memory(broker)):
             pass
+    assert await journaled(other_bus, "alpha-paper") == events_of(run, "alpha-paper")[:20]
 
 
 async def test_a_damaged_account_journal_ends_it(
@@ -233,13 +249,9 @@ async def test_a_damaged_account_journal_ends_it(
     await preload(other_bus, "alpha-paper", events_of(run, "alpha-paper")[8:9])
     kept.payload = kept.payload[:-1] + bytes([kept.payload[-1] ^ 1])
     await engine.writes()
-    starting = running_execution(on_memory(broker))
-    entered = asyncio.create_task(starting.__aenter__())
-    # The damage ends the reader; the process would stop, which lets the start go.
-    await turns(50)
-    assert not entered.done()
-    entered.cancel()
-    await asyncio.wait_for(asyncio.gather(entered, return_exceptions=True), 5)
+    with pytest.raises(Ended, match="ACCT_alpha-paper, message 1"):
+        async with running_execution(on_memory(broker)):
+            pass
     assert await journaled_after(other_bus, 3) == []
 
 
@@ -288,43 +300,64 @@ async def test_an_outage_loses_and_doubles_nothing(
     await hold_of(other_bus, run)
 
 
-async def test_another_owner_ends_it_within_a_second_and_nothing_is_written_behind(
+async def take_as_another(bus: MemoryBus, account: str) -> int:
+    """Take an account as somebody who holds no lease; return the epoch."""
+    taken = AccountJournal(bus, account, "execution-2", "index", await account_end(bus, account))
+    taken.take_ownership(0)
+    taken.writer.close()
+    await taken.writer.run()
+    return taken.owner_epoch
+
+
+async def test_who_is_fenced_writes_nothing_behind_the_other_and_takes_the_account_again_by_its_lease(
+    execution: RunningExecution, engine: Engine, other_bus: MemoryBus, run: EngineRun
+) -> None:
+    await folded_to(execution, await engine.writes(20))
+    await eventually(lambda: execution.account("alpha-paper")["unseen"] == 0)
+    epoch = await take_as_another(other_bus, "alpha-paper")
+    await folded_to(execution, await engine.writes())
+    await eventually(lambda: execution.account("alpha-paper")["owner_epoch"] > epoch)
+    await eventually(lambda: execution.account("alpha-paper")["unseen"] == 0)
+    await execution.service.stop()
+    assert execution.runtime.failure is None
+    assert [name for name, _ in await owners(other_bus, "alpha-paper")] == ["execution-1", "execution-2", "execution-1"]
+    assert (
+        await journaled(other_bus, "alpha-paper")
+        == events_of(run, "alpha-paper")[: len(await journaled(other_bus, "alpha-paper"))]
+    )
+    for batch in await read_account(other_bus, "alpha-paper"):
+        taken = batch.head.owner == "execution-2"
+        assert taken == (batch.head.owner_epoch == epoch), "nobody wrote in an epoch of another"
+
+
+async def test_who_has_lost_the_lease_goes_on_as_a_standby(
     broker: MemoryBroker, engine: Engine, other_bus: MemoryBus, run: EngineRun
 ) -> None:
-    async with running_execution(on_memory(broker), is_stopped=False) as execution:
-        await folded_to(execution, await engine.writes(20))
-        await eventually(lambda: execution.account("alpha-paper")["entries"] > 1)
-        end = await account_end(other_bus, "alpha-paper")
-        taken = AccountJournal(other_bus, "alpha-paper", "execution-2", "index", end)
-        taken.take_ownership(0)
-        taken.writer.close()
-        await taken.writer.run()
-        began = asyncio.get_running_loop().time()
-        await engine.writes()
-        await asyncio.wait_for(execution.runtime.stopping.wait(), 5)
-        assert execution.runtime.failure is not None
-        assert execution.runtime.failure.startswith("journal of alpha-paper: Fenced(")
-        await asyncio.wait_for(execution.service.stop(), 5)
-        assert asyncio.get_running_loop().time() - began < 1
+    """As after a pause: the lease is over, another has it and the account."""
+    async with running_execution(on_memory(broker)) as first:
+        await folded_to(first, await engine.writes(20))
+        await other_bus.bucket("leases").put("account.alpha-paper", b"execution-2 1")
+        await eventually(lambda: not first.account("alpha-paper")["is_owned"])
+        await take_as_another(other_bus, "alpha-paper")
+        await folded_to(first, await engine.writes())
+        assert first.account("beta-paper")["is_owned"]
+        assert first.is_ready
+        assert first.runtime.failure is None
     assert [name for name, _ in await owners(other_bus, "alpha-paper")] == ["execution-1", "execution-2"]
-    last = (await read_account(other_bus, "alpha-paper"))[-1]
-    assert last.head.owner == "execution-2"
+    last_batch = (await read_account(other_bus, "alpha-paper"))[-1]
+    assert last_batch.head.owner == "execution-2"
 
 
-async def test_who_is_fenced_while_its_journal_is_full_stops_as_well(
+async def test_a_stop_while_nobody_takes_what_waits_ends_all_the_same(
     broker: MemoryBroker, engine: Engine, other_bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handler waits for room that nobody will make any more; stopping must not wait for the handler."""
-    monkeypatch.setattr(account_journal, "WAITING_MAX", 1)
+    monkeypatch.setattr(account_module, "UNSEEN_MAX", 1)
     async with running_execution(on_memory(broker), is_stopped=False) as execution:
-        await eventually(lambda: execution.account("alpha-paper")["entries"] == 1)
-        end = await account_end(other_bus, "alpha-paper")
-        taken = AccountJournal(other_bus, "alpha-paper", "execution-2", "index", end)
-        taken.take_ownership(0)
-        taken.writer.close()
-        await taken.writer.run()
+        await other_bus.bucket("leases").put("account.alpha-paper", b"execution-2 1")
+        await eventually(lambda: not execution.account("alpha-paper")["is_owned"])
         await engine.writes()
-        await asyncio.wait_for(execution.runtime.stopping.wait(), 5)
+        await eventually(lambda: execution.account("alpha-paper")["unseen"] > 0)
         await asyncio.wait_for(execution.service.stop(), 5)
 
 
@@ -343,6 +376,7 @@ async def test_a_stop_during_an_outage_ends_in_time_and_says_what_is_lost(
         assert asyncio.get_running_loop().time() - began < 2
         assert execution.runtime.failure is not None
         assert execution.runtime.failure.startswith("the journal of alpha-paper could not be written within 0.15 s: ")
+        broker.end_outage()
 
 
 async def test_a_stop_while_catching_up_appends_nothing_that_may_be_there(
@@ -355,7 +389,7 @@ async def test_a_stop_while_catching_up_appends_nothing_that_may_be_there(
     async def never(self: object) -> None:
         """Leave the history unread."""
 
-    monkeypatch.setattr(held.HeldEvents, "start", never)
+    monkeypatch.setattr(AccountFollower, "start", never)
     starting = running_execution(on_memory(broker), settings=engine_settings(runtime={"stop_timeout_ms": 400}))
     entered = asyncio.create_task(starting.__aenter__())
     await turns(50)
