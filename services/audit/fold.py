@@ -21,10 +21,13 @@ from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.user_setup import UserDataFactory
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.index import IndexedInstruments
+from tradebus.journal.archive.checkpoints import CheckpointHead
 from tradebus.journal.verify import AuditVerifier, JournalDamaged
 from tradebus.strategies.loading import load_user_data
 from tradebus.wire.codec.audit import AuditBatch
+from tradebus.wire.codec.bounds import bounds_of
 from tradebus.wire.codec.error import DecodeError
+from tradebus.wire.codec.snapshot import EngineSnapshot
 from tradebus.wire.integrity import ChainBroken, ChainMismatch, ChecksumMismatch, HeaderMissing
 
 NS_PER_MS: Final = 1_000_000
@@ -57,6 +60,15 @@ class Numbering:
 
     first_sequence: int
     index: IndexedInstruments
+
+
+@dataclass(slots=True)
+class Counted:
+    """How much of the journal is in the state, also what an earlier process took in."""
+
+    ticks: int = 0
+    batches: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +109,25 @@ class Fold:
         """Each numbering that the journal has used, in order."""
         self.broken: Break | None = None
         self.epoch = 0
-        self.ticks = 0
-        self.bytes = 0
+        self.counted = Counted()
         self.skipped = 0
         """Messages that came after a break and were left unread."""
         self.stored_ns = 0
         """When the last applied message was stored, by the server's clock."""
-        self._verifier: Final = AuditVerifier()
+        self._verifier = AuditVerifier()
         self._limits: Final = limits
         self._with_digest: Final = with_digest
         self._digest: RunDigest | None = None
+
+    @property
+    def ticks(self) -> int:
+        """Return how many ticks are in the state."""
+        return self.counted.ticks
+
+    @property
+    def engine_id(self) -> str:
+        """Return the id of the engine whose journal this is, empty before its first batch."""
+        return self._verifier.engine_id
 
     @property
     def is_started(self) -> bool:
@@ -143,6 +164,31 @@ class Fold:
         """Tell whether nothing speaks against our state being the engine's at this sequence."""
         return self.broken is None and self.verification.first_unequal is None
 
+    def resume(
+        self,
+        head: CheckpointHead,
+        snapshot: EngineSnapshot,
+        projections: Projections,
+        numberings: list[Numbering],
+        counted: Counted,
+    ) -> None:
+        """Go on from a checkpoint and what was kept beside it, as if everything before had been taken."""
+        state = snapshot.state
+        self.replica.resume(state, head.sequence, head.time_ns, snapshot.started)
+        self._verifier = AuditVerifier(
+            position=head.position,
+            chain=head.chain,
+            sequence=head.sequence,
+            bounds=bounds_of(state.index),
+            engine_id=head.engine_id,
+            engine_epoch=head.engine_epoch,
+        )
+        self.projections = projections
+        self.numberings[:] = numberings
+        self.epoch = head.engine_epoch
+        self.stored_ns = head.stored_ns
+        self.counted = counted
+
     def hash(self) -> StateHash:
         """Return the hash of our own state."""
         return self.replica.hash()
@@ -163,7 +209,7 @@ class Fold:
         if self.broken is not None:
             self.skipped += 1
             return Taken()
-        before = self.ticks
+        before = self.counted.ticks
         try:
             batch = self._verifier.accept(message)
         except JournalDamaged as error:
@@ -178,10 +224,11 @@ class Fold:
             return self._break(BreakKind.NOT_APPLICABLE, reason, message, before)
         head = batch.head
         self.epoch = head.engine_epoch
-        self.bytes += len(message.payload)
+        self.counted.batches += 1
+        self.counted.bytes += len(message.payload)
         self.stored_ns = message.time_ns
         self.batches.append(head.first_sequence, head.last_sequence, message.sequence)
-        return Taken(self.ticks - before, self._compare(batch))
+        return Taken(self.counted.ticks - before, self._compare(batch))
 
     def _apply(self, tick: AuditTick) -> None:
         replica = self.replica
@@ -200,7 +247,7 @@ class Fold:
         self.projections.take(tick, replica.state, is_duplicate=duplicate)
         if self._digest is not None:
             self._digest.add(tick)
-        self.ticks += 1
+        self.counted.ticks += 1
 
     def _begin(self, sequence: int, started: EngineStarted) -> None:
         """Begin a run: the engine has started afresh."""
@@ -219,7 +266,7 @@ class Fold:
 
     def _break(self, kind: BreakKind, reason: str, message: JournalMessage, before: int) -> Taken:
         self.broken = Break(kind, reason, message.sequence, self.sequence)
-        return Taken(self.ticks - before, broke=self.broken)
+        return Taken(self.counted.ticks - before, broke=self.broken)
 
 
 def _kind_of(error: JournalDamaged) -> BreakKind:

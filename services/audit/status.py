@@ -24,7 +24,7 @@ def audit_status(fold: Fold, stream: str, *, is_caught_up: bool) -> dict[str, Js
         "is_exact": fold.is_exact,
         "verification": _verification(fold),
         "ticks": fold.ticks,
-        "batches": fold.batches.batches,
+        "batches": fold.counted.batches,
         "events": counts.market_events,
         "orders": counts.orders_sent,
         "cancels": counts.cancels_sent,

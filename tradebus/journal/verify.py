@@ -60,16 +60,26 @@ class _Chain:
 class AuditVerifier:
     """Turns the messages of an audit stream, in order, into verified batches.
 
-    ``position`` and ``chain`` say after which message to begin, ``sequence`` the last tick seen. ``engine_id`` and
-    ``engine_epoch`` are those of the last batch: one stream is one engine's, and its epoch never goes back.
+    ``position`` and ``chain`` say after which message to begin, ``sequence`` the last tick seen, ``bounds`` the index
+    in use there. ``engine_id`` and ``engine_epoch`` are those of the last batch: one stream is one engine's, and its
+    epoch never goes back.
     """
 
-    def __init__(self, *, position: int = 0, chain: str = CHAIN_START, sequence: int = -1) -> None:
+    def __init__(
+        self,
+        *,
+        position: int = 0,
+        chain: str = CHAIN_START,
+        sequence: int = -1,
+        bounds: IndexBounds = UNBOUNDED,
+        engine_id: str = "",
+        engine_epoch: int = 0,
+    ) -> None:
         self._chain: Final = _Chain(chain, position)
-        self._bounds: IndexBounds = UNBOUNDED
+        self._bounds: IndexBounds = bounds
         self.sequence = sequence
-        self.engine_id = ""
-        self.engine_epoch = 0
+        self.engine_id = engine_id
+        self.engine_epoch = engine_epoch
 
     @property
     def position(self) -> int:

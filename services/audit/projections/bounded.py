@@ -42,6 +42,15 @@ class Newest(Generic[Row]):
             self._first += excess
         return self.count
 
+    def frozen(self) -> tuple[int, list[Row]]:
+        """Return the number of the oldest kept row, and a copy of the list of rows."""
+        return self._first, list(self._rows)
+
+    def restore(self, first: int, rows: list[Row]) -> None:
+        """Go on from these rows, the oldest of which has the number ``first``."""
+        self._first = first
+        self._rows = rows
+
     def newest_first(self, before: int | None = None) -> Iterator[tuple[int, Row]]:
         """Yield numbers and rows from the newest kept one back, only those with numbers below ``before``."""
         top = self.count if before is None else min(before - 1, self.count)

@@ -1,6 +1,7 @@
 """Count what the ticks of a journal say: events by kind, and what was decided."""
 
 import re
+from collections.abc import Mapping
 from typing import Final, final
 
 from tradebus.core.engine.audit.tick import RequestsDecided
@@ -45,6 +46,14 @@ class Counts:
         self.cancels_sent += len(output.cancels_sent)
         self.cancels_failed += len(output.cancels_failed)
         self.cancels_refused += len(output.cancels_refused)
+
+    def kinds(self) -> dict[type, int]:
+        """Return how many events of each kind there were."""
+        return dict(self._kinds)
+
+    def restore(self, kinds: Mapping[type, int]) -> None:
+        """Go on from these counts."""
+        self._kinds = dict(kinds)
 
     @property
     def market_events(self) -> int:

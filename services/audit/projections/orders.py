@@ -166,6 +166,17 @@ class OrderLife:
         self.steps: list[OrderStep] = []
         self.steps_dropped = 0
 
+    def copy(self) -> "OrderLife":
+        """Return a copy that does not change any more; the order and the steps themselves never do."""
+        copied = OrderLife(self.number, self.order, self.status)
+        copied.reason = self.reason
+        copied.filled_quantity = self.filled_quantity
+        copied.filled_value = self.filled_value
+        copied.fees = self.fees
+        copied.steps = list(self.steps)
+        copied.steps_dropped = self.steps_dropped
+        return copied
+
     @property
     def price_average(self) -> Decimal | None:
         """Return the average price of its fills, none before the first."""
@@ -218,6 +229,17 @@ class Orders:
         for life in self._lives.values():
             if life.number > after:
                 yield life
+
+    def frozen(self) -> tuple[list[str], int, int]:
+        """Return which orders are finished, in that order, and the counts of all orders and of those let go."""
+        return [str(cid) for cid in self._finished], self.count, self.dropped
+
+    def restore(self, lives: list[OrderLife], finished: list[str], count: int, dropped: int) -> None:
+        """Go on from these orders, the first made first."""
+        self._lives = {life.order.key.cid: life for life in lives}
+        self._finished = deque(ClientOrderId(cid) for cid in finished)
+        self.count = count
+        self.dropped = dropped
 
     def take_event(self, tick: AuditTick, event: AccountEvent, state: EngineState) -> None:
         """Take in an account event that the state has taken in just now."""
