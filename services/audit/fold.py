@@ -13,12 +13,13 @@ from services.audit.projections import BatchIndex, Projections
 from services.audit.verification import Check, Verification
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.apply import is_duplicate
-from tradebus.core.engine.audit.replica import Replica, StrategyDataFactory
+from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.state_hash import RunDigest, StateHash
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, EngineStarted
+from tradebus.core.engine.resumed import CodeChanged, EngineResumed
 from tradebus.core.engine.state.engine_state import EngineState
-from tradebus.core.engine.state.user_setup import UserDataFactory
+from tradebus.core.engine.state.user_setup import StrategyDataFactory, UserDataFactory
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.journal.archive.checkpoints import CheckpointHead
@@ -240,6 +241,10 @@ class Fold:
             if event.mode != self.mode:
                 raise _WrongMode(f"expected a journal of mode {self.mode!r}, found one of {event.mode!r}")
             self._begin(tick.sequence, event)
+        elif isinstance(event, EngineResumed):
+            self._number(tick.sequence, event.started.index)
+        elif isinstance(event, CodeChanged) and event.state_differs:
+            self.verification.begin_anew()
         elif isinstance(event, AccountEvent) and replica.is_started:
             duplicate = is_duplicate(replica.state, event)
         if not replica.apply(tick):
@@ -251,11 +256,13 @@ class Fold:
 
     def _begin(self, sequence: int, started: EngineStarted) -> None:
         """Begin a run: the engine has started afresh."""
-        index = started.index
-        if not self.numberings or self.numberings[-1].index.fingerprint() != index.fingerprint():
-            self.numberings.append(Numbering(sequence, index))
+        self._number(sequence, started.index)
         self.projections = Projections(self._limits)
         self._digest = RunDigest() if self._with_digest else None
+
+    def _number(self, sequence: int, index: IndexedInstruments) -> None:
+        if not self.numberings or self.numberings[-1].index.fingerprint() != index.fingerprint():
+            self.numberings.append(Numbering(sequence, index))
 
     def _compare(self, batch: AuditBatch) -> Check | None:
         head = batch.head

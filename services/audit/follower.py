@@ -130,6 +130,10 @@ class Follower:
     def _report_check(self, check: Check) -> None:
         if check.is_equal:
             self._metrics.checks.labels("equal").inc()
+            if self.fold.is_exact:
+                # It may have been otherwise, until the engine said that its code changed.
+                self._metrics.exact.set(1)
+                self._health.clear(HASH)
         elif not check.is_unequal:
             self._metrics.checks.labels("not_verified").inc()
             if self.fold.verification.not_verified == 1:

@@ -1,7 +1,7 @@
 """Compare the replica's own state hash with those that the engine wrote into its journal.
 
-A replica that disagreed once is wrong from there on: later equal hashes do not make it trustworthy again, only building
-it anew does.
+A replica that disagreed once is wrong from there on: later equal hashes do not make it trustworthy again. Only building
+it anew does, or a record of the engine that its code changed and gives another state from there on.
 """
 
 from dataclasses import dataclass
@@ -50,6 +50,10 @@ class Verification:
         self.not_verified = 0
         self.last: Check | None = None
         self.first_unequal: Check | None = None
+
+    def begin_anew(self) -> None:
+        """Forget that we disagreed: the engine itself said that from here on another state holds, which is ours too."""
+        self.first_unequal = None
 
     def compare(self, sequence: int, engine: StateHash, replica: StateHash) -> Check:
         """Compare what a batch holds with our own hash after its last tick."""

@@ -9,7 +9,8 @@ from services.execution.account_journal import AccountJournal
 from services.execution.fold import PaperFold
 from services.runtime.pressure import Pressure
 from tradebus.core.engine.audit.tick import AuditTick
-from tradebus.core.engine.event import AccountEvent, EngineStarted
+from tradebus.core.engine.event import AccountEvent
+from tradebus.core.engine.resumed import start_record
 from tradebus.crash_points import crash_point
 
 HELD_MAX: Final = 4_096
@@ -67,8 +68,9 @@ class PaperAccount:
 
     def take(self, tick: AuditTick) -> int:
         """Fold the next tick; return how many events it gave. Raises FoldDiffers."""
-        if isinstance(tick.event, EngineStarted):
-            self.fingerprint = tick.event.index.fingerprint()
+        started = start_record(tick.event)
+        if started is not None:
+            self.fingerprint = started.index.fingerprint()
         events = self.fold.fold(tick)
         if events:
             crash_point("execution.mid_fold")

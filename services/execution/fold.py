@@ -9,6 +9,7 @@ from typing import Final, final
 
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, AccountSetup, EngineStarted, OwnerChanged
+from tradebus.core.engine.resumed import EngineResumed
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.simulation.exchange import SimulatedExchange
 
@@ -25,6 +26,8 @@ class PaperFold:
         """Take in the next tick; return what falls due by then, in order."""
         if isinstance(tick.event, EngineStarted):
             self._begin(tick.event)
+        elif isinstance(tick.event, EngineResumed) and self.exchange is None:
+            self._begin(tick.event.started)
         exchange = self.exchange
         if exchange is None:
             return []

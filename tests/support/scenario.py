@@ -154,8 +154,11 @@ def assert_same_state(engine: Engine, replica: Replica) -> None:
     assert (replica.sequence, replica.time_ns) == (engine.sequence - 1, engine.time_ns)
 
 
-def check_invariants(state: EngineState) -> None:
-    """What holds of every state: orders are active and stand where they belong, positions are not empty."""
+def check_invariants(state: EngineState, *former: str) -> None:
+    """What holds of every state: orders are active and stand where they belong, positions are not empty.
+
+    ``former`` are strategies that are configured no more.
+    """
     for i, instrument in enumerate(state.instruments):
         assert instrument.instrument.index == i
         for cid, order in instrument.orders.items():
@@ -171,7 +174,7 @@ def check_invariants(state: EngineState) -> None:
         assert held == instrument.quantity_net(), "what strategies hold adds up to the position"
         for strategy, attributed in instrument.strategies.items():
             assert attributed.strategy == strategy
-            assert strategy in {STRATEGY_UNKNOWN, *(each.setup.id for each in state.strategies)}
+            assert strategy in {STRATEGY_UNKNOWN, *(each.setup.id for each in state.strategies), *former}
             assert bool(attributed.price_entry_average) <= bool(attributed.quantity_net)
         assert [each.asset for each in instrument.apart] == sorted({each.asset for each in instrument.apart})
         assert len(instrument.funding.ids) <= FUNDING_IDS_MAX

@@ -68,6 +68,7 @@ from tradebus.core.engine.event import (
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.position import PositionExited
@@ -444,6 +445,7 @@ engine_events: Final[SearchStrategy[EngineEvent]] = st.one_of(
     configs_changed,
     st.builds(Shutdown),
     st.builds(FeedEnded),
+    st.builds(CodeChanged, texts, texts, st.booleans()),
 )
 """Every event but the start, which brings an index of its own (``engines_started``)."""
 

@@ -3,7 +3,7 @@
 from typing import Final, final
 
 from tradebus.bus.message import JournalMessage
-from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.resumed import start_record
 from tradebus.wire.codec.account_journal import AccountBatch, account_batch_from_bytes
 from tradebus.wire.codec.audit import AuditBatch, audit_batch_from_bytes
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, bounds_of
@@ -108,8 +108,9 @@ class AuditVerifier:
         self.engine_id = head.engine_id
         self.engine_epoch = head.engine_epoch
         for tick in batch.ticks:
-            if isinstance(tick.event, EngineStarted):
-                self._bounds = bounds_of(tick.event.index)
+            started = start_record(tick.event)
+            if started is not None:
+                self._bounds = bounds_of(started.index)
         return batch
 
 

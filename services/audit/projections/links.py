@@ -4,6 +4,7 @@ from typing import final
 
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent, AccountReconnecting, EngineStarted, OwnerChanged
+from tradebus.core.engine.resumed import EngineResumed
 from tradebus.core.market.event import MarketGap, MarketReconnecting
 
 
@@ -73,3 +74,6 @@ class Links:
             self.exchanges[event.exchange].account.lost(tick, event.reason)
         elif isinstance(event, EngineStarted):
             self.exchanges = [ExchangeHistory() for _ in event.index.exchanges]
+        elif isinstance(event, EngineResumed):
+            missing = len(event.started.index.exchanges) - len(self.exchanges)
+            self.exchanges += [ExchangeHistory() for _ in range(missing)]

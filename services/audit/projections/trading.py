@@ -5,6 +5,7 @@ from typing import final
 
 from tradebus.core.engine.audit.tick import AuditTick, Halted
 from tradebus.core.engine.event import EngineStarted, TradingStateUpdate
+from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.state.trading import TradingState
 
 
@@ -36,6 +37,8 @@ class TradingHistory:
             self._change(tick, event.trading, "start", "")
         elif isinstance(event, TradingStateUpdate):
             self._change(tick, event.state, event.origin, "")
+        elif isinstance(event, CodeChanged) and event.state_differs:
+            self._change(tick, TradingState.DISABLED, "code change", f"{event.after} gives another state")
 
     def take_halt(self, tick: AuditTick, halted: Halted) -> None:
         """Take in that a strategy failed, which switches trading off."""

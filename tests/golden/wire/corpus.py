@@ -69,6 +69,7 @@ from tradebus.core.engine.event import (
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.resumed import CodeChanged, EngineResumed
 from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.position import PositionExited
@@ -475,6 +476,11 @@ def corpus() -> dict[str, tuple[object, bytes]]:
     )
     risk = _risk_ticks()
     audit_risk = AuditBatch(AuditBatchHead("demo", 1, 0, len(risk) - 1, bytes(16), FINGERPRINT, 0), risk)
+    resumed = (EngineResumed(with_data), CodeChanged("c0de", "c0de-2", state_differs=True))
+    audit_resumed = AuditBatch(
+        AuditBatchHead("demo", 3, 9, 10, CHAIN, FINGERPRINT, 0),
+        tuple(AuditTick(9 + i, T0, event, (), ()) for i, event in enumerate(resumed)),
+    )
     records: tuple[AccountRecord, ...] = (
         Ownership("execution-1", 3),
         *ACCOUNT_EVENTS,
@@ -568,6 +574,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "audit_batch-risk": (audit_risk, audit_batch_to_bytes(audit_risk)),
         "audit_batch-next": (audit_next, audit_batch_to_bytes(audit_next)),
         "audit_batch-data": (audit_data, audit_batch_to_bytes(audit_data)),
+        "audit_batch-resumed": (audit_resumed, audit_batch_to_bytes(audit_resumed)),
         "audit_batch-funding": (audit_funding, audit_batch_to_bytes(audit_funding)),
         "account_batch-all": (account, account_batch_to_bytes(account)),
         "account_batch-doubts": (doubts, account_batch_to_bytes(doubts)),

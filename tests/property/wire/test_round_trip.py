@@ -7,6 +7,7 @@ from tests.support import values
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.command import Command
 from tradebus.core.engine.event import EngineStarted, Shutdown, TradingStateUpdate
+from tradebus.core.engine.resumed import EngineResumed
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.instrument import Instrument, InstrumentDefinition
@@ -90,8 +91,9 @@ def test_a_tick_takes_the_bytes_of_a_received_event_as_they_are(
 
 @given(values.engines_started(), st.integers(0, 2**63), values.times_ns)
 def test_the_start_of_an_engine(event: EngineStarted, sequence: int, time_ns: int) -> None:
-    tick = AuditTick(sequence, time_ns, event, (), ())
-    assert tick_from_bytes(tick_to_bytes(tick)) == tick
+    for first in (event, EngineResumed(event)):
+        tick = AuditTick(sequence, time_ns, first, (), ())
+        assert tick_from_bytes(tick_to_bytes(tick)) == tick
 
 
 @given(st.data(), chains, st.integers(0, 2**32), st.lists(values.audit_ticks, min_size=1, max_size=3))

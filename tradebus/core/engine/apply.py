@@ -36,6 +36,7 @@ from tradebus.core.engine.event import (
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink, Health
 from tradebus.core.engine.state.orders import (
@@ -79,6 +80,8 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
         state.clear_timer(event.strategy, event.id)
     elif isinstance(event, ConfigChanged):
         _configure(state, event)
+    elif isinstance(event, CodeChanged) and event.state_differs:
+        state.trading = TradingState.DISABLED
     return None
 
 

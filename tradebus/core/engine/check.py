@@ -35,6 +35,7 @@ from tradebus.core.engine.event import (
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.payoff import payoff_of
 from tradebus.core.market.check import data_fault
@@ -189,7 +190,9 @@ def check_event(state: EngineState, event: EngineEvent) -> None:
         _check_exchange(state, event.exchange)
     elif isinstance(event, Command):
         _check_command(state, event)
-    elif not isinstance(event, (TradingStateUpdate, ClockAdvanced, TimerFired, ConfigChanged, Shutdown, FeedEnded)):
+    elif not isinstance(
+        event, (TradingStateUpdate, ClockAdvanced, TimerFired, ConfigChanged, CodeChanged, Shutdown, FeedEnded)
+    ):
         raise InvalidEvent(f"expected an event that an engine processes, found {type(event).__name__}")
 
 

@@ -12,6 +12,7 @@ from tradebus.core.engine.action.cancel_orders import cancel_requests
 from tradebus.core.engine.action.close_positions import close_positions
 from tradebus.core.engine.answers import checked_answer, failure
 from tradebus.core.engine.apply import apply_event, apply_market_event
+from tradebus.core.engine.apply_resumed import apply_resumed
 from tradebus.core.engine.apply_user import is_reserved, unknown_user_data
 from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Origin, PositionExit
@@ -27,15 +28,25 @@ from tradebus.core.engine.command import (
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.configuring import Makers, RiskFactory, StrategyFactory
 from tradebus.core.engine.deciding import Decider, Question
-from tradebus.core.engine.event import AccountReconnecting, EngineStarted, FeedEnded, Shutdown, TradingStateUpdate
+from tradebus.core.engine.event import (
+    AccountReconnecting,
+    EngineStarted,
+    FeedEnded,
+    Shutdown,
+    StrategySetup,
+    TradingStateUpdate,
+)
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.naming import OrderNames
-from tradebus.core.engine.resume import check_resumable
+from tradebus.core.engine.resume import check_resumable, check_resumed
+from tradebus.core.engine.resumed import CodeChanged, EngineResumed
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
+from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
 from tradebus.core.model.identifiers import RISK_MANAGER, STRATEGY_UNKNOWN, ExchangeIndex
+from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.number import context_is_intact, enter_engine_context, restore_engine_context
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.strategy.interface import Decision, Strategy
@@ -71,6 +82,7 @@ class Engine:
         time_ns: int = 0,
         checks_numbers: bool = False,
         make_user_data: UserDataFactory = no_user_data,
+        is_new_run: bool = False,
     ) -> None:
         enter_engine_context()
         ids = [strategy.id for strategy in strategies]
@@ -86,9 +98,14 @@ class Engine:
             if unknown:
                 raise ValueError(f"expected a class for each user-defined data, found none for {unknown}")
             self._first: int | None = sequence
+        elif is_new_run:
+            check_resumed(state, started)
+            self._first = sequence
         else:
             check_resumable(state, started)
             self._first = None
+        self._is_resuming: Final = is_new_run
+        self._make_user_data: Final = make_user_data
         self.state: Final[EngineState] = state
         self.sequence = sequence
         if time_ns > state.time_ns:
@@ -134,13 +151,54 @@ class Engine:
             time_ns=time_ns,
         )
 
+    @staticmethod
+    def restart(
+        started: EngineStarted,
+        strategies: list[Strategy],
+        risk: RiskManager,
+        state: EngineState,
+        *,
+        sequence: int,
+        time_ns: int,
+        epoch: int,
+        is_debug: bool = False,
+        make_strategy: StrategyFactory | None = None,
+        make_risk: RiskFactory | None = None,
+        make_user_data: UserDataFactory = no_user_data,
+    ) -> "Engine":
+        """Return an engine of a new run that goes on from the state at the end of a journal; ``start`` it first.
+
+        Its start record may have more instruments, other strategies, risk checks and parameters than the state.
+        ``sequence`` and ``time_ns`` are those of the last tick in the state. Raises CannotResume.
+        """
+        return Engine(
+            started,
+            strategies,
+            risk,
+            sequence=sequence + 1,
+            epoch=epoch,
+            is_debug=is_debug,
+            make_strategy=make_strategy,
+            make_risk=make_risk,
+            state=state,
+            time_ns=time_ns,
+            make_user_data=make_user_data,
+            is_new_run=True,
+        )
+
     def start(self, now_ns: int) -> AuditTick:
-        """Return the record that begins the journal; must be the first tick."""
+        """Return the record that begins the journal, or this run in it; must be the first tick.
+
+        Raises what a user's class raises that cannot be made, and then nothing has changed.
+        """
         if self._first is None:
             raise ValueError(f"expected to go on at sequence {self.sequence}: a resumed engine has its start record")
         if self.sequence != self._first:
             raise ValueError(f"expected to start at sequence {self._first}, found {self.sequence}")
-        return self._tick(self.started, now_ns)
+        if not self._is_resuming:
+            return self._tick(self.started, now_ns)
+        apply_resumed(self.state, self.started, self._first_data, self._make_user_data)
+        return self._tick(EngineResumed(self.started), now_ns)
 
     @property
     def time_ns(self) -> int:
@@ -222,10 +280,19 @@ class Engine:
         if isinstance(event, TradingStateUpdate):
             if before is TradingState.ENABLED and event.state is TradingState.DISABLED:
                 self._call_hooks(Origin.TRADING_DISABLED, None)
+        elif isinstance(event, CodeChanged):
+            if before is TradingState.ENABLED and event.state_differs:
+                self._call_hooks(Origin.TRADING_DISABLED, None)
         elif isinstance(event, MarketReconnecting):
             self._call_hooks(Origin.MARKET_DISCONNECT, event.exchange)
         elif isinstance(event, AccountReconnecting):
             self._call_hooks(Origin.ACCOUNT_DISCONNECT, event.exchange)
+
+    def _first_data(self, setup: StrategySetup, index: IndexedInstruments) -> StrategyData | None:  # noqa: ARG002 - as every factory
+        for strategy in self._strategies:
+            if strategy.id == setup.id:
+                return strategy.initial_data()
+        raise ValueError(f"expected one of the strategies {[s.id for s in self._strategies]}, found {setup.id!r}")
 
     def _remake(self, event: ConfigChanged) -> None:
         """Make anew what gets other parameters: all of it or, with InvalidEvent, nothing."""

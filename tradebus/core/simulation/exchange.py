@@ -10,6 +10,8 @@ price reaches it, when a trade goes through it, and at a trade at its price once
 amended order keeps its place in the queue if it only gets smaller; at another price, or larger, it begins at the end. A
 setup that is ``is_market_only`` knows no market: see ``_open_at_request``.
 
+An engine that goes on (``EngineResumed``) finds its account as it was; one that starts afresh finds a new one.
+
 Keys. An event's key is (sequence of the last tick folded, ordinal from 1); keys only grow, so each is applied once.
 """
 
@@ -31,6 +33,7 @@ from tradebus.core.engine.event import (
     SnapshotReceived,
     TradeReceived,
 )
+from tradebus.core.engine.resumed import EngineResumed
 from tradebus.core.market.event import BookL1, MarketEvent, PublicTrade
 from tradebus.core.model.account import AccountSnapshot, AssetBalance, Liquidity, Trade
 from tradebus.core.model.identifiers import AssetIndex, ClientOrderId, InstrumentIndex, OrderId, TradeId
@@ -80,7 +83,8 @@ class SimulatedExchange:
             raise ValueError(f"account {setup.account}: expected a simulated account, found one of a venue")
         simulation: SimulationSetup = setup.simulation
         self.setup: Final = setup
-        self._index: Final = index
+        self._index = index
+        self._is_begun = False
         self._fee_maker: Final = simulation.fee_maker
         self._fee_taker: Final = simulation.fee_taker
         self._fee_reserved: Final = max(simulation.fee_maker, simulation.fee_taker, ZERO)
@@ -104,6 +108,11 @@ class SimulatedExchange:
         if isinstance(event, EngineStarted):
             self._begin(tick)
             return
+        if isinstance(event, EngineResumed):
+            if not self._is_begun:
+                self._begin(tick)
+                return
+            self._grow(event.started.index)
         if self._arrivals.next_ns <= tick.time_ns:
             self.advance(tick.time_ns)
         if tick.sequence != self._sequence:
@@ -172,10 +181,16 @@ class SimulatedExchange:
         """Return the fills from a time on, in order; of the last ``TRADES_KEPT_MAX`` of the account."""
         return [trade for trade in self._history if trade.time_exchange_ns >= since_ns]
 
+    def _grow(self, index: IndexedInstruments) -> None:
+        """Learn what was added to the index; what is there keeps its number."""
+        self._books += [empty_book() for _ in range(len(index.instruments) - len(self._books))]
+        self._index = index
+
     def _begin(self, tick: AuditTick) -> None:
         simulation = self.setup.simulation
         assert simulation is not None, "checked when the exchange was made"
         enter_engine_context()
+        self._is_begun = True
         self._books = [empty_book() for _ in self._index.instruments]
         self._resting.clear()
         self._arrivals = Arrivals()

@@ -23,6 +23,7 @@ from tradebus.core.engine.event import (
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.resumed import CodeChanged, EngineResumed, start_record
 from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 from tradebus.wire.codec.account import (
     account_event_from_pb,
@@ -35,10 +36,14 @@ from tradebus.wire.codec.command import command_from_pb, command_to_pb
 from tradebus.wire.codec.engine import (
     account_link_changed_from_pb,
     account_link_changed_to_pb,
+    code_changed_from_pb,
+    code_changed_to_pb,
     config_changed_from_pb,
     config_changed_to_pb,
     engine_error_from_pb,
     engine_error_to_pb,
+    engine_resumed_from_pb,
+    engine_resumed_to_pb,
     engine_started_from_pb,
     engine_started_to_pb,
     timer_fired_from_pb,
@@ -132,6 +137,11 @@ def event_to_pb(event: EngineEvent, into: pb.AuditTick) -> None:
     elif isinstance(event, ConfigChanged):
         into.config.SetInParent()
         config_changed_to_pb(event, into.config)
+    elif isinstance(event, EngineResumed):
+        engine_resumed_to_pb(event, into.resumed)
+    elif isinstance(event, CodeChanged):
+        into.code.SetInParent()
+        code_changed_to_pb(event, into.code)
     else:
         raise EncodeError(f"expected an event of the engine, found {type(event).__name__}")
 
@@ -163,11 +173,20 @@ def event_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> Eng
         return _SHUTDOWN
     if which == "feed_ended":
         return _FEED_ENDED
+    if which is None:
+        raise nothing_set("event", message)
+    return _rare_from_pb(which, message, bounds)
+
+
+def _rare_from_pb(which: str, message: pb.AuditTick, bounds: IndexBounds) -> EngineEvent:
+    """Return an event of which a run has few."""
     if which == "started":
         return named(which, message.started, engine_started_from_pb, bounds)
-    if which == "config":
-        return named(which, message.config, config_changed_from_pb, bounds)
-    raise nothing_set("event", message)
+    if which == "resumed":
+        return named(which, message.resumed, engine_resumed_from_pb, bounds)
+    if which == "code":
+        return named(which, message.code, code_changed_from_pb, bounds)
+    return named(which, message.config, config_changed_from_pb, bounds)
 
 
 def tick_to_bytes(tick: AuditTick, event_bytes: bytes | None = None) -> bytes:
@@ -210,8 +229,9 @@ def _decided_to_bytes(tick: AuditTick) -> bytes:
 def tick_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> AuditTick:
     """Return the tick in a message; raises DecodeError."""
     event = event_from_pb(message, bounds)
-    if isinstance(event, EngineStarted):
-        bounds = bounds_of(event.index)
+    started = start_record(event)
+    if started is not None:
+        bounds = bounds_of(started.index)
     outputs, errors = message.outputs, message.errors
     return AuditTick(
         message.sequence,
@@ -264,7 +284,7 @@ def audit_batch_to_bytes(batch: AuditBatch) -> bytes:
 def audit_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> AuditBatch:
     """Return the batch in ``payload``; raises DecodeError, also when its sequences are not those of its ticks.
 
-    Ticks after an EngineStarted are bounded by the index that it brings.
+    Ticks after the record that begins a run are bounded by the index that it brings.
     """
     frames = audit_frames_from_bytes(payload)
     head = frames.head
@@ -278,8 +298,9 @@ def audit_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> A
             tick = tick_from_bytes(part, bounds)
             if tick.sequence != expected:
                 raise Inconsistent(f"expected {expected}, found {tick.sequence}", "sequence")
-            if isinstance(tick.event, EngineStarted):
-                bounds = bounds_of(tick.event.index)
+            started = start_record(tick.event)
+            if started is not None:
+                bounds = bounds_of(started.index)
                 bounds.check_fingerprint(head.index_fingerprint)
             ticks.append(tick)
             expected += 1
@@ -290,7 +311,7 @@ def audit_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> A
 
 
 def _is_start(payload: bytes) -> bool:
-    return parse(pb.AuditTick, payload).HasField("started")
+    return parse(pb.AuditTick, payload).WhichOneof("event") in {"started", "resumed"}
 
 
 def audit_frames_from_bytes(payload: bytes) -> AuditFrames:

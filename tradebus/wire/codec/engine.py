@@ -15,6 +15,7 @@ from tradebus.core.engine.event import (
     TimerFired,
     TradingStateUpdate,
 )
+from tradebus.core.engine.resumed import CodeChanged, EngineResumed
 from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
@@ -231,3 +232,25 @@ def engine_started_from_pb(message: pb.EngineStarted, bounds: IndexBounds = UNBO
         if message.HasField("instrument_data")
         else None,
     )
+
+
+def engine_resumed_to_pb(event: EngineResumed, into: pb.EngineResumed) -> None:
+    """Fill a message with the start of a later run."""
+    engine_started_to_pb(event.started, into.started)
+
+
+def engine_resumed_from_pb(message: pb.EngineResumed, bounds: IndexBounds = UNBOUNDED) -> EngineResumed:
+    """Return the start of a later run; raises DecodeError."""
+    return EngineResumed(child(message, "started", message.started, engine_started_from_pb, bounds))
+
+
+def code_changed_to_pb(event: CodeChanged, into: pb.CodeChanged) -> None:
+    """Fill a message with a change of code."""
+    into.before = event.before
+    into.after = event.after
+    into.state_differs = event.state_differs
+
+
+def code_changed_from_pb(message: pb.CodeChanged, bounds: IndexBounds = UNBOUNDED) -> CodeChanged:  # noqa: ARG001 - as all readers
+    """Return a change of code; raises DecodeError."""
+    return CodeChanged(message.before, message.after, message.state_differs)

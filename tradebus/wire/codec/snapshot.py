@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from tradebus.core.engine.audit.canonical import HASH_VERSION
-from tradebus.core.engine.audit.replica import StrategyDataFactory
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
-from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
+from tradebus.core.engine.state.user_setup import StrategyDataFactory, UserDataFactory, no_user_data
 from tradebus.wire.codec.bounds import UNBOUNDED
 from tradebus.wire.codec.engine import engine_started_from_pb, engine_started_to_pb
 from tradebus.wire.codec.error import HashMismatch, Inconsistent, MissingField, UnknownVersion

@@ -3,7 +3,6 @@
 from typing import Final, TypeVar
 
 from tradebus.core.engine.audit.canonical import canonical_text
-from tradebus.core.engine.audit.replica import StrategyDataFactory
 from tradebus.core.engine.event import StrategySetup
 from tradebus.core.engine.state.asset import AssetState
 from tradebus.core.engine.state.connectivity import ConnectivityState
@@ -12,7 +11,7 @@ from tradebus.core.engine.state.link import Health
 from tradebus.core.engine.state.numbering import OrderNumbering
 from tradebus.core.engine.state.risk import PER_ENGINE, PER_EXCHANGE, RiskCheckState, RiskState
 from tradebus.core.engine.state.strategy_data import KeptData, StrategyData, StrategyState
-from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
+from tradebus.core.engine.state.user_setup import StrategyDataFactory, UserDataFactory, no_user_data
 from tradebus.core.model.asset import ExchangeAsset
 from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.model.index import IndexedInstruments

@@ -27,6 +27,7 @@ from services.audit.api.views.values import (
 )
 from tradebus.core.engine import command as commands
 from tradebus.core.engine import event as core
+from tradebus.core.engine import resumed
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.market import event as market
 from tradebus.core.model.record import Record
@@ -330,6 +331,28 @@ class EngineStartedView(View):
     """Data of each instrument that the user defined, if any."""
 
 
+class EngineResumedView(View):
+    """The engine went on in its journal, with all that this run of it begins with."""
+
+    SHOWS: ClassVar[type[Record]] = resumed.EngineResumed
+
+    type: Literal["engine_resumed"] = "engine_resumed"
+    started: EngineStartedView
+    """Its trading state counts for nothing: that of before holds."""
+
+
+class CodeChangedView(View):
+    """The engine went on with other code."""
+
+    SHOWS: ClassVar[type[Record]] = resumed.CodeChanged
+
+    type: Literal["code_changed"] = "code_changed"
+    before: str
+    after: str
+    state_differs: bool
+    """The journal gives another state with this code than was recorded; trading is off from here."""
+
+
 class ConfigChangedView(View):
     """Strategies and risk checks got new parameters."""
 
@@ -356,6 +379,8 @@ EventView: TypeAlias = Annotated[
     | Annotated[ShutdownView, Tag("shutdown")]
     | Annotated[FeedEndedView, Tag("feed_ended")]
     | Annotated[EngineStartedView, Tag("engine_started")]
-    | Annotated[ConfigChangedView, Tag("config_changed")],
+    | Annotated[ConfigChangedView, Tag("config_changed")]
+    | Annotated[EngineResumedView, Tag("engine_resumed")]
+    | Annotated[CodeChangedView, Tag("code_changed")],
     Discriminator(tag_of),
 ]

@@ -3,22 +3,19 @@
 Source: barter 0.12.5 ``engine/audit/state_replica.rs``, whose replica ignores outputs and so misses in-flight orders.
 """
 
-from collections.abc import Callable
 from typing import Final, NoReturn, final
 
 from mypy_extensions import mypyc_attr
 
 from tradebus.core.engine.apply import apply_event, apply_output
+from tradebus.core.engine.apply_resumed import apply_resumed
 from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
 from tradebus.core.engine.audit.tick import AuditTick
-from tradebus.core.engine.event import EngineStarted, FeedEnded, StrategySetup
+from tradebus.core.engine.event import EngineStarted, FeedEnded
+from tradebus.core.engine.resumed import EngineResumed
 from tradebus.core.engine.state.engine_state import EngineState, initial_state
-from tradebus.core.engine.state.strategy_data import StrategyData
-from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
-from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.engine.state.user_setup import StrategyDataFactory, UserDataFactory, no_user_data
 from tradebus.core.model.number import context_is_intact, restore_engine_context
-
-StrategyDataFactory = Callable[[StrategySetup, IndexedInstruments], StrategyData | None]
 
 
 @mypyc_attr(native_class=False)
@@ -77,7 +74,8 @@ class Replica:
     def apply(self, tick: AuditTick) -> bool:
         """Apply the next tick; tell whether it was new. Ticks at or before the replica's sequence are skipped.
 
-        Raises OutOfSequence for a gap and NotStarted before a start record, leaving the state untouched.
+        Raises OutOfSequence for a gap, NotStarted before a start record and CannotResume for a resumed engine that
+        does not fit, leaving the state untouched.
         """
         if not context_is_intact():
             restore_engine_context()
@@ -100,6 +98,9 @@ class Replica:
                 raise NotStarted(f"expected the start record of an engine, found tick {tick.sequence}")
             if tick.sequence != self.sequence + 1:
                 raise OutOfSequence(self.sequence + 1, tick.sequence)
+            if isinstance(event, EngineResumed):
+                apply_resumed(state, event.started, self._make_data, self._make_user_data)
+                self.started = event.started
             state.time_ns = tick.time_ns
             apply_event(state, event)
             for output in tick.outputs:

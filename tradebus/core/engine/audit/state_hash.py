@@ -13,7 +13,7 @@ from tradebus.core.engine.audit.market_text import market_tick_text
 from tradebus.core.engine.audit.plain import check_plain
 from tradebus.core.engine.audit.state_texts import StateTexts, told, write_state_of
 from tradebus.core.engine.audit.tick import AuditTick
-from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.resumed import CodeChanged, start_record
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.user_data import GLOBAL_DATA, instrument_data_name
 from tradebus.core.market.event import MarketEvent
@@ -171,19 +171,29 @@ def digest_text(tick: AuditTick) -> str:
     event = tick.event
     if isinstance(event, MarketEvent):
         return market_tick_text(tick, event) or canonical_text(tick)
-    if not isinstance(event, EngineStarted):
+    out: list[str] = []
+    if isinstance(event, CodeChanged):
+        out.append("code(")
+        write(tick.sequence, out)
+        write(tick.time_ns, out)
+        write(event.state_differs, out)
+        write(tick.outputs, out)
+        out.append(")")
+        return "".join(out)
+    started = start_record(event)
+    if started is None:
         return canonical_text(tick)
-    out: list[str] = ["started("]
+    out.append("started(" if event is started else "resumed(")
     write(tick.sequence, out)
     write(tick.time_ns, out)
-    write(event.engine_id, out)
-    write(event.index, out)
-    write(event.accounts, out)
-    write(event.strategies, out)
-    write(event.trading, out)
-    write(event.risk, out)
-    write(event.global_data, out)
-    write(event.instrument_data, out)
+    write(started.engine_id, out)
+    write(started.index, out)
+    write(started.accounts, out)
+    write(started.strategies, out)
+    write(started.trading, out)
+    write(started.risk, out)
+    write(started.global_data, out)
+    write(started.instrument_data, out)
     write(tick.outputs, out)
     out.append(")")
     return "".join(out)

@@ -266,29 +266,35 @@ def _timer_key(timer: Timer) -> tuple[int, str, str]:
     return (timer.due_ns, timer.strategy, timer.id)
 
 
+def first_links(started: EngineStarted) -> list[ConnectivityState]:
+    """Return the links that a run begins with: nothing was heard yet.
+
+    Simulated accounts take requests from the start; those at venues wait for their owner.
+    """
+    links = [
+        ConnectivityState(Health.RECONNECTING, Health.RECONNECTING, AccountLink.NOT_CONFIGURED)
+        for _ in started.index.exchanges
+    ]
+    for account in started.accounts:
+        links[account.exchange].link = AccountLink.UNHEALTHY if account.simulation is None else AccountLink.HEALTHY
+    return links
+
+
 def initial_state(
     started: EngineStarted, data: list[StrategyData | None], make_user_data: UserDataFactory = no_user_data
 ) -> EngineState:
     """Return the state an engine begins with; ``data`` holds what each strategy remembers, in the order of its setup.
 
-    ``make_user_data`` makes the user-defined data that the start record asks for. Links to simulated accounts are
-    healthy from the start; those to venues wait for their owner.
+    ``make_user_data`` makes the user-defined data that the start record asks for.
     """
     index = started.index
     if len(data) != len(started.strategies):
         raise ValueError(f"expected data for {len(started.strategies)} strategies, found {len(data)}")
-    connectivity = [
-        ConnectivityState(Health.RECONNECTING, Health.RECONNECTING, AccountLink.NOT_CONFIGURED) for _ in index.exchanges
-    ]
-    for account in started.accounts:
-        connectivity[account.exchange].link = (
-            AccountLink.UNHEALTHY if account.simulation is None else AccountLink.HEALTHY
-        )
     setups: tuple[StrategySetup, ...] = started.strategies
     return EngineState(
         index,
         started.trading,
-        connectivity,
+        first_links(started),
         [AssetState(asset, None, 0) for asset in index.assets],
         [
             new_instrument_state(instrument, new_instrument_data(started, instrument, make_user_data))

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tradebus.core.engine.event import DataSetup, EngineStarted
+from tradebus.core.engine.event import DataSetup, EngineStarted, StrategySetup
+from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.engine.state.user_data import (
     GlobalData,
     GlobalDataState,
@@ -12,6 +13,9 @@ from tradebus.core.engine.state.user_data import (
 )
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.instrument import Instrument
+
+StrategyDataFactory = Callable[[StrategySetup, IndexedInstruments], StrategyData | None]
+"""Makes what a strategy remembers at first; none where its class is not available."""
 
 UserDataFactory = Callable[[DataSetup, IndexedInstruments, Instrument | None], UserData | None]
 """Makes the data of an instrument, or the global data where there is none; none where the class is not available."""

@@ -186,6 +186,22 @@ class EngineStarted(_message.Message):
     instrument_data: DataSetup
     def __init__(self, engine_id: _Optional[str] = ..., mode: _Optional[str] = ..., run: _Optional[str] = ..., code: _Optional[str] = ..., index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., accounts: _Optional[_Iterable[_Union[AccountSetup, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., trading: _Optional[_Union[TradingState, str]] = ..., risk: _Optional[_Iterable[_Union[RiskCheckSetup, _Mapping]]] = ..., global_data: _Optional[_Union[DataSetup, _Mapping]] = ..., instrument_data: _Optional[_Union[DataSetup, _Mapping]] = ...) -> None: ...
 
+class EngineResumed(_message.Message):
+    __slots__ = ("started",)
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    started: EngineStarted
+    def __init__(self, started: _Optional[_Union[EngineStarted, _Mapping]] = ...) -> None: ...
+
+class CodeChanged(_message.Message):
+    __slots__ = ("before", "after", "state_differs")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    STATE_DIFFERS_FIELD_NUMBER: _ClassVar[int]
+    before: str
+    after: str
+    state_differs: bool
+    def __init__(self, before: _Optional[str] = ..., after: _Optional[str] = ..., state_differs: _Optional[bool] = ...) -> None: ...
+
 class EngineError(_message.Message):
     __slots__ = ("kind", "message")
     KIND_FIELD_NUMBER: _ClassVar[int]
