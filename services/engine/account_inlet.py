@@ -8,6 +8,7 @@ from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.event import AccountEvent, AccountReconnecting, AccountSetup, OwnerChanged
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.engine_state import AccountCursor
 from tradebus.journal.verify import AccountVerifier
 from tradebus.wire import subjects
 from tradebus.wire.codec.account_journal import AccountEntry, Ownership
@@ -18,8 +19,9 @@ from tradebus.wire.codec.bounds import UNBOUNDED
 class AccountInlet:
     """Reads one account's journal from its beginning, which proves the chain, and steps what is new to this engine.
 
-    New is what was written after the engine began and was not caused by ticks before ``first_tick``: those belong to
-    an engine that ran before on the same journal.
+    What ticks before ``first_tick`` caused is left out: they belong to an engine that ran before on the same journal.
+    An engine that begins takes what is written from then on. One that goes on (``cursor``: the key of the last event in
+    its state) takes what stands behind that event.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class AccountInlet:
         loop: Loop,
         first_tick: int,
         reject: Reject,
+        cursor: AccountCursor | None = None,
     ) -> None:
         self._bus: Final = bus
         self._setup: Final = setup
@@ -38,12 +41,17 @@ class AccountInlet:
         # An earlier run may have numbered its instruments otherwise; what is stepped is checked by the engine.
         self._verifier: Final = AccountVerifier(UNBOUNDED)
         self._start_after = 0
+        self._is_resumed: Final = cursor is not None
+        self._applied: Final = (0, 0) if cursor is None else (cursor.cause, cursor.ordinal)
+        self._is_applied = self._applied != (0, 0)
         self._reader: JournalReader | None = None
         self.events = 0
         self.refused = 0
 
     async def note_end(self) -> None:
-        """Remember where the journal ends before the engine begins."""
+        """Remember where the journal ends before the engine begins; one that goes on knows it by its state."""
+        if self._is_resumed:
+            return
         state = await self._bus.journal_state(subjects.acct_stream(self._setup.account))
         self._start_after = state.last_sequence
 
@@ -62,6 +70,8 @@ class AccountInlet:
         if message.sequence <= self._start_after:
             return
         for entry in batch.entries:
+            if self._is_applied and self._was_applied(entry):
+                continue
             try:
                 event = self._event(entry)
                 if event is not None:
@@ -70,6 +80,15 @@ class AccountInlet:
             except InvalidEvent as error:
                 self.refused += 1
                 self._reject(message.subject, message.payload, str(error))
+
+    def _was_applied(self, entry: AccountEntry) -> bool:
+        """Tell whether the state holds an entry; all that stands before its last keyed event is in it, too."""
+        record = entry.record
+        if not isinstance(record, AccountEvent) or (record.cause, record.ordinal) == (0, 0):
+            return True
+        key = (record.cause, record.ordinal)
+        self._is_applied = key < self._applied
+        return key <= self._applied
 
     def _event(self, entry: AccountEntry) -> EngineEvent | None:
         record = entry.record

@@ -17,6 +17,7 @@ from services.engine.live import LiveEngine
 from services.engine.market_inlet import MarketInlet
 from services.engine.owners import OwnerWatch
 from services.engine.position import journal_end
+from services.engine.recovery import CannotRecover, Recovered, recover
 from services.engine.replay import ReplayEngine
 from services.engine.started import engine_started
 from services.engine.stepper import Stepper
@@ -31,10 +32,13 @@ from tradebus.config.risk import make_risk
 from tradebus.config.sections.modes import Mode
 from tradebus.config.strategies import make_strategies
 from tradebus.core.engine.engine import Engine
-from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.event import AccountSetup, EngineStarted
+from tradebus.core.engine.resume import CannotResume, IndexChanged
+from tradebus.core.engine.state.engine_state import AccountCursor
 from tradebus.core.strategy.interface import Strategy
 from tradebus.strategies.checks import load_risk
 from tradebus.strategies.loading import load_strategy, make_user_data
+from tradebus.wire import subjects
 
 SILENCE_NS: Final = 3 * NS_PER_S
 QUIET_NS: Final = {Mode.DEMO: NS_PER_S // 10, Mode.PAPER: NS_PER_S // 10, Mode.LIVE: NS_PER_S}
@@ -63,28 +67,16 @@ def crash_latch(settings: Settings) -> CrashLatch:
 async def build(
     runtime: Runtime, bus: Bus, started: EngineStarted, strategies: list[Strategy], latch: CrashLatch | None = None
 ) -> Service:
-    """Return the engine service on a bus that has the streams. Raises ForeignJournal and JournalDamaged."""
+    """Return the engine service on a bus that has the streams. Raises ForeignJournal, JournalDamaged, CannotRecover."""
     settings = runtime.settings
     is_replay = settings.mode is Mode.REPLAY
     end = await journal_end(bus, settings.journal_id, started, is_replay=is_replay)
+    recovered: Recovered | None = None
     if end.position:
-        runtime.log.warning(
-            "the journal holds an earlier run; this engine begins afresh behind it",
-            last_sequence=end.sequence,
-            journal=settings.journal_id,
-        )
-    # In replay and backtest both epochs are 1, so that the same recording gives the same ids.
-    epoch = 1 if is_replay else end.position + 1
-    engine = Engine(
-        started,
-        strategies,
-        load_risk(started.risk, started.index),
-        sequence=end.sequence + 1,
-        epoch=epoch,
-        make_strategy=load_strategy,
-        make_risk=load_risk,
-        make_user_data=make_user_data,
-    )
+        runtime.log.info("recovering", journal=settings.journal_id, last_sequence=end.sequence, messages=end.position)
+        recovered = await recover(bus, subjects.audit_stream(settings.journal_id), started.code, runtime.log)
+        end = recovered.end
+    engine = make_engine(started, strategies, recovered)
     base = JournaledEngine(
         runtime,
         engine,
@@ -92,10 +84,46 @@ async def build(
         EngineCounts(runtime.metrics.registry),
         DeadLetterBox("engine", bus, runtime.metrics.registry, runtime.log),
     )
-    return ReplayEngine(base, bus, ending(runtime)) if is_replay else make_live(base, bus, latch)
+    return ReplayEngine(base, bus, ending(runtime)) if is_replay else make_live(base, bus, recovered, latch)
 
 
-def make_live(base: JournaledEngine, bus: Bus, latch: CrashLatch | None) -> LiveEngine:
+def make_engine(started: EngineStarted, strategies: list[Strategy], recovered: Recovered | None) -> Engine:
+    """Return an engine that begins, or goes on from what its journal gave; raises CannotRecover."""
+    risk = load_risk(started.risk, started.index)
+    if recovered is None:
+        # Also in replay and backtest, so that the same recording gives the same ids.
+        return Engine(
+            started,
+            strategies,
+            risk,
+            epoch=1,
+            make_strategy=load_strategy,
+            make_risk=load_risk,
+            make_user_data=make_user_data,
+        )
+    try:
+        return Engine.restart(
+            started,
+            strategies,
+            risk,
+            recovered.state,
+            sequence=recovered.end.sequence,
+            time_ns=recovered.time_ns,
+            epoch=recovered.end.position + 1,
+            make_strategy=load_strategy,
+            make_risk=load_risk,
+            make_user_data=make_user_data,
+        )
+    except IndexChanged as error:
+        hint = "instruments may only be added behind those of the journal; or begin afresh, on an empty one"
+        raise CannotRecover(f"{error}; {hint}") from error
+    except CannotResume as error:
+        raise CannotRecover(str(error)) from error
+
+
+def make_live(
+    base: JournaledEngine, bus: Bus, recovered: Recovered | None, latch: CrashLatch | None
+) -> LiveEngine:
     """Return the engine on live input."""
     runtime, engine, reject = base.runtime, base.engine, base.letters.put
     settings, started = runtime.settings, engine.started
@@ -103,10 +131,28 @@ def make_live(base: JournaledEngine, bus: Bus, latch: CrashLatch | None) -> Live
     stepper = Stepper(engine, base, QUIET_NS.get(settings.mode, NS_PER_S), ending(runtime))
     market = MarketInlet(bus, started.index, stepper, base.journal, reject, SILENCE_NS, clock, runtime.log)
     owners = OwnerWatch(started.accounts, SILENCE_NS, clock)
-    accounts = [AccountInlet(bus, account, stepper, engine.sequence, reject) for account in started.accounts]
+    accounts = [
+        AccountInlet(
+            bus,
+            account,
+            stepper,
+            engine.sequence if recovered is None else recovered.first_tick,
+            reject,
+            None if recovered is None else _cursor(recovered, account),
+        )
+        for account in started.accounts
+    ]
     commands = CommandInlet(bus, settings.journal_id, started.index, stepper, reject, runtime.log)
     trading = TradingWatch(base, stepper, TradingPolicy(settings.engine.health), latch)
-    return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands, trading)
+    return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands, trading, recovered)
+
+
+def _cursor(recovered: Recovered, account: AccountSetup) -> AccountCursor:
+    """Return how far an account's events are applied, of its own: the state's goes on."""
+    cursors = recovered.state.cursors
+    if account.exchange >= len(cursors):
+        return AccountCursor(0, 0)
+    return AccountCursor(cursors[account.exchange].cause, cursors[account.exchange].ordinal)
 
 
 def hash_cadence(settings: Settings) -> Cadence:

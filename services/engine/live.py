@@ -14,6 +14,7 @@ from services.engine.command_inlet import CommandInlet
 from services.engine.journaled import JournaledEngine
 from services.engine.market_inlet import MarketInlet
 from services.engine.owners import OwnerWatch
+from services.engine.recovery import Recovered
 from services.engine.stepper import Stepper
 from services.engine.trading_watch import TradingWatch
 from services.runtime import Json, Position, Service
@@ -44,6 +45,7 @@ class LiveEngine(Service):
         accounts: Sequence[AccountInlet],
         commands: CommandInlet,
         trading: TradingWatch,
+        recovered: Recovered | None = None,
     ) -> None:
         self._base: Final = base
         self._bus: Final = bus
@@ -55,6 +57,7 @@ class LiveEngine(Service):
         self._commands: Final = commands
         self._trading: Final = trading
         bus.add_listener(trading.on_bus_event)
+        self._recovered: Final = recovered
         self._beats_in: Subscription | None = None
         self._idle: asyncio.Task[None] | None = None
 
@@ -67,6 +70,8 @@ class LiveEngine(Service):
         self._trading.begin(time.time_ns())
         self._stepper.start()
         base.start()
+        if self._recovered is not None and self._recovered.code_change is not None:
+            self._stepper.step(self._recovered.code_change)
         self._trading.started()
         for account in self._accounts:
             await account.start()
@@ -77,10 +82,11 @@ class LiveEngine(Service):
         self._idle = base.runtime.spawn(self._run_idle(), "idle")
         engine = base.engine
         base.runtime.log.info(
-            "engine started afresh",
+            "engine started" if self._recovered is None else "engine resumed",
             run=engine.started.run,
             epoch=engine.epoch,
-            first_sequence=engine.sequence - 1,
+            sequence=engine.sequence - 1,
+            **self._told(),
             instruments=len(engine.started.index.instruments),
             strategies=[str(setup.id) for setup in engine.started.strategies],
             trading=engine.state.trading.name.lower(),
@@ -116,6 +122,20 @@ class LiveEngine(Service):
     def positions(self) -> Sequence[Position]:
         """Return how far the audit journal is on disk."""
         return self._base.positions()
+
+    def _told(self) -> dict[str, Json]:
+        """Return what there is to tell of the journal that this engine goes on in."""
+        recovered = self._recovered
+        if recovered is None:
+            return {}
+        change = recovered.code_change
+        return {
+            "earlier_run": recovered.started.run,
+            "replayed_ticks": recovered.ticks,
+            "replay_ms": round(recovered.seconds * 1000),
+            "code_changed": change is not None,
+            "state_differs": change is not None and change.state_differs,
+        }
 
     def _on_execution_heartbeat(self, message: Message) -> None:
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.resumed import start_record
 from tradebus.journal.ending import check_last_link
 from tradebus.journal.verify import JournalDamaged
 from tradebus.wire import subjects
@@ -62,10 +63,11 @@ async def _started(bus: Bus, stream: str, epoch: int) -> EngineStarted:
         event = tick_from_bytes(_checked(message)[0].ticks[0]).event
     except DecodeError as error:
         raise JournalDamaged(stream, epoch, str(error)) from error
-    if not isinstance(event, EngineStarted):
+    started = start_record(event)
+    if started is None:
         found = type(event).__name__
         raise JournalDamaged(stream, epoch, f"expected the record that began the last run, found {found}")
-    return event
+    return started
 
 
 def _checked(message: JournalMessage) -> tuple[AuditFrames, str]:

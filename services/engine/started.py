@@ -1,7 +1,8 @@
 """Turn settings into the first record of a journal: everything that the initial state is built from."""
 
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+from services.engine.code import code_version
 from tradebus.config import Settings
 from tradebus.config.risk import risk_setups
 from tradebus.config.strategies import data_setup, strategy_setups
@@ -20,7 +21,7 @@ def engine_started(settings: Settings, run: str) -> EngineStarted:
         settings.engine_id,
         settings.mode.value,
         run,
-        code_version(),
+        code_version(Path(settings.engine.strategies_dir)),
         index,
         tuple(
             account_setup(settings, index, exchange) for exchange in index.exchanges if exchange in settings.execution
@@ -48,11 +49,3 @@ def account_setup(settings: Settings, index: IndexedInstruments, exchange: Excha
             tuple(amounts),
         )
     return AccountSetup(index.find_exchange_index(exchange), settings.account(exchange), simulation)
-
-
-def code_version() -> str:
-    """Return which code runs, for the record."""
-    try:
-        return f"tradebus {version('tradebus')}"
-    except PackageNotFoundError:
-        return "tradebus (not installed)"

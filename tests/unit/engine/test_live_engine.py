@@ -358,50 +358,6 @@ async def test_an_error_that_it_cannot_go_on_after_ends_it_with_the_error(
     assert ticks[-1].errors, "the tick that ended it is the last one"
 
 
-# ------------------------------------------------------------------------------ behind an earlier run
-
-
-async def test_it_begins_afresh_behind_an_earlier_run(
-    settings: Settings, broker: MemoryBroker, other_bus: MemoryBus
-) -> None:
-    for run in range(3):
-        async with running_engine(settings, on_memory(broker)) as engine:
-            market = market_of(engine, other_bus)
-            market.publish(*market.trades(5))
-            await eventually(lambda engine=engine: engine.status["market_events"] == 5)  # type: ignore[misc]
-            assert engine.status["market_events"] == 5, "of this run"
-            if run:
-                assert engine.status["epoch"] > 1
-    batches = await read_journal(other_bus, "demo")
-    assert check_hashes(batches, Replica(load_data)) == len(batches)
-    ticks = ticks_of(batches)
-    starts = [tick.sequence for tick in ticks if isinstance(tick.event, EngineStarted)]
-    assert len(starts) == 3
-    assert [tick.sequence for tick in ticks] == list(range(len(ticks)))
-    epochs = {batch.head.engine_epoch for batch in batches}
-    first_messages = {
-        number for number, batch in enumerate(batches, 1) if isinstance(batch.ticks[0].event, EngineStarted)
-    }
-    assert epochs == first_messages, "an epoch is the number of its start record's message"
-
-
-async def test_a_killed_engine_leaves_a_journal_that_the_next_one_goes_on_in(
-    settings: Settings, broker: MemoryBroker, other_bus: MemoryBus
-) -> None:
-    async with running_engine(settings, on_memory(broker), is_stopped=False) as engine:
-        market = market_of(engine, other_bus)
-        market.publish(*market.trades(5))
-        await eventually(lambda: engine.status["durable_sequence"] >= 5)
-    async with running_engine(settings, on_memory(broker)) as engine:
-        await eventually(lambda: engine.status["durable_sequence"] >= 6)
-    batches = await read_journal(other_bus, "demo")
-    ticks = ticks_of(batches)
-    starts = [tick.sequence for tick in ticks if isinstance(tick.event, EngineStarted)]
-    assert len(starts) == 2
-    assert not any(isinstance(tick.event, Shutdown) for tick in ticks[: starts[1]])
-    assert check_hashes(batches, Replica(load_data)) == len(batches)
-
-
 async def test_the_journal_of_another_mode_is_refused(settings: Settings, broker: MemoryBroker) -> None:
     async with running_engine(settings, on_memory(broker)):
         pass
