@@ -15,7 +15,7 @@ export PYTHONUNBUFFERED = 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: compile ## start NATS and the four services; Ctrl-C stops them (DETACH=1: in the background; MODE=paper)
+up: compile ## start NATS and the four services; Ctrl-C stops them (DETACH=1: in the background; FRESH=1; MODE=paper)
 	@$(BIN)/python -m services.up
 
 down: $(INSTALLED) ## stop what `make up DETACH=1` started

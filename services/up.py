@@ -1,8 +1,9 @@
 """Start the whole system on this machine: `make up`, without Docker.
 
 `python -m services.up` runs NATS and the four services in the foreground until Ctrl-C; `--detach` in the background
-until `--stop`. Exit codes: 0 an ordered stop, 1 it could not start or not be kept running (a port in use, a crash
-loop, another one running here), 3 the configuration is wrong, 6 in the background but not ready yet.
+until `--stop`. It goes on with what an earlier run left; `--fresh` removes that first. Exit codes: 0 an ordered stop,
+1 it could not start or not be kept running (a port in use, a crash loop, another one running here), 3 the configuration
+is wrong, 6 in the background but not ready yet.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ _YES = frozenset({"1", "yes", "true"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Read the command line (and what `make` passes on: DETACH, MODE) and do what it says; return the exit code."""
+    """Do what the command line says (and what `make` passes on: DETACH, FRESH, MODE); return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = ArgumentParser("python -m services.up", description=__doc__.partition("\n")[0])
     Flags.add_to(parser)
@@ -30,11 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     how.add_argument("--detach", action="store_true", help="run in the background; DETACH=1 does the same")
     how.add_argument("--foreground", action="store_true", help="run in the foreground, whatever DETACH says")
     how.add_argument("--stop", "--down", action="store_true", help="stop what runs in the background")
+    parser.add_argument("--fresh", action="store_true", help="remove earlier journals first; FRESH=1 does the same")
     options = parser.parse_args(arguments)
     if options.mode is None and os.environ.get("MODE"):
         options.mode = os.environ["MODE"]
         arguments += ["--mode", options.mode]
-    detach = options.detach or (not options.foreground and os.environ.get("DETACH", "").lower() in _YES)
+    detach = options.detach or (not options.foreground and _is_yes("DETACH"))
     flags = Flags.of(options)
     if options.stop:
         return background.stop(_data_dir(flags), sys.stdout)
@@ -49,13 +51,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         rest = [argument for argument in arguments if argument != "--detach"]
         command = [sys.executable, "-m", "services.up", "--foreground", *rest]
         return background.start(settings.runtime.data_dir, command, sys.stdout)
-    return asyncio.run(_foreground(settings))
+    return asyncio.run(_foreground(settings, fresh=options.fresh or _is_yes("FRESH")))
 
 
-async def _foreground(settings: Settings) -> int:
+async def _foreground(settings: Settings, *, fresh: bool) -> int:
     progress = Terminal()
-    supervisor = Supervisor(settings, progress=progress)
+    supervisor = Supervisor(settings, progress=progress, fresh=fresh)
     return await foreground.run(supervisor, progress)
+
+
+def _is_yes(name: str) -> bool:
+    return os.environ.get(name, "").lower() in _YES
 
 
 def _data_dir(flags: Flags) -> Path:

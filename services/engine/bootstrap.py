@@ -121,9 +121,7 @@ def make_engine(started: EngineStarted, strategies: list[Strategy], recovered: R
         raise CannotRecover(str(error)) from error
 
 
-def make_live(
-    base: JournaledEngine, bus: Bus, recovered: Recovered | None, latch: CrashLatch | None
-) -> LiveEngine:
+def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latch: CrashLatch | None) -> LiveEngine:
     """Return the engine on live input."""
     runtime, engine, reject = base.runtime, base.engine, base.letters.put
     settings, started = runtime.settings, engine.started
@@ -143,7 +141,10 @@ def make_live(
         for account in started.accounts
     ]
     commands = CommandInlet(bus, settings.journal_id, started.index, stepper, reject, runtime.log)
-    trading = TradingWatch(base, stepper, TradingPolicy(settings.engine.health), latch)
+    policy = TradingPolicy(settings.engine.health)
+    if recovered is not None:
+        policy.take_over(recovered.switched_off_by)
+    trading = TradingWatch(base, stepper, policy, latch)
     return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands, trading, recovered)
 
 

@@ -14,9 +14,12 @@ from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.audit.canonical import HASH_VERSION
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
-from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.audit.tick import AuditTick, Halted
+from tradebus.core.engine.event import EngineStarted, TradingStateUpdate
 from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.market.event import MarketEvent
 from tradebus.journal.verify import AuditVerifier
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire.codec.audit import AuditBatchHead
@@ -38,7 +41,8 @@ class Recovered:
     """What a journal gave: the state after its last tick, and where that is.
 
     ``first_tick`` is that of the last fresh start, before which nothing counts. ``code_change`` is none where the last
-    run had the same code. ``ticks`` is how many were replayed, in ``seconds``.
+    run had the same code. ``switched_off_by`` is the origin of the update by which trading is off, empty where it is on
+    or off for another reason. ``ticks`` is how many were replayed, in ``seconds``.
     """
 
     state: EngineState
@@ -47,6 +51,7 @@ class Recovered:
     end: JournalEnd
     first_tick: int
     code_change: CodeChanged | None
+    switched_off_by: str
     ticks: int
     seconds: float
 
@@ -68,6 +73,7 @@ class Recovery:
         self._replica: Final = Replica(load_data, load_user_data)
         self._first_tick = 0
         self._differs = False
+        self._switched_off_by = ""
         self._begun_s = clock()
         self._told_s = self._begun_s
         self.ticks = 0
@@ -82,11 +88,10 @@ class Recovery:
             except Exception as error:
                 where = f"{self._stream}, message {message.sequence}: tick {tick.sequence} cannot be applied"
                 raise CannotRecover(f"{where}: {type(error).__name__}: {error}") from error
-            if isinstance(tick.event, EngineStarted):
-                self._first_tick = tick.sequence
-                self._differs = False
-            elif isinstance(tick.event, CodeChanged) and tick.event.state_differs:
-                self._differs = False
+            if not isinstance(tick.event, MarketEvent):
+                self._note(tick)
+            if any(isinstance(output, Halted) for output in tick.outputs):
+                self._switched_off_by = ""
         self.ticks += len(batch.ticks)
         self._compare(batch.head, message)
         now_s = self._clock()
@@ -112,9 +117,22 @@ class Recovery:
             JournalEnd(verifier.position, verifier.chain, verifier.sequence),
             self._first_tick,
             change,
+            self._switched_off_by,
             self.ticks,
             self._clock() - self._begun_s,
         )
+
+    def _note(self, tick: AuditTick) -> None:
+        event = tick.event
+        if isinstance(event, EngineStarted):
+            self._first_tick = tick.sequence
+            self._differs = False
+            self._switched_off_by = ""
+        elif isinstance(event, CodeChanged) and event.state_differs:
+            self._differs = False
+            self._switched_off_by = ""
+        elif isinstance(event, TradingStateUpdate):
+            self._switched_off_by = event.origin if event.state is TradingState.DISABLED else ""
 
     def _compare(self, head: AuditBatchHead, message: JournalMessage) -> None:
         if not head.core_hash:

@@ -15,6 +15,9 @@ from tradebus.core.engine.state.trading import TradingState
 POLICY: Final = "policy"
 """What the origin of every update that comes from here begins with."""
 
+CRASH_LOOP: Final = "crash loop"
+"""What the reason of a halt after too many crashes begins with."""
+
 NS_PER_MS: Final = 1_000_000
 
 
@@ -45,6 +48,15 @@ class TradingPolicy:
         self._told_sequence = 0
         self.reason = ""
         """Why trading is off by this policy; empty when it is not."""
+
+    def take_over(self, origin: str) -> None:
+        """Take over what the policy of an earlier run switched off: ``origin`` of the update by which trading is off.
+
+        A crash loop is no matter of this policy: an operator ends it.
+        """
+        reason = origin.removeprefix(f"{POLICY}: ")
+        if reason != origin and not reason.startswith(CRASH_LOOP):
+            self.reason = reason
 
     def on_bus_event(self, event: BusEvent) -> None:
         """Take note of connections that are lost and come back."""

@@ -1,7 +1,6 @@
 """The embedded NATS server under the supervisor: started first, stopped last, started again when it dies."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Final, final
@@ -23,7 +22,6 @@ class Broker:
     def __init__(self, settings: Settings) -> None:
         store_dir = settings.nats.store_dir
         assert store_dir is not None, "settled"
-        self._folder: Final = store_dir
         self._server: Final = EmbeddedServer(
             ServerSettings(
                 folder=store_dir,
@@ -60,11 +58,8 @@ class Broker:
         """Whether the server's process lives."""
         return self._server.pid is not None and self._server.poll() is None
 
-    def start(self, *, fresh: bool = False) -> None:
-        """Start the server; `fresh` drops the streams of earlier runs first. Raises tradebus.bus.server.ServerError."""
-        if fresh:
-            # Only what a server has made: the folder may be one that a person has configured.
-            shutil.rmtree(self._folder / "jetstream", ignore_errors=True)
+    def start(self) -> None:
+        """Start the server on what its store holds. Raises tradebus.bus.server.ServerError."""
         self._server.start()
 
     def stop(self) -> None:

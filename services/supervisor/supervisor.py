@@ -11,7 +11,7 @@ from typing import Any, Final, Self, final
 
 from services.runtime.nats import provision_streams
 from services.runtime.ports import CannotListen, check_free
-from services.supervisor import effective
+from services.supervisor import earlier, effective
 from services.supervisor.broker import Broker
 from services.supervisor.catalogue import SERVICES, Program
 from services.supervisor.keeper import Keeper
@@ -24,7 +24,7 @@ from services.supervisor.summary import Summary
 from services.supervisor.watch import Watch
 from tradebus.bus.errors import BusError
 from tradebus.bus.server import ServerError
-from tradebus.config import Settings
+from tradebus.config import Mode, Settings
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _POLL_S: Final = 0.05
@@ -46,7 +46,8 @@ class Supervisor:
 
     All data (streams, logs, effective configuration) go to `data_dir`, by default the configured one. With
     `any_ports` API and NATS listen on free ports instead of the configured ones. `environment` is added to the
-    children's. To be used from one event loop in the main thread.
+    children's. What an earlier run left in the data folder is gone on with, unless `fresh`, or in a replay: then it is
+    removed first. To be used from one event loop in the main thread.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Supervisor:
         programs: Sequence[Program] = SERVICES,
         progress: Progress | None = None,
         policy: RestartPolicy | None = None,
+        fresh: bool = False,
     ) -> None:
         self.data_dir: Final = (data_dir or settings.runtime.data_dir).resolve()
         self.settings = effective.settle(settings, self.data_dir, any_ports=any_ports)
@@ -67,6 +69,7 @@ class Supervisor:
         self._programs: Final = tuple(programs)
         self._progress: Final = progress or Silent()
         self._policy: Final = policy or RestartPolicy()
+        self._is_fresh: Final = fresh or settings.mode is Mode.REPLAY
         self._lock: Final = RunLock(self.data_dir)
         self._broker: Broker | None = None
         self._keepers: dict[str, Keeper] = {}
@@ -278,15 +281,28 @@ class Supervisor:
             raise SupervisorError("\n".join(str(complaint) for complaint in complaints))
 
     async def _start_broker(self) -> None:
-        """Start the embedded server on an empty store and make the streams."""
+        """Start the embedded server, on an empty store where that is wanted, and make the streams."""
         self._broker = Broker(self.settings)
+        removed = self._remove_earlier() if self._is_fresh else False
         try:
-            self._broker.start(fresh=True)
+            self._broker.start()
             self.settings = effective.with_nats_url(self.settings, self._broker.url, self._broker.monitoring_url)
             await provision_streams(self.settings)
+            told = await earlier.told(self.settings)
         except (ServerError, BusError) as error:
             raise SupervisorError(str(error)) from error
-        self._progress.tell("nats", "up", f"{self.nats_url}, fresh streams: journals of earlier runs are gone")
+        if removed:
+            told = "begins afresh: journals of earlier runs are removed"
+        self._progress.tell("nats", "up", f"{self.nats_url}, {told or 'empty streams'}")
+
+    def _remove_earlier(self) -> bool:
+        """Remove what earlier runs left; tell whether there was anything."""
+        store_dir = self.settings.nats.store_dir
+        assert store_dir is not None, "settled"
+        removed = earlier.remove(store_dir, self.data_dir)
+        for path in removed:
+            self._progress.tell("tradebus", "removed", str(path))
+        return bool(removed)
 
     def _fail(self, reason: str) -> None:
         if self._failed is not None and not self._failed.done():

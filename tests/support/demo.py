@@ -170,10 +170,10 @@ def _signed(position: Mapping[str, Any] | None) -> Decimal:
 
 @asynccontextmanager
 async def running(
-    folder: Path, settings: Settings | None = None, policy: RestartPolicy | None = None
+    folder: Path, settings: Settings | None = None, policy: RestartPolicy | None = None, *, fresh: bool = False
 ) -> AsyncIterator[Demo]:
     """Run a system, the demo unless other settings are given, until the block ends; ready at its beginning."""
-    supervisor = Supervisor(settings or demo_settings(), data_dir=folder, any_ports=True, policy=policy)
+    supervisor = Supervisor(settings or demo_settings(), data_dir=folder, any_ports=True, policy=policy, fresh=fresh)
     async with supervisor:
         bus = await connector(supervisor.settings, "operator", "test")(lambda event: None)
         try:

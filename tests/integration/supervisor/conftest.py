@@ -67,7 +67,9 @@ class Bench:
         flags = [f"{key.replace('__', '.')}={value}" for key, value in settings.items()]
         return load(Flags(self.config, settings=flags), {}).settings
 
-    def make(self, *names: ServiceName, settings: Settings | None = None, **behaviour: str) -> Supervisor:
+    def make(
+        self, *names: ServiceName, settings: Settings | None = None, fresh: bool = False, **behaviour: str
+    ) -> Supervisor:
         supervisor = Supervisor(
             settings or self.settings(),
             data_dir=self.folder,
@@ -76,6 +78,7 @@ class Bench:
             programs=[Program(name, (sys.executable, str(HERE / "fake_service.py"), name)) for name in names],
             progress=self.told,
             policy=QUICK,
+            fresh=fresh,
         )
         self._made.append(supervisor)
         return supervisor

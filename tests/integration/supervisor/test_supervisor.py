@@ -11,6 +11,7 @@ import pytest
 
 from services.supervisor import AlreadyRunning, NotReady, SupervisorError
 from tests.integration.supervisor.conftest import Bench, is_gone, until
+from tests.support.audit_run import EngineRun, append_all
 from tradebus.bus.nats_bus import NatsBus
 from tradebus.bus.nats_options import NatsOptions
 from tradebus.config import Address, ApiSettings
@@ -195,14 +196,27 @@ async def test_a_stop_while_starting_leaves_nothing_behind(bench: Bench) -> None
     assert all(pid is not None and is_gone(pid) for pid in pids)
 
 
-async def test_streams_are_fresh_at_every_start_and_that_is_said(bench: Bench) -> None:
+async def test_streams_are_kept_unless_a_fresh_start_is_asked_for(bench: Bench) -> None:
+    run = EngineRun(events=20)
+    async with bench.make("market") as supervisor:
+        bus = await NatsBus.connect(NatsOptions(servers=(supervisor.nats_url,), service="test"))
+        await append_all(bus, supervisor.settings.journal_id, run.batches())
+        await bus.close()
+    kept = bench.folder / "engine/snapshot"
+    kept.parent.mkdir()
+    kept.write_text("of the journal")
     async with bench.make("market"):
         pass
-    kept = bench.folder / "nats/jetstream/left-from-before"
-    kept.mkdir(parents=True)
-    async with bench.make("market"):
+    said = f"goes on behind sequence {run.ticks[-1].sequence} of run {run.engine.started.run}"
+    assert sum(said in line for line in bench.told.lines) == 1
+    assert kept.exists()
+    async with bench.make("market", fresh=True):
         assert not kept.exists()
-    assert sum("fresh streams" in line for line in bench.told.lines) == 2
+    assert sum("begins afresh: journals of earlier runs are removed" in line for line in bench.told.lines) == 1
+    assert sum(line.startswith("tradebus removed") for line in bench.told.lines) == 2
+    async with bench.make("market"):
+        pass
+    assert sum("empty streams" in line for line in bench.told.lines) == 2
 
 
 async def test_services_say_on_the_bus_that_they_live(bench: Bench) -> None:

@@ -161,3 +161,22 @@ def test_a_short_loss_of_the_connection_changes_nothing() -> None:
         assert world.look(2_000) is None
         world.policy.on_bus_event(Reconnected("data", 2.0))
         assert world.look() is None
+
+
+def test_what_the_policy_of_an_earlier_run_switched_off_comes_back_too() -> None:
+    world = World()
+    world.trading = OFF
+    world.policy.take_over("policy: nothing was acknowledged by the journal for 1000 ms")
+    assert world.look() is None
+    update = world.look(1_000)
+    assert update is not None
+    assert update.state is ON
+
+
+def test_what_an_operator_or_a_crash_loop_switched_off_stays_off() -> None:
+    for origin in ("operator", "policy: crash loop: 3 crashes, 3 within 300 s halt", ""):
+        world = World()
+        world.trading = OFF
+        world.policy.take_over(origin)
+        assert world.look() is None
+        assert world.look(60_000) is None, origin
