@@ -30,6 +30,11 @@ POINTS: Final = (
     "execution.on_ownership",
     # A batch is folded into the replica, and nothing was told of it yet.
     "audit.mid_fold",
+    # Batches are read and not in the archive; they are in it and synced, and nobody was told; a checkpoint is written,
+    # and older ones that it makes superfluous are still there.
+    "audit.before_archive",
+    "audit.after_archive",
+    "audit.after_checkpoint",
     # A batch of market data is numbered and not sent.
     "market.mid_batch",
 )

@@ -8,12 +8,14 @@ from typing import Final, TypeAlias
 from services.audit.api.app import build_application
 from services.audit.api.context import ApiContext
 from services.audit.api.server import ApiServer
+from services.audit.archivist import Archivist
 from services.audit.config import AuditConfig
 from services.audit.fold import Fold
 from services.audit.follower import Follower
 from services.audit.history import History
 from services.audit.metrics import AuditMetrics
-from services.audit.service import AuditService
+from services.audit.past import Past
+from services.audit.service import AuditService, Keeping
 from services.runtime import Runtime
 from services.runtime.dead_letters import DeadLetterBox
 from tradebus.bus.interface import Bus
@@ -58,10 +60,14 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
     fold = fold_factory(config)
     letters = DeadLetterBox("audit", bus, runtime.metrics.registry, runtime.log)
     follower = Follower(bus, config.stream, fold, config.lag, metrics, runtime.health, runtime.log, letters)
-    service = AuditService(runtime, config, fold, follower, letters)
+    service = AuditService(runtime, config, bus, fold, follower, letters)
+    if config.archive is not None:
+        archivist = Archivist(bus, config.archive, runtime.instance, metrics, runtime.health, runtime.log)
+        past = Past(config.archive, fold, config.limits, archivist, metrics, runtime.log)
+        service.keep(Keeping(archivist, past))
     context = ApiContext(
         fold=fold,
-        history=History(bus, config.stream, fold),
+        history=History(bus, config.stream, fold, None if config.archive is None else config.archive.folder),
         lag=lambda: follower.watch.lag,
         is_caught_up=lambda: follower.is_caught_up,
         limits=config.lag,

@@ -1,10 +1,12 @@
 """What the audit service needs of the configuration, and the limits it keeps to."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from services.runtime.ports import Listening
 from tradebus.config import Settings
+from tradebus.config.sections.modes import Mode
 from tradebus.wire import subjects
 
 
@@ -34,6 +36,36 @@ class LagLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveConfig:
+    """Where the journal is kept, and how.
+
+    ``sync_s`` is how long at most something waits to be on disk. ``sets_aside``: an archive of another stream than the
+    one that is there now is put aside without asking, as the demo begins anew as often as somebody likes.
+    """
+
+    folder: Path
+    engine: str
+    segment_bytes: int
+    sync_s: float
+    checkpoint_ticks: int
+    sets_aside: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self | None:
+        """Take what is needed from the configuration; None where no archive is kept."""
+        if not settings.audit.archive or settings.mode is Mode.REPLAY:
+            return None
+        return cls(
+            folder=settings.runtime.data_dir / "audit" / settings.journal_id,
+            engine=settings.journal_id,
+            segment_bytes=settings.audit.segment_bytes,
+            sync_s=settings.audit.sync_ms / 1000,
+            checkpoint_ticks=settings.audit.checkpoint_ticks,
+            sets_aside=settings.mode is Mode.DEMO,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class AuditConfig:
     """The settings of one audit service, taken from those of the system."""
 
@@ -45,6 +77,8 @@ class AuditConfig:
     reading_without_key: bool
     limits: Limits = Limits()
     lag: LagLimits = LagLimits()
+    archive: ArchiveConfig | None = None
+    """None: nothing is kept on disk, and a restart reads the whole stream."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -54,4 +88,5 @@ class AuditConfig:
             mode=settings.mode.value,
             api=Listening(settings.api.listen, "the REST API and the web page", "api.listen"),
             reading_without_key=settings.api.reading_without_key,
+            archive=ArchiveConfig.of(settings),
         )

@@ -231,6 +231,11 @@ class Fold:
         self.batches.append(head.first_sequence, head.last_sequence, message.sequence)
         return Taken(self.counted.ticks - before, self._compare(batch))
 
+    def miss(self, stream_sequence: int, reason: str) -> Break:
+        """Stop here, because the message that comes next is nowhere to be had; return what is told of it."""
+        self.broken = Break(BreakKind.GAP, reason, stream_sequence, self.sequence)
+        return self.broken
+
     def _apply(self, tick: AuditTick) -> None:
         replica = self.replica
         event = tick.event

@@ -1,4 +1,4 @@
-"""Read the engine's journal from its first message and feed the fold, telling loudly when something is wrong."""
+"""Read the engine's journal, what is archived and then the stream, and feed the fold; tell loudly what is wrong."""
 
 import asyncio
 import time
@@ -10,15 +10,15 @@ from services.audit.config import LagLimits
 from services.audit.fold import NS_PER_MS, Break, Fold, Taken
 from services.audit.lag import LagWatch
 from services.audit.metrics import AuditMetrics
+from services.audit.past import Past
 from services.audit.verification import Check
 from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.health import Health
-from tradebus.bus.errors import BusUnavailable, NoJournal
+from tradebus.bus.errors import BusUnavailable, JournalPruned, JournalRewound, NoJournal
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.crash_points import crash_point
 
-FIRST_MESSAGE: Final = 1
 RETRY_WAIT_S: Final = 0.2
 TICKS_PER_TURN: Final = 512
 """After this many ticks everything else in the loop gets a turn; it is what one batch may hold."""
@@ -55,6 +55,7 @@ class Follower:
         self._health: Final = health
         self._log: Final = log
         self._letters: Final = letters
+        self._past: Past | None = None
         self._reader: JournalReader | None = None
         self._ticks_in_turn = 0
 
@@ -69,7 +70,11 @@ class Follower:
         Waits for the stream to be made, however long that takes; the health report says so. Raises what ends the
         reader.
         """
+        if self._past is not None:
+            await self._past.restore()
         reader = await self._open()
+        if reader is None:
+            return
         self._reader = reader
         self._log.info("reading the journal", stream=self._stream, messages=reader.end_sequence)
         await reader.wait_caught_up()
@@ -80,6 +85,10 @@ class Follower:
         if self._reader is not None:
             await self._reader.stop()
 
+    def begin_with(self, past: Past) -> None:
+        """Begin with checkpoint and archive, and say to ``past`` what is taken in; before ``start``."""
+        self._past = past
+
     async def watch_lag(self) -> None:
         """Compare with the end of the stream, regularly, until cancelled."""
         while True:
@@ -89,10 +98,23 @@ class Follower:
 
     # ------------------------------------------------------------------------------ inside
 
-    async def _open(self) -> JournalReader:
+    async def _open(self) -> JournalReader | None:
+        """Take in what is archived and read on in the stream from there; None when there is a gap between them."""
         while True:
+            if self._past is not None:
+                await self._past.replay(self._take)
+            position = self.fold.position
             try:
-                reader = await self._bus.consume(self._stream, FIRST_MESSAGE, self._take)
+                reader = await self._bus.consume(self._stream, position + 1, self._take)
+            except JournalPruned as error:
+                if self._past is None:
+                    raise
+                if self._past.reaches(position + 1):
+                    continue  # archived, and pruned, while the archive was read
+                self._report_gap(error)
+                return None
+            except JournalRewound as error:
+                self._health.trouble(JOURNAL, f"{error}: stop the engine and repair the stream (tradebus audit repair)")
             except NoJournal:
                 self._health.trouble(JOURNAL, f"there is no stream {self._stream} yet")
             except BusUnavailable as error:
@@ -112,6 +134,8 @@ class Follower:
             self._report_check(taken.check)
         if taken.broke is not None:
             self._report_break(taken.broke, message)
+        if self._past is not None:
+            self._past.took(taken.ticks)
         self._ticks_in_turn += taken.ticks
         if self._ticks_in_turn >= TICKS_PER_TURN:
             self._ticks_in_turn = 0
@@ -159,6 +183,14 @@ class Follower:
         )
         self._health.trouble(REPLICA, f"stopped at sequence {broke.sequence}: {broke.reason}")
         self._letters.put(message.subject, message.payload, f"message {message.sequence}: {broke.reason}")
+
+    def _report_gap(self, error: JournalPruned) -> None:
+        """Tell that neither the stream nor the archive has what comes next."""
+        broke = self.fold.miss(error.wanted, f"{error}, and the archive does not have it either")
+        self._metrics.breaks.labels(broke.kind.name.lower()).inc()
+        self._metrics.exact.set(0)
+        self._log.error("the journal has a gap", stream=self._stream, wanted=error.wanted, first=error.first)
+        self._health.trouble(REPLICA, f"stopped at sequence {broke.sequence}: {broke.reason}")
 
     def _cannot_look(self, reason: str) -> None:
         self._log.debug("the end of the stream cannot be looked up", reason=reason)

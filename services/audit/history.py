@@ -1,6 +1,7 @@
-"""Read ticks of the past back from the stream, any of them, without keeping them."""
+"""Read ticks of the past back, any of them, from the stream or, where it has them no longer, from the archive."""
 
 import asyncio
+from pathlib import Path
 from typing import Final, final
 
 from services.audit.fold import Fold
@@ -8,8 +9,14 @@ from tradebus.bus.errors import BusUnavailable
 from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.audit.tick import AuditTick
+from tradebus.journal.archive.archive import Archive
+from tradebus.journal.archive.damage import ArchiveDamaged, ArchiveError
+from tradebus.journal.archive.files import segment_files
+from tradebus.journal.archive.past import NotArchived
+from tradebus.journal.archive.scan import read_segment_head
+from tradebus.journal.archive.ticks import ticks_between
 from tradebus.wire.codec.audit import AuditFrames, audit_frames_from_bytes, tick_from_bytes
-from tradebus.wire.codec.bounds import bounds_of
+from tradebus.wire.codec.bounds import IndexBounds, bounds_of
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import IntegrityError, verify_checksum
 
@@ -32,21 +39,54 @@ class Unreadable(Exception):
 class History:
     """The audit stream as a store of ticks. Only what the fold has verified is read."""
 
-    def __init__(self, bus: Bus, stream: str, fold: Fold) -> None:
+    def __init__(self, bus: Bus, stream: str, fold: Fold, archive: Path | None = None) -> None:
         self._bus: Final = bus
         self._stream: Final = stream
         self._fold: Final = fold
+        self._folder: Final = archive
+        self._first_archived: int | None = None
 
     @property
     def bounds(self) -> tuple[int, int] | None:
-        """Return the first and last tick that the fold has seen, none before the first."""
-        return self._fold.batches.bounds
+        """Return the first and last tick that can be asked for, none before the first.
+
+        With an archive all that are in the fold's state can, also those that an earlier process took in.
+        """
+        bounds = self._fold.batches.bounds
+        if self._folder is None or self._fold.sequence < 0:
+            return bounds
+        if self._first_archived is None:
+            self._first_archived = _first_tick(self._folder)
+        first = self._fold.sequence if bounds is None else bounds[0]
+        return first if self._first_archived is None else min(first, self._first_archived), self._fold.sequence
 
     async def ticks(self, first: int, last: int) -> list[AuditTick]:
         """Return the ticks from ``first`` to ``last``, in order; both must be within the bounds.
 
-        Raises Pruned or Unreadable.
+        They come from the stream while it has them, else from the archive. Raises Pruned or Unreadable.
         """
+        if self._folder is None:
+            return await self._streamed(first, last)
+        bounds = self._fold.batches.bounds
+        if bounds is not None and bounds[0] <= first:
+            try:
+                return await self._streamed(first, last)
+            except Pruned:
+                pass  # to the archive, where it is still
+        return await asyncio.to_thread(self._archived, self._folder, first, last)
+
+    def _archived(self, folder: Path, first: int, last: int) -> list[AuditTick]:
+        try:
+            return ticks_between(Archive(folder, self._stream), first, last, self._bounds_at)
+        except NotArchived as error:
+            raise Pruned(error.sequence) from error
+        except (ArchiveDamaged, ArchiveError, DecodeError) as error:
+            raise Unreadable(f"the archive cannot be read: {error}") from error
+
+    def _bounds_at(self, sequence: int) -> IndexBounds:
+        return bounds_of(self._fold.numbering_at(sequence))
+
+    async def _streamed(self, first: int, last: int) -> list[AuditTick]:
         message, frames = await self._batch_of(first)
         found: list[AuditTick] = []
         self._add(frames, first, last, found)
@@ -100,6 +140,14 @@ class History:
                 into.append(tick_from_bytes(frames.ticks[sequence - head.first_sequence], bounds))
             except DecodeError as error:
                 raise Unreadable(f"tick {sequence} in the stream is damaged: {error}") from error
+
+
+def _first_tick(folder: Path) -> int | None:
+    """Return the first tick of an archive, none while it is empty or cannot say so."""
+    for path in segment_files(folder):
+        head = read_segment_head(path)
+        return None if head is None else head.first_sequence
+    return None
 
 
 def _verified(message: JournalMessage) -> AuditFrames:

@@ -45,6 +45,30 @@ class AuditMetrics:
             buckets=_REQUEST_BUCKETS_S,
             registry=registry,
         )
+        self.archive_sequence: Final = Gauge(
+            "tradebus_archive_sequence", "Last audit tick that is in the archive and on disk", registry=registry
+        )
+        self.archive_position: Final = Gauge(
+            "tradebus_archive_position", "Last message of the stream that is archived and on disk", registry=registry
+        )
+        self.archive_bytes: Final = Counter(
+            "tradebus_archive_bytes", "Bytes archived, before and after compression", ["form"], registry=registry
+        )
+        self.archive_sync: Final = Histogram(
+            "tradebus_archive_sync_seconds",
+            "How long one write to the archive took, compression and sync included",
+            buckets=_DELAY_BUCKETS_S,
+            registry=registry,
+        )
+        self.archive_troubles: Final = Counter(
+            "tradebus_archive_troubles",
+            "What went wrong with the archive: gaps, damage, failed writes, other streams",
+            ["kind"],
+            registry=registry,
+        )
+        self.checkpoints: Final = Counter("tradebus_checkpoints", "Checkpoints written", registry=registry)
+        for form in ("plain", "stored"):
+            self.archive_bytes.labels(form)
         for result in ("equal", "unequal", "not_verified"):
             self.checks.labels(result)
         self.exact.set(1)

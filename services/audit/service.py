@@ -1,18 +1,34 @@
 """Run the audit service: follow the journal, serve what it says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, final
 
 from services.audit.api.server import ApiServer
+from services.audit.archivist import Archivist
 from services.audit.config import AuditConfig
 from services.audit.fold import Fold
 from services.audit.follower import Follower
+from services.audit.lineage import Lineage
+from services.audit.past import Past
 from services.audit.status import audit_status
 from services.runtime import Json, Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
+from services.runtime.streams import wait_for_stream
+from tradebus.bus.interface import Bus
 from tradebus.config import Address
+from tradebus.wire import subjects
+from tradebus.wire.codec.heartbeat import StreamPosition
 
 DRAIN_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What keeps the journal on disk, where it is kept."""
+
+    archivist: Archivist
+    past: Past
 
 
 @final
@@ -20,7 +36,7 @@ class AuditService(Service):
     """The replica and its API."""
 
     def __init__(
-        self, runtime: Runtime, config: AuditConfig, fold: Fold, follower: Follower, letters: DeadLetterBox
+        self, runtime: Runtime, config: AuditConfig, bus: Bus, fold: Fold, follower: Follower, letters: DeadLetterBox
     ) -> None:
         self.fold: Final = fold
         self.follower: Final = follower
@@ -28,8 +44,14 @@ class AuditService(Service):
         """Where the API listens, once it does."""
         self._runtime: Final = runtime
         self._config: Final = config
+        self._bus: Final = bus
         self._letters: Final = letters
         self._server: ApiServer | None = None
+        self._keeping: Keeping | None = None
+
+    def keep(self, keeping: Keeping) -> None:
+        """Keep the journal on disk, from the start on."""
+        self._keeping = keeping
 
     async def serve(self, server: ApiServer) -> None:
         """Listen, before anything else is begun. Raises CannotListen."""
@@ -42,6 +64,7 @@ class AuditService(Service):
         """Read the journal as far as it goes; the API says meanwhile that the replica is behind."""
         self._runtime.spawn(self._letters.run(), "dead letters")
         self._runtime.spawn(self.follower.watch_lag(), "lag")
+        await self._start_keeping()
         await self.follower.start()
 
     async def stop(self) -> None:
@@ -49,6 +72,10 @@ class AuditService(Service):
         if self._server is not None:
             await self._server.stop()
         await self.follower.stop()
+        if self._keeping is not None:
+            self._keeping.past.freeze_last()
+            await self._keeping.archivist.stop()
+            await self._keeping.past.write()
         await self._letters.drain(DRAIN_S)
         self._runtime.log.info(
             "replica stopped",
@@ -61,4 +88,24 @@ class AuditService(Service):
 
     def status(self) -> Mapping[str, Json]:
         """Return where the replica stands."""
-        return audit_status(self.fold, self._config.stream, is_caught_up=self.follower.is_caught_up)
+        data = audit_status(self.fold, self._config.stream, is_caught_up=self.follower.is_caught_up)
+        if self._keeping is not None:
+            data["archive"] = self._keeping.archivist.status()
+        return data
+
+    def positions(self) -> Sequence[StreamPosition]:
+        """Return how far the journal is archived and on disk."""
+        end = None if self._keeping is None else self._keeping.archivist.end
+        engine = self._runtime.settings.journal_id
+        return () if end is None else (StreamPosition(subjects.audit(engine), self.fold.epoch, end.position),)
+
+    async def _start_keeping(self) -> None:
+        """Open the archive, which the replica begins with unless it is that of another stream."""
+        keeping = self._keeping
+        if keeping is None:
+            return
+        await wait_for_stream(self._runtime, self._bus, self._config.stream)
+        if await keeping.archivist.open() is not Lineage.FOREIGN:
+            self.follower.begin_with(keeping.past)
+        self._runtime.spawn(keeping.archivist.run(), "archive")
+        self._runtime.spawn(keeping.past.run(), "checkpoints")

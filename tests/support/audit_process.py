@@ -23,7 +23,9 @@ TAMPERED = "tests.support.tampered_audit"
 class AuditProcess:
     """One run of the service; ends, in order, with the ``async with`` block."""
 
-    def __init__(self, engine: str, nats_url: str, folder: Path, module: str = HONEST) -> None:
+    def __init__(
+        self, engine: str, nats_url: str, folder: Path, module: str = HONEST, audit: dict[str, Any] | None = None
+    ) -> None:
         api, internal = free_ports(2)
         self.url = f"http://127.0.0.1:{api}"
         self.internal_url = f"http://127.0.0.1:{internal}"
@@ -34,6 +36,7 @@ class AuditProcess:
             engine,
             api={"listen": f"127.0.0.1:{api}", "reading_without_key": True},
             nats={"url": nats_url},
+            audit={"sync_ms": 20, "prune": False, **(audit or {})},
             runtime={"http": {"audit": f"127.0.0.1:{internal}"}, "data_dir": folder},
         )
         self._config.write_text(toml.dump(settings.as_data()))

@@ -15,7 +15,7 @@ from tradebus.config.problem import ConfigError, Finding, Problem
 from tradebus.config.sections.engine import EngineSettings
 from tradebus.config.sections.instruments import InstrumentSettings
 from tradebus.config.sections.modes import Mode
-from tradebus.config.sections.surface import ApiSettings, NatsSettings, RuntimeSettings
+from tradebus.config.sections.surface import ApiSettings, AuditSettings, NatsSettings, RuntimeSettings
 from tradebus.config.sections.venues import ExecutionSettings, MarketSettings, SourceName
 from tradebus.config.values import DecimalNumber
 from tradebus.core.model.identifiers import ExchangeId
@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     market: dict[ExchangeId, MarketSettings] = Field(default_factory=dict)
     """Feeds that need other than the mode's usual."""
     api: ApiSettings = ApiSettings()
+    audit: AuditSettings = AuditSettings()
     nats: NatsSettings = NatsSettings()
     runtime: RuntimeSettings = RuntimeSettings()
 

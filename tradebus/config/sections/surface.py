@@ -24,6 +24,23 @@ class ApiSettings(Section):
     """Whether anyone who reaches the port may read; the demo sets it."""
 
 
+class AuditSettings(Section):
+    """`[audit]`: what the audit service keeps on disk, and what it lets the streams forget."""
+
+    archive: bool = True
+    """Whether the engine's journal is kept on disk, under `runtime.data_dir`. Replays are not: they can be repeated."""
+    segment_bytes: ByteCount = 67_108_864
+    """How much of the journal, before compression, one file of the archive holds."""
+    sync_ms: Annotated[int, Field(ge=10, le=1_000)] = 500
+    """After how long at most what was archived is on disk."""
+    checkpoint_ticks: Annotated[int, Field(ge=1_000)] = 250_000
+    """A state is kept after so many ticks: what a restart has to read again, at most."""
+    prune: bool = True
+    """Whether streams are shortened of what the archive, the engine and the accounts' owners have safe."""
+    retention_hours: Annotated[int, Field(ge=0, le=8_760)] = 1
+    """What is younger stays in the streams, unless they are more than 60 % full."""
+
+
 class StreamSizes(Section):
     """`[nats.streams]`: how much each JetStream stream may hold, in bytes, before it refuses."""
 

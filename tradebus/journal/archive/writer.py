@@ -78,6 +78,7 @@ class ArchiveWriter:
         self._segment_bytes: Final = segment_bytes
         self._waiting: list[Stored] = []
         self._last: tuple[int, int] | None = None
+        self._gap_before = 0
         self._segment: Path | None = None
         self._places: list[Place] = []
         self._size = 0
@@ -129,7 +130,7 @@ class ArchiveWriter:
         if behind_gap:
             if self._waiting:
                 raise ArchiveError("expected nothing to wait where a gap begins: flush first")
-            self._finish_segment()
+            self._gap_before = position
         elif self._last is not None and (position, batch.first_sequence) != (self._last[0] + 1, self._last[1] + 1):
             expected = f"batch {self._last[0] + 1} with tick {self._last[1] + 1}"
             raise ArchiveError(f"expected {expected}, found batch {position} with tick {batch.first_sequence}")
@@ -206,8 +207,9 @@ class ArchiveWriter:
             self._finish_segment()
 
     def _write(self, batches: list[Stored], level: int) -> None:
-        if self._plain >= self._segment_bytes:
+        if self._plain >= self._segment_bytes or self._gap_before == batches[0].message.sequence:
             self._finish_segment()
+            self._gap_before = 0
         head, content = pack(batches, level)
         try:
             if self._file is None:
