@@ -47,6 +47,7 @@ class Past:
         self._ticks_since = 0
         self._frozen: FrozenFold | None = None
         self._is_due: Final = asyncio.Event()
+        self._writing: Final = asyncio.Lock()
         self._damaged_at = 0
 
     # ------------------------------------------------------------------------------ beginning
@@ -123,9 +124,12 @@ class Past:
 
     async def write(self) -> None:
         """Write what was frozen once the archive reaches as far; a failed write is told and left to the next one."""
-        frozen = self._frozen
-        if frozen is None:
-            return
+        async with self._writing:  # the last one is asked for while the one before may be under way
+            frozen, self._frozen = self._frozen, None
+            if frozen is not None:
+                await self._write_one(frozen)
+
+    async def _write_one(self, frozen: FrozenFold) -> None:
         if await self._archivist.wait_for(frozen.head.position):
             try:
                 await asyncio.to_thread(self._write, frozen)
@@ -135,8 +139,6 @@ class Past:
             else:
                 self._metrics.checkpoints.inc()
                 self._log.info("checkpoint written", sequence=frozen.head.sequence, position=frozen.head.position)
-        if self._frozen is frozen:
-            self._frozen = None
 
     def _freeze(self) -> None:
         fold = self._fold

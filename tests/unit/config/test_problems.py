@@ -55,8 +55,9 @@ def test_every_problem_is_reported_at_once_with_file_and_key_path(write: Write) 
             "api.listen: expected host:port, as in 127.0.0.1:8000, found '8000'",
             "nats.url: expected nats://host:port without user and password, found 'localhost'",
             (
-                f"{extra}: engin: expected a known key: `api`, `audit`, `engine`, `execution`, `instruments`, `market`, "
-                "`mode`, `nats`, `recording`, `risk_free_return` or `runtime`, found `engin`. Did you mean `engine`?"
+                f"{extra}: engin: expected a known key: `api`, `audit`, `engine`, `execution`, `instruments`, "
+                "`market`, `mode`, `nats`, `recording`, `risk_free_return` or `runtime`, "
+                "found `engin`. Did you mean `engine`?"
             ),
             "flag --set: engine.hash_every: expected `batch` or a table, found 'often'",
             (
