@@ -13,3 +13,5 @@ class ExitCode(IntEnum):
     NOT_REACHABLE = 4
     REJECTED = 5
     TIMED_OUT = 6
+    DAMAGED = 7
+    """A journal or an archive is not what was written."""

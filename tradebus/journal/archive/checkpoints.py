@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
-from tradebus.core.engine.audit.replica import StrategyDataFactory
-from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
+from tradebus.core.engine.state.user_setup import StrategyDataFactory, UserDataFactory, no_user_data
 from tradebus.journal.archive.damage import Damage
 from tradebus.journal.archive.durable import replace_file, sync_folder
 from tradebus.journal.archive.files import CHECKPOINTS

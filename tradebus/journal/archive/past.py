@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from tradebus.bus.message import JournalMessage
-from tradebus.core.engine.audit.replica import Replica, StrategyDataFactory
-from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
+from tradebus.core.engine.audit.replica import Replica
+from tradebus.core.engine.state.user_setup import StrategyDataFactory, UserDataFactory, no_user_data
 from tradebus.journal.archive.archive import Archive
 from tradebus.journal.archive.checkpoints import CheckpointDamaged, Checkpoints
 from tradebus.journal.archive.damage import Damage
