@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from tests.golden.wire.simulation import full_paper_snapshot
 from tradebus.core.engine.audit.tick import (
     AuditTick,
     DataPatched,
@@ -163,6 +164,7 @@ from tradebus.wire.codec.exec import (
 from tradebus.wire.codec.flow import Credit, credit_from_bytes, credit_to_bytes
 from tradebus.wire.codec.heartbeat import Heartbeat, StreamPosition, heartbeat_from_bytes, heartbeat_to_bytes
 from tradebus.wire.codec.market import MarketBatch, MarketBatchHead, market_batch_from_bytes, market_batch_to_bytes
+from tradebus.wire.codec.paper_snapshot import paper_snapshot_from_bytes, paper_snapshot_to_bytes
 from tradebus.wire.codec.positions import (
     JournalMark,
     ReaderPositions,
@@ -184,6 +186,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "market_batch": market_batch_from_bytes,
     "order_reply": order_reply_from_bytes,
     "order_requests": order_requests_from_bytes,
+    "paper_snapshot": paper_snapshot_from_bytes,
     "reader_positions": reader_positions_from_bytes,
 }
 """How to read a golden file, by the part of its name before the first ``-``."""
@@ -568,6 +571,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         (JournalMark("AUDIT_paper", 9000, "0f" * 16, 450_000), JournalMark("CMD_paper")),
     )
     credit = Credit("run-1", 4096, 1024, 1025)
+    paper = full_paper_snapshot()
     letter = dead_letter("engine", "md.deribit.1", "expected a MarketBatch, found none", b"\x00\x01", T0, 12)
     return {
         "audit_batch-first": (audit, audit_batch_to_bytes(audit)),
@@ -591,6 +595,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "credit-all": (credit, credit_to_bytes(credit)),
         "reader_positions-all": (positions, reader_positions_to_bytes(positions)),
         "dead_letter-all": (letter, dead_letter_to_bytes(letter)),
+        "paper_snapshot-all": (paper, paper_snapshot_to_bytes(paper)),
     }
 
 

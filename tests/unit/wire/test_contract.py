@@ -31,6 +31,7 @@ from tradebus.wire.pb.v1 import (
     heartbeat_pb2,
     market_pb2,
     positions_pb2,
+    simulation_pb2,
     snapshot_pb2,
 )
 
@@ -47,6 +48,7 @@ MESSAGES_BY_GOLDEN_NAME: dict[str, type[Message]] = {
     "market_batch": market_pb2.MarketBatch,
     "order_reply": exec_pb2.OrderReply,
     "order_requests": exec_pb2.OrderRequests,
+    "paper_snapshot": simulation_pb2.PaperSnapshot,
     "reader_positions": positions_pb2.ReaderPositions,
 }
 

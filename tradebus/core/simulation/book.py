@@ -43,6 +43,12 @@ class TopOfBook(Record):
         self.price_last = price_last
         self.is_quoted = is_quoted
 
+    def copied(self) -> "TopOfBook":
+        """Return the book as it is now."""
+        return TopOfBook(
+            self.bid_price, self.bid_amount, self.ask_price, self.ask_amount, self.price_last, self.is_quoted
+        )
+
     def update(self, l1: BookL1) -> None:
         """Take in a book update."""
         bid = l1.best_bid

@@ -61,6 +61,7 @@ from tradebus.core.model.trading_rules import spec_problem
 from tradebus.core.simulation.book import TopOfBook, empty_book
 from tradebus.core.simulation.ledger import Ledger
 from tradebus.core.simulation.resting import RestingOrder
+from tradebus.core.simulation.state import SimulatedBalance, SimulationState
 from tradebus.core.simulation.transit import (
     NEVER,
     Arrivals,
@@ -185,6 +186,52 @@ class SimulatedExchange:
         """Learn what was added to the index; what is there keeps its number."""
         self._books += [empty_book() for _ in range(len(index.instruments) - len(self._books))]
         self._index = index
+
+    def state(self) -> SimulationState:
+        """Return everything that this exchange knows, as it is now."""
+        ledger = self._ledger
+        balances = [(asset, ledger.entry(asset)) for asset in ledger.assets()]
+        return SimulationState(
+            tuple([book.copied() for book in self._books]),
+            tuple([order.copied() for order in self._resting.values()]),
+            self._arrivals.items(),
+            self._deliveries.items(),
+            tuple([SimulatedBalance(asset, entry.total, entry.free) for asset, entry in balances]),
+            self._sequence,
+            self._ordinal,
+            self._orders,
+            self._trades,
+            tuple(self._history),
+        )
+
+    def restore(self, state: SimulationState) -> None:
+        """Go on from a state, which must be of this exchange's index and setup.
+
+        Raises ValueError when it has another number of instruments than the index.
+        """
+        if len(state.books) != len(self._index.instruments):
+            expected, found = len(self._index.instruments), len(state.books)
+            raise ValueError(f"account {self.setup.account}: expected {expected} books, found {found}")
+        self._is_begun = True
+        self._books = [book.copied() for book in state.books]
+        self._resting.clear()
+        for order in state.resting:
+            self._resting[order.request.key.cid] = order.copied()
+        self._arrivals = Arrivals()
+        for arrival in state.arrivals:
+            self._arrivals.add(arrival.time_ns, arrival.request)
+        self._deliveries = Deliveries()
+        for delivery in state.deliveries:
+            self._deliveries.add(delivery.due_ns, delivery.event)
+        self._ledger = Ledger(())
+        for balance in state.balances:
+            self._ledger.restore(balance.asset, balance.total, balance.free)
+        self._sequence = state.sequence
+        self._ordinal = state.ordinal
+        self._orders = state.orders
+        self._trades = state.trades
+        self._history.clear()
+        self._history.extend(state.history)
 
     def _begin(self, tick: AuditTick) -> None:
         simulation = self.setup.simulation

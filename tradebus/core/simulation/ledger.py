@@ -27,6 +27,10 @@ class Ledger:
     def __init__(self, balances: tuple[tuple[AssetIndex, Decimal], ...]) -> None:
         self._entries = {asset: LedgerEntry(amount, amount) for asset, amount in balances}
 
+    def restore(self, asset: AssetIndex, total: Decimal, free: Decimal) -> None:
+        """Set what is owned of an asset, and what of it is spendable."""
+        self._entries[asset] = LedgerEntry(total, free)
+
     def entry(self, asset: AssetIndex) -> LedgerEntry:
         """Return the entry of an asset."""
         found = self._entries.get(asset)

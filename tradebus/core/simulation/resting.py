@@ -27,6 +27,13 @@ class RestingOrder(Record):
         self.filled = ZERO
         self.queue_ahead: Decimal | None = None
 
+    def copied(self) -> "RestingOrder":
+        """Return the order as it is now."""
+        order = RestingOrder(self.request, self.id, self.reserve_price, self.quantity)
+        order.filled = self.filled
+        order.queue_ahead = self.queue_ahead
+        return order
+
     def amended(self, amend: OrderRequestAmend) -> "RestingOrder":
         """Return the order at another price or of another quantity, filled as it is.
 

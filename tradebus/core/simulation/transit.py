@@ -4,10 +4,11 @@ The latency is the same for all, so what left first arrives first. When the next
 loop asks at every market event, and nearly always the answer is "not yet".
 """
 
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 from tradebus.core.engine.event import AccountEvent
 from tradebus.core.model.order import OrderRequestAmend, OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.record import Record
 
 Request = OrderRequestOpen | OrderRequestCancel | OrderRequestAmend
 
@@ -18,8 +19,10 @@ _SLACK: Final = 512
 
 
 @final
-class Arrival:
+class Arrival(Record):
     """A request on its way to the exchange."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("time_ns", "request")
 
     def __init__(self, time_ns: int, request: Request) -> None:
         self.time_ns: Final = time_ns
@@ -41,6 +44,10 @@ class Arrivals:
             self.next_ns = time_ns
         self._items.append(Arrival(time_ns, request))
 
+    def items(self) -> tuple[Arrival, ...]:
+        """Return all that is on its way, in order."""
+        return tuple(self._items[self._head :])
+
     def pop(self) -> Arrival:
         """Return the first and forget it; there must be one."""
         arrival = self._items[self._head]
@@ -58,8 +65,10 @@ class Arrivals:
 
 
 @final
-class Delivery:
+class Delivery(Record):
     """An account event on its way to the engine."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("due_ns", "event")
 
     def __init__(self, due_ns: int, event: AccountEvent) -> None:
         self.due_ns: Final = due_ns
@@ -80,6 +89,10 @@ class Deliveries:
         if self._head == len(self._items):
             self.next_ns = due_ns
         self._items.append(Delivery(due_ns, event))
+
+    def items(self) -> tuple[Delivery, ...]:
+        """Return all that is on its way, in order."""
+        return tuple(self._items[self._head :])
 
     def pop_due(self, time_ns: int) -> list[AccountEvent]:
         """Return the events that are due at a time, in order, and forget them."""
