@@ -11,7 +11,10 @@ from services.runtime.pressure import Pressure
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent
 from tradebus.core.engine.resumed import start_record
+from tradebus.core.simulation.exchange import SimulatedExchange
 from tradebus.crash_points import crash_point
+from tradebus.wire.codec.paper_snapshot import HeldEvent, PaperPlace, PaperSnapshot, UnseenEvent
+from tradebus.wire.codec.simulation import SimulatedAccount
 
 HELD_MAX: Final = 4_096
 """So many events of the journal may wait for the ticks that explain them; who reads the journal waits meanwhile."""
@@ -64,10 +67,14 @@ class PaperAccount:
         self.journal_room: Final = Pressure(lambda: len(self.held) >= HELD_MAX)
         self.appended = 0
         self.recognised = 0
+        self.next_tick = 0
         self._journal: AccountJournal | None = None
 
     def take(self, tick: AuditTick) -> int:
-        """Fold the next tick; return how many events it gave. Raises FoldDiffers."""
+        """Fold the next tick, unless a snapshot holds it; return how many events it gave. Raises FoldDiffers."""
+        if tick.sequence < self.next_tick:
+            return 0
+        self.next_tick = tick.sequence + 1
         started = start_record(tick.event)
         if started is not None:
             self.fingerprint = started.index.fingerprint()
@@ -125,6 +132,32 @@ class PaperAccount:
     def close(self) -> None:
         """Put nothing more into a journal; what was put there and is not seen stays unseen."""
         self._journal = None
+
+    def snapshot(self, instance: str, place: PaperPlace) -> PaperSnapshot:
+        """Return everything that is known of the account, as it is at a place in both journals."""
+        exchange = self.fold.exchange
+        return PaperSnapshot(
+            self.name,
+            instance,
+            place,
+            self.fingerprint,
+            tuple(UnseenEvent(each.event, each.time_ns, each.audit_sequence, each.fingerprint) for each in self.unseen),
+            tuple(HeldEvent(each.event, each.position) for each in self.held),
+            None if exchange is None else SimulatedAccount(exchange.setup, exchange.index, exchange.state()),
+        )
+
+    def restore(self, snapshot: PaperSnapshot) -> None:
+        """Go on from a snapshot of this account, before anything was folded or seen."""
+        self.next_tick = snapshot.place.next_tick
+        self.fingerprint = snapshot.index_fingerprint
+        for unseen in snapshot.unseen:
+            self.unseen.append(Given(unseen.event, unseen.time_ns, unseen.audit_sequence, unseen.index_fingerprint))
+        for held in snapshot.held:
+            self.held.append(Held(held.event, held.position))
+        kept = snapshot.exchange
+        if kept is not None:
+            self.fold.exchange = SimulatedExchange(kept.index, kept.setup)
+            self.fold.exchange.restore(kept.state)
 
     def release(self) -> None:
         """Hold up nobody from now on."""

@@ -10,6 +10,7 @@ from tradebus.core.engine.event import AccountEvent
 from tradebus.journal.verify import AccountVerifier
 from tradebus.wire import subjects
 from tradebus.wire.codec.bounds import UNBOUNDED
+from tradebus.wire.codec.paper_snapshot import PaperPlace
 
 
 @final
@@ -41,6 +42,19 @@ class AccountFollower:
     def entry(self) -> int:
         """Return the number of the last entry in it."""
         return self.verifier.entry
+
+    @property
+    def owner_epoch(self) -> int:
+        """Return the epoch of the owner that wrote it."""
+        return self.verifier.owner_epoch
+
+    def begin_at(self, place: PaperPlace) -> None:
+        """Begin behind what a snapshot of the account knows."""
+        self.verifier = AccountVerifier(
+            UNBOUNDED, position=place.account_position, chain=place.account_chain, entry=place.next_entry - 1
+        )
+        self.verifier.account = self._account.name
+        self.verifier.owner_epoch = place.owner_epoch
 
     async def start(self) -> None:
         """Begin to read behind what the account knows. Raises as ``Bus.consume``."""

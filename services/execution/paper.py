@@ -10,12 +10,19 @@ from services.execution.account import PaperAccount
 from services.execution.owner import AccountOwner
 from services.execution.progress import Progress
 from services.execution.sharing import AccountSharing
+from services.execution.snapshot_files import SnapshotFiles
+from services.execution.snapshot_loading import SnapshotLoading
+from services.execution.snapshotting import Snapshotting
 from services.runtime import Json, Position, Runtime, Service
 from services.runtime.streams import wait_for_stream
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.journal.verify import AuditVerifier
 from tradebus.wire import subjects
+from tradebus.wire.codec.paper_snapshot import PaperPlace
+
+_SNAPSHOT_SHARE: Final = 0.15
+"""Of the time that a service has for its stop; the journals come after."""
 
 
 @final
@@ -30,14 +37,18 @@ class PaperExecution(Service):
         self._runtime: Final = runtime
         self._bus: Final = bus
         self._accounts: Final = [PaperAccount(name) for name in accounts]
-        self._verifier: Final = AuditVerifier()
+        self._verifier = AuditVerifier()
         self._progress: Final = Progress()
         self._owners: Final = [
             AccountOwner(runtime, bus, account, lambda: self._verifier.position, self._progress)
             for account in self._accounts
         ]
         self._sharing: Final = AccountSharing(runtime, bus, self._owners, self._may_own, self._progress)
+        files = SnapshotFiles(runtime.settings.runtime.data_dir / "execution" / runtime.settings.journal_id)
+        self._loading: Final = SnapshotLoading(runtime, bus, files)
+        self._snapshots: Final = Snapshotting(runtime, bus, files, self._owners, lambda: self._verifier)
         self._reader: JournalReader | None = None
+        self._snapshotting: asyncio.Task[None] | None = None
         self._is_caught_up = False
         registry = runtime.metrics.registry
         self._folded: Final = Counter("tradebus_execution_ticks", "Ticks folded", registry=registry)
@@ -55,15 +66,17 @@ class PaperExecution(Service):
         await wait_for_stream(self._runtime, self._bus, audit_stream)
         for account in self._accounts:
             await wait_for_stream(self._runtime, self._bus, subjects.acct_stream(account.name))
+        await self._restore()
         for owner in self._owners:
             await owner.follower.start()
-        self._reader = await self._bus.consume(audit_stream, 1, self._on_message)
+        self._reader = await self._bus.consume(audit_stream, self._verifier.position + 1, self._on_message)
         await self._sharing.start()
         await self._reader.wait_caught_up()
         self._is_caught_up = True
         for account in self._accounts:
             self._runtime.log.info("account caught up", account=account.name, recognised=account.recognised)
         await self._progress.until(self._sharing.is_settled)
+        self._snapshotting = self._runtime.spawn(self._snapshots.run(), "snapshots")
 
     async def stop(self) -> None:
         """Fold nothing more and wait until the journals hold what was folded, or there is no more time to wait."""
@@ -71,12 +84,47 @@ class PaperExecution(Service):
             account.release()
         if self._reader is not None:
             await self._reader.stop()
+        if self._snapshotting is not None:
+            self._snapshotting.cancel()
+            await asyncio.gather(self._snapshotting, return_exceptions=True)
+            if self._runtime.failure is None:
+                await self._snapshot_in_time()
         await self._sharing.stop()
         await asyncio.gather(*(owner.follower.stop() for owner in self._owners))
         for account in self._accounts:
             self._runtime.log.info(
                 "account left", account=account.name, appended=account.appended, recognised=account.recognised
             )
+
+    async def _restore(self) -> None:
+        """Go on from the snapshots there are: each account from its own, the ticks from the earliest of them."""
+        places: list[PaperPlace | None] = []
+        for owner in self._owners:
+            snapshot = await self._loading.load(owner.account.name)
+            places.append(None if snapshot is None else snapshot.place)
+            if snapshot is not None:
+                owner.account.restore(snapshot)
+                owner.follower.begin_at(snapshot.place)
+            position = 0 if snapshot is None else snapshot.place.audit_position
+            self._runtime.log.info("account restored", account=owner.account.name, audit_position=position)
+        found = [place for place in places if place is not None]
+        if len(found) < len(places) or not found:
+            return
+        earliest = min(found, key=lambda place: place.audit_position)
+        self._verifier = AuditVerifier(
+            position=earliest.audit_position, chain=earliest.audit_chain, sequence=earliest.next_tick - 1
+        )
+        self._verifier.engine_id = earliest.engine_id
+        self._verifier.engine_epoch = earliest.engine_epoch
+
+    async def _snapshot_in_time(self) -> None:
+        """Write the last snapshots, if there is time for it."""
+        limit_s = self._runtime.settings.runtime.stop_timeout_ms / 1000 * _SNAPSHOT_SHARE
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._snapshots.write_all()
+        except TimeoutError:
+            self._runtime.log.warning("no time for the last snapshots", limit_s=limit_s)
 
     def status(self) -> Mapping[str, Json]:
         """Return where each account stands, and who owns it."""

@@ -1,8 +1,10 @@
 """The execution service within a test: on any bus, following the journal of ``tests.support.audit_run``."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from services.execution.paper import PaperExecution
@@ -60,9 +62,24 @@ async def running_execution(
     instance: str = "execution-1",
     settings: Settings | None = None,
     is_stopped: bool = True,
+    folder: Path | None = None,
 ) -> AsyncIterator[RunningExecution]:
-    """Run the service; with ``is_stopped`` false it is left as if it were killed."""
-    runtime = Runtime("execution", instance, settings or engine_settings())
+    """Run the service; with ``is_stopped`` false it is left as if it were killed.
+
+    ``folder`` is its volume; without one it gets an empty one that nobody sees afterwards.
+    """
+    with tempfile.TemporaryDirectory(prefix="tradebus-execution-") as volume:
+        used = settings or engine_settings()
+        own = used.runtime.model_copy(update={"data_dir": folder or Path(volume)})
+        runtime = Runtime("execution", instance, used.model_copy(update={"runtime": own}))
+        async with _running(runtime, connect, accounts, is_stopped=is_stopped) as execution:
+            yield execution
+
+
+@asynccontextmanager
+async def _running(
+    runtime: Runtime, connect: Connect, accounts: Sequence[str], *, is_stopped: bool
+) -> AsyncIterator[RunningExecution]:
     try:
         bus = await runtime.connect(connect)
         service = PaperExecution(runtime, bus, accounts)
@@ -77,7 +94,7 @@ async def running_execution(
     finally:
         await runtime.close()
         if not is_stopped:
-            await expire_leases(connect, instance)
+            await expire_leases(connect, runtime.instance)
 
 
 async def _let_go(service: PaperExecution) -> None:

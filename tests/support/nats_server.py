@@ -24,7 +24,7 @@ from tradebus.bus.provision import provision
 from tradebus.bus.server import EmbeddedServer, ServerSettings
 from tradebus.bus.topology import MIB, Sizes, Topology, topology
 
-TEST_SIZES = Sizes(audit=8 * MIB, account=2 * MIB, commands=MIB, dead_letters=2 * MIB, bucket=MIB)
+TEST_SIZES = Sizes(audit=8 * MIB, account=2 * MIB, commands=MIB, dead_letters=2 * MIB, bucket=MIB, snapshots=4 * MIB)
 """Small: a server reserves all of it, and the shared one holds the streams of every test of a run."""
 
 FREEZE_LIMIT_S = 5.0

@@ -50,6 +50,7 @@ class Sizes:
     commands: int = 64 * MIB
     dead_letters: int = 64 * MIB
     bucket: int = 8 * MIB
+    snapshots: int = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +95,6 @@ def topology(engines: Iterable[str], accounts: Iterable[str], sizes: Sizes = DEF
             BucketSpec(subjects.LEASES, sizes.bucket, LEASE_TTL_S),
             BucketSpec(subjects.POSITIONS, sizes.bucket),
             BucketSpec(subjects.CONTROL, sizes.bucket),
+            BucketSpec(subjects.SNAPSHOTS, sizes.snapshots),
         ),
     )

@@ -32,6 +32,9 @@ POSITIONS: Final = "positions"
 CONTROL: Final = "control"
 """Bucket: the kill switch."""
 
+SNAPSHOTS: Final = "snapshots"
+"""Bucket: what a process on another host needs to go on: the newest snapshot of each simulated account."""
+
 
 class InvalidToken(ValueError):
     """A name that cannot be part of a subject.
@@ -181,3 +184,8 @@ def lease_member(service: str, engine: str, instance: str) -> str:
 def lease_members(service: str, engine: str) -> str:
     """Return the keys of all processes of a service that share an engine's work."""
     return f"member.{token('service', service)}.{token('engine', engine)}.{ANY}"
+
+
+def paper_snapshot(account: str) -> str:
+    """Return the key in ``SNAPSHOTS`` of a simulated account, as ``paper.sim_alpha-paper``."""
+    return f"paper.{token('account', account)}"

@@ -21,7 +21,7 @@ async def test_a_backlog_larger_than_memory_should_hold_is_read_without_a_gap(
     new_nats_server: ServerFactory, connect: Connect
 ) -> None:
     server = await asyncio.to_thread(lambda: new_nats_server(sync_always=False))
-    sizes = Sizes(audit=256 * MIB, account=MIB, commands=MIB, dead_letters=MIB, bucket=MIB)
+    sizes = Sizes(audit=256 * MIB, account=MIB, commands=MIB, dead_letters=MIB, bucket=MIB, snapshots=MIB)
     await provision(server.options("provision"), topology(["e"], [], sizes))
     log = EventLog()
     bus = await connect(server, listener=log)

@@ -1,6 +1,7 @@
 """Streams and buckets are made as wanted, once, and what cannot be as wanted is said."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ async def test_provisioning_can_be_repeated_and_changes_nothing_then(server: Nat
         "ACCT_sim_beta-paper",
         "DLQ",
         "KV_leases",
+        "KV_snapshots",
         "KV_positions",
         "KV_control",
     }
@@ -62,7 +64,7 @@ async def test_a_changed_size_is_brought_up_to_date_and_nothing_is_lost(server: 
     await provision(server.options(), topology(["demo"], [], TEST_SIZES))
     bus = await connect(server)
     await bus.append("audit.demo", b"tick", expected_last_sequence=0)
-    larger = Sizes(16 * MIB, TEST_SIZES.account, TEST_SIZES.commands, TEST_SIZES.dead_letters, TEST_SIZES.bucket)
+    larger = replace(TEST_SIZES, audit=16 * MIB)
     outcomes = await provision(server.options(), topology(["demo"], [], larger))
     assert {name for name, outcome in outcomes.items() if outcome is Outcome.UPDATED} == {"AUDIT_demo"}
     state = await bus.journal_state("AUDIT_demo")

@@ -31,6 +31,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "subjects.md").read_text()
         (subjects.flow_all(), "flow.>"),
         (subjects.dlq("audit"), "dlq.audit"),
         (subjects.dlq_all(), "dlq.>"),
+        (subjects.paper_snapshot("sim_alpha-paper"), "paper.sim_alpha-paper"),
         (subjects.lease_engine("demo"), "engine.demo"),
         (subjects.lease_account("sim_alpha-paper"), "account.sim_alpha-paper"),
         (subjects.lease_member("execution", "demo", "execution-1"), "member.execution.demo.execution-1"),
@@ -76,7 +77,7 @@ def test_the_page_lists_every_subject_stream_and_bucket() -> None:
         name = getattr(subjects, function)("x")
         prefix = name.removesuffix("x")
         assert re.search(rf"\| `{prefix}<\w+>` \| .* \| `{function}` \|", PAGE)
-    for bucket in (subjects.LEASES, subjects.POSITIONS, subjects.CONTROL):
+    for bucket in (subjects.LEASES, subjects.POSITIONS, subjects.CONTROL, subjects.SNAPSHOTS):
         assert f"| `{bucket}` |" in PAGE
     assert f"| `{subjects.DLQ_STREAM}` |" in PAGE
 

@@ -6,7 +6,7 @@ from tradebus.wire.subjects import InvalidToken
 
 
 def test_engines_and_accounts_get_their_streams_and_share_the_rest() -> None:
-    made = topology(["demo", "live"], ["a"], Sizes(audit=1, account=2, commands=3, dead_letters=4, bucket=5))
+    made = topology(["demo", "live"], ["a"], Sizes(1, 2, 3, 4, 5, 6))
     streams = {spec.name: (spec.subjects, spec.bytes_max, spec.drop_oldest) for spec in made.streams}
     assert streams == {
         "AUDIT_demo": (("audit.demo",), 1, False),
@@ -20,8 +20,9 @@ def test_engines_and_accounts_get_their_streams_and_share_the_rest() -> None:
         "leases": LEASE_TTL_S,
         "positions": None,
         "control": None,
+        "snapshots": None,
     }
-    assert made.bytes_max == 2 * 1 + 2 * 3 + 2 + 4 + 3 * 5
+    assert made.bytes_max == 2 * 1 + 2 * 3 + 2 + 4 + 3 * 5 + 6
 
 
 def test_an_id_that_cannot_be_part_of_a_subject_is_refused() -> None:
@@ -47,7 +48,7 @@ def test_only_leases_expire_and_say_so_to_watchers() -> None:
     assert configurations["leases"]["max_age"] == 3_000_000_000
     assert configurations["leases"]["subject_delete_marker_ttl"] > 0
     assert configurations["leases"]["duplicate_window"] <= configurations["leases"]["max_age"]
-    for name in ("positions", "control"):
+    for name in ("positions", "control", "snapshots"):
         assert configurations[name]["max_age"] == 0
         assert "subject_delete_marker_ttl" not in configurations[name]
     assert all(configuration["max_msgs_per_subject"] == 1 for configuration in configurations.values())

@@ -10,6 +10,7 @@ from services.execution import account_journal, owner, sharing
 from services.execution.account_journal import AccountJournal, account_end
 from services.execution.following import AccountFollower
 from services.execution.paper import PaperExecution
+from services.execution.snapshotting import Snapshotting
 from services.runtime import journal_writing
 from tests.support.audit_run import EngineRun, append_all
 from tests.support.builders import fill, filled
@@ -46,6 +47,16 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "APPEND_TIMEOUT_S", 0.05)
     monkeypatch.setattr(sharing, "ASK_PERIOD_S", 0.01)
     monkeypatch.setattr(owner, "ASK_PERIOD_S", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def without_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here is about what is found in the journals themselves."""
+
+    async def nothing(self: object) -> None:
+        """Leave no snapshot."""
+
+    monkeypatch.setattr(Snapshotting, "write_all", nothing)
 
 
 @pytest.fixture

@@ -103,6 +103,11 @@ class SimulatedExchange:
         self._history: Final[deque[Trade]] = deque(maxlen=TRADES_KEPT_MAX)
         self._is_market_only: Final = simulation.is_market_only
 
+    @property
+    def index(self) -> IndexedInstruments:
+        """Return the index whose numbers are used here."""
+        return self._index
+
     def fold(self, tick: AuditTick) -> None:
         """Take in the engine's next tick: what arrives until then, its market event, then its requests."""
         event = tick.event
