@@ -45,7 +45,7 @@ def full_state() -> SimulationState:
             Arrival(T0 + 2, cancel_of("c2", instrument=BTC)),
             Arrival(T0 + 3, amend_of("c1", Decimal(101), None, instrument=BTC)),
         ),
-        (Delivery(T0 + 4, filled(fill(), 16, 3)),),
+        (Delivery(T0 + 4, filled(fill("t8"), 16, 3)),),
         (
             SimulatedBalance(ASSET_BTC, Decimal(5), Decimal("4.5")),
             SimulatedBalance(ASSET_USDT, Decimal("100000.000001"), Decimal(99_000)),
