@@ -39,6 +39,7 @@ replay: compile ## run recordings through the services: make replay RECORDINGS="
 	@$(BIN)/python -m services.replay $(RECORDINGS)
 
 chaos: compile ## kill and pause a running system some hundred times, and run thousands of simulated ones
+	@$(BIN)/python -m tests.simulation
 	@$(BIN)/python -m tests.chaos
 
 proto: $(INSTALLED) ## generate tradebus/wire/pb from proto/

@@ -12,7 +12,7 @@ from typing import Final
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
-from tradebus.core.engine.event import AccountEvent, EngineStarted, OrderReceived, TradeReceived
+from tradebus.core.engine.event import AccountEvent, EngineStarted, OrderReceived, TradeReceived, TradingStateUpdate
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import enter_engine_context
@@ -39,6 +39,8 @@ class AuditOracle:
         """Client order ids, with the sequence of the tick that sent the order."""
         self.events: Final[dict[ExchangeIndex, dict[Key, AccountEvent]]] = defaultdict(dict)
         self.chains: Final[list[str]] = []
+        self.switches: Final[list[tuple[AuditTick, TradingStateUpdate]]] = []
+        """Every switch of trading, with its tick."""
 
     @property
     def sequence(self) -> int:
@@ -69,6 +71,8 @@ class AuditOracle:
             self.starts.append(tick.sequence)
         elif isinstance(event, AccountEvent) and (event.cause or event.ordinal):
             self.events[event.exchange].setdefault((event.cause, event.ordinal), event)
+        elif isinstance(event, TradingStateUpdate):
+            self.switches.append((tick, event))
         for output in tick.outputs:
             if isinstance(output, RequestsDecided):
                 for request in output.opens_sent:
@@ -188,6 +192,13 @@ class Oracles:
         except (AssertionError, JournalDamaged, ValueError) as error:
             self.broken.append(f"{message.stream}, message {message.sequence}: {error}")
             raise
+
+    def fills(self) -> dict[str, list[Key]]:
+        """Return the keys of all fills by account, of earlier runs of the engine too."""
+        return {
+            name: [key for key, event in account.events.items() if isinstance(event.data, TradeReceived)]
+            for name, account in self.accounts.items()
+        }
 
     def check(self, *, at_rest: bool = False) -> int:
         """Check everything read so far, the accounts read no less far than the audit journal; return the fills."""
