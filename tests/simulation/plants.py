@@ -14,7 +14,7 @@ from services.audit.fold import Fold
 from services.engine.command_inlet import CommandInlet
 from services.engine.stepper import Stepper
 from services.engine.trading_policy import TradingPolicy
-from services.execution.held import HeldEvents
+from services.execution.account import PaperAccount
 from tests.simulation.network import SimulatedBus
 from tests.simulation.world import World
 from tradebus.bus.memory_store import MemoryStream
@@ -57,8 +57,12 @@ def swap(stack: ExitStack, owner: object, name: str, made: object) -> None:
 
 @plant("6-no-fill-key")
 def _no_fill_key(stack: ExitStack) -> None:
-    """Whoever takes an account believes that its journal holds nothing yet."""
-    swap(stack, HeldEvents, "is_done", property(lambda self: True))
+    """Whoever takes an account does not look which events its journal holds already."""
+
+    def see(self: PaperAccount, events: object, position: int, owner_epoch: int) -> None:
+        """Forget at once what is there."""
+
+    swap(stack, PaperAccount, "see", see)
 
 
 @plant("9-no-expected-sequence")
@@ -90,6 +94,19 @@ def _always_landed(stack: ExitStack) -> None:
         return True
 
     swap(stack, JournalWriter, "_has_landed", has_landed)
+
+
+@plant("10-stale-owner-not-refused")
+def _stale_owner(stack: ExitStack) -> None:
+    """An account's journal takes whatever anybody appends who was its owner once."""
+    kept = SimulatedBus.append
+
+    async def append(self: SimulatedBus, subject: str, payload: bytes, **options: Any) -> int:
+        if subject.startswith("acct."):
+            options["expected_last_sequence"] = None
+        return await kept(self, subject, payload, **options)
+
+    swap(stack, SimulatedBus, "append", append)
 
 
 @plant("11-expiry-not-checked")

@@ -15,7 +15,15 @@ EPOCH_NS: Final = 1_790_000_000_000_000_000
 """The wall clock at the beginning of a simulation."""
 
 NS_PER_S: Final = 1_000_000_000
-PACKAGES: Final = ("tradebus", "services")
+PACKAGES: Final = (
+    "services.engine",
+    "services.execution",
+    "services.audit",
+    "services.runtime",
+    "tradebus.journal",
+    "tradebus.bus",
+)
+"""What a simulated system is made of."""
 
 
 class Stalled(Exception):
@@ -81,7 +89,7 @@ def functions_with_clocks() -> tuple[FunctionType, ...]:
 
 def _modules() -> Iterator[ModuleType]:
     """Return the modules that the simulated services are made of, all loaded."""
-    for package in ("services.engine", "services.execution", "services.audit", "services.runtime", "tradebus.journal"):
+    for package in PACKAGES:
         loaded = importlib.import_module(package)
         yield loaded
         for found in pkgutil.walk_packages(loaded.__path__, f"{package}."):

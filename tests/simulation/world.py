@@ -57,7 +57,13 @@ HEALING_S_MAX: Final = 60.0
 QUIET_S: Final = 1.5
 POLL_S: Final = 0.05
 COMMAND_LIVES_NS: Final = 1_500_000_000
-PROGRAMS: Final[tuple[ServiceName, ...]] = ("engine", "execution", "audit")
+PROGRAMS: Final[dict[str, ServiceName]] = {
+    "engine": "engine",
+    "execution": "execution",
+    "standby": "execution",
+    "audit": "audit",
+}
+"""Two replicas of the execution service share the accounts, and follow each other."""
 
 
 @dataclass
@@ -201,14 +207,15 @@ class World:
     async def _boot_audit(self, runtime: Runtime, bus: Bus) -> Service:
         return FollowingAudit(runtime, bus)
 
-    def _new(self, program: ServiceName) -> Process:
+    def _new(self, program: str) -> Process:
         self.lives[program] += 1
         instance = f"{program}-{self.lives[program]}"
-        process = Process(program, instance, self.settings, self.network, self._boots[program])
+        service = PROGRAMS[program]
+        process = Process(service, instance, self.settings, self.network, self._boots[service])
         process.start()
         return process
 
-    async def _keep(self, program: ServiceName) -> None:
+    async def _keep(self, program: str) -> None:
         """Start a program again whenever it has ended."""
         while not self._is_ending:
             process = self._new(program)
@@ -258,7 +265,7 @@ class World:
         await strike()
 
     async def _kill(self) -> None:
-        self.running[self.draw.choice(PROGRAMS)].kill()
+        self.running[self.draw.choice(list(PROGRAMS))].kill()
 
     async def _power_loss(self) -> None:
         """Everything on the machine stops at once; what was not synced is gone."""
@@ -278,7 +285,7 @@ class World:
         self.broker.end_outage()
 
     async def _cut_link(self) -> None:
-        bus = self.running[self.draw.choice(PROGRAMS)].bus
+        bus = self.running[self.draw.choice(list(PROGRAMS))].bus
         if bus is None:
             return
         bus.lose_connection()
