@@ -26,8 +26,11 @@ async def campaign(kind: str, seed: int, trials: int) -> Report:
         repeat = f"python -m tests.chaos {kind} --seed {run_seed} --trials {count}"
         print(f"{kind} {begin + 1} to {begin + count} of {trials}: {repeat}", flush=True)
         with tempfile.TemporaryDirectory(prefix="tradebus-chaos-") as folder:
-            faults = schedule(run_seed, count, pauses=kind == "pauses")
-            await run_trials(Path(folder), faults, report, lambda line: print(line, flush=True), repeat)
+            pauses = kind == "pauses"
+            faults = schedule(run_seed, count, pauses=pauses)
+            await run_trials(
+                Path(folder), faults, report, lambda line: print(line, flush=True), repeat, with_standby=pauses
+            )
         begin += count
     return report
 

@@ -20,6 +20,8 @@ class Stage:
     witness: Witness
     plan_file: Path
     """Where the services look for the crash that is wanted."""
+    standby: str = ""
+    """The instance name of another replica of the execution service, empty where there is none."""
 
 
 class Fault(ABC):
@@ -104,13 +106,19 @@ class Pause(Fault):
         pid = await pid_of(demo, self.program)
         os.kill(pid, signal.SIGSTOP)
         try:
-            await until(lambda: noticed(demo, self.program), f"somebody notices that {self.program} stands", PATIENCE_S)
+            await until(lambda: noticed(stage, self.program), f"others notice that {self.program} stands", PATIENCE_S)
         finally:
             os.kill(pid, signal.SIGCONT)
 
 
-async def noticed(demo: Demo, program: str) -> bool:
-    """Tell whether the absence of a program shows: in the engine's links, in health, or in its own silence."""
+async def noticed(stage: Stage, program: str) -> bool:
+    """Tell whether the absence of a program shows: in the engine's links, in health, or in its own silence.
+
+    Of an owner of accounts it shows in who owns them, where there is somebody else.
+    """
+    demo = stage.demo
+    if program == "execution" and stage.standby:
+        return all(account.owners[-1][0] == stage.standby for account in stage.witness.oracles.accounts.values())
     if program in {"market", "execution"}:
         return (await demo.data("engine")).get("health") == "reconnecting"
     if program == "nats":

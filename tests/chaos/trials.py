@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from services.supervisor import RestartPolicy, Supervisor
 from tests.chaos.faults import CrashAt, Fault, Kill, Pause, Stage
 from tests.chaos.witness import PATIENCE_S, Witness
 from tests.support.demo import Demo, demo_settings
+from tests.support.execution_replicas import replicas
 from tests.support.system import until
 from tradebus.crash_points import POINTS, VARIABLE
 
@@ -25,6 +27,7 @@ LOAD = (
 )
 PATIENT = RestartPolicy(wait_initial_s=0.05, wait_max_s=0.1, crashes_max=1_000_000)
 AT_START = frozenset({"execution.on_ownership"})
+STANDBY = "standby"
 PROGRAMS = ("engine", "execution", "audit", "nats")
 
 
@@ -73,9 +76,18 @@ def schedule(seed: int, count: int, *, pauses: bool = False) -> list[Fault]:
 
 
 async def run_trials(
-    folder: Path, faults: Sequence[Fault], report: Report, tell: Callable[[str], None], repeat: str
+    folder: Path,
+    faults: Sequence[Fault],
+    report: Report,
+    tell: Callable[[str], None],
+    repeat: str,
+    *,
+    with_standby: bool = False,
 ) -> None:
-    """Run these trials on one system; the first that fails ends it, and is in the report."""
+    """Run these trials on one system; the first that fails ends it, and is in the report.
+
+    ``with_standby`` runs a second replica of the execution service, which shares the accounts and takes them over.
+    """
     plan_file = folder / "crash-plan"
     supervisor = Supervisor(
         demo_settings(*LOAD),
@@ -84,10 +96,13 @@ async def run_trials(
         policy=PATIENT,
         environment={VARIABLE: f"@{plan_file}"},
     )
-    async with supervisor:
+    async with supervisor, AsyncExitStack() as others:
         bus = await connector(supervisor.settings, "operator", "witness")(lambda event: None)
         witness = Witness(bus, supervisor.settings)
-        stage = Stage(Demo(supervisor, bus), witness, plan_file)
+        demo = Demo(supervisor, bus)
+        if with_standby:
+            await others.enter_async_context(replicas(demo, folder, STANDBY))
+        stage = Stage(demo, witness, plan_file, STANDBY if with_standby else "")
         done = "before the first trial"
         try:
             await witness.start()
