@@ -22,6 +22,8 @@ POINTS: Final = (
     "engine.before_publish",
     "engine.after_publish",
     "engine.after_acknowledgement",
+    # At a start, a batch of the journal is read and not applied.
+    "engine.mid_replay",
     # An account's journal, likewise; a tick is folded, its events are not yet put into the journal; the record by which
     # an account is taken is on disk.
     "execution.before_append",

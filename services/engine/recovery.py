@@ -20,6 +20,7 @@ from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketEvent
+from tradebus.crash_points import crash_point
 from tradebus.journal.verify import AuditVerifier
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire.codec.audit import AuditBatchHead
@@ -82,6 +83,7 @@ class Recovery:
     def take(self, message: JournalMessage) -> None:
         """Take the next message. Raises JournalDamaged, StateDiffers, CannotRecover."""
         batch = self._verifier.accept(message)
+        crash_point("engine.mid_replay")
         for tick in batch.ticks:
             try:
                 self._replica.apply(tick)

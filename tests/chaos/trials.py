@@ -26,7 +26,7 @@ LOAD = (
     "runtime.log_level=warning",
 )
 PATIENT = RestartPolicy(wait_initial_s=0.05, wait_max_s=0.1, crashes_max=1_000_000)
-AT_START = frozenset({"execution.on_ownership"})
+AT_START = frozenset({"engine.mid_replay", "execution.on_ownership"})
 STANDBY = "standby"
 PROGRAMS = ("engine", "execution", "audit", "nats")
 

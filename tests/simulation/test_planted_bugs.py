@@ -6,7 +6,7 @@ from tests.simulation.plants import PLANTS, planted
 from tests.simulation.world import BrokenPromise, run_seed
 from tradebus.core._compiled import COMPILED
 
-SEEDS_MAX = 40
+SEEDS_MAX = 80
 
 NEEDS_INTERPRETED_CORE = frozenset({"sequence-begins-again"})
 """These replace what is compiled."""

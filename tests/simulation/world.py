@@ -442,6 +442,8 @@ class World:
         self._promise(own == engine_hash, f"the engine's hash {engine_hash}, our own fold's {own}")
         self._promise(fold.hash() == engine_hash, f"the engine's hash {engine_hash}, the replica's {fold.hash()}")
         self._promise(fold.is_exact, f"the replica is not exact: {fold.broken}")
+        starts = oracles.audit.starts
+        self._promise(len(starts) == 1, f"expected an engine that always goes on, found fresh starts at {starts}")
         self._check_switches(oracles)
         for (subject, sequence), chain in self.network.promised.items():
             stream = next((each for each in self._streams() if self.broker.stream(each).keeps(subject)), None)
@@ -457,11 +459,7 @@ class World:
         said: Counter[str] = Counter()
         by_policy = False
         is_on = True
-        starts = list(oracles.audit.starts)
         for tick, update in oracles.audit.switches:
-            while starts and starts[0] < tick.sequence:
-                starts.pop(0)
-                by_policy, is_on = False, True
             wants_on = update.state is TradingState.ENABLED
             if update.origin in self.commands:
                 said[update.origin] += 1
