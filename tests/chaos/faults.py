@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.chaos.witness import PATIENCE_S, Witness
 from tests.support.demo import Demo
 from tests.support.system import until
+from tests.support.waiting import eventually
 from tradebus.crash_points import parse
 
 
@@ -109,6 +110,31 @@ class Pause(Fault):
             await until(lambda: noticed(stage, self.program), f"others notice that {self.program} stands", PATIENCE_S)
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+@dataclass(frozen=True)
+class Stop(Fault):
+    """SIGTERM: the program ends in order, and an engine says so in its journal."""
+
+    program: str
+    after: int
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"stop {self.program}"
+
+    async def strike(self, stage: Stage) -> None:
+        """Stop the program, check how it ended, and start it again."""
+        await stage.witness.after(self.after)
+        demo = stage.demo
+        pid = await pid_of(demo, self.program)
+        os.kill(pid, signal.SIGTERM)
+        await gone(demo, self.program, pid)
+        # Who ends with an error is started again by itself; who ends in order is not.
+        assert demo.supervisor.pid(self.program) is None, f"{self.program} did not end in order"
+        if self.program == "engine":
+            await eventually(stage.witness.is_engine_shut_down, "the journal ends with the shutdown", PATIENCE_S)
+        await demo.supervisor.restart(self.program)
 
 
 async def noticed(stage: Stage, program: str) -> bool:

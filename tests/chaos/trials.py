@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.runtime.nats import connector
 from services.supervisor import RestartPolicy, Supervisor
-from tests.chaos.faults import CrashAt, Fault, Kill, Pause, Stage
+from tests.chaos.faults import CrashAt, Fault, Kill, Pause, Stage, Stop
 from tests.chaos.witness import PATIENCE_S, Witness
 from tests.support.demo import Demo, demo_settings
 from tests.support.execution_replicas import replicas
@@ -65,7 +65,8 @@ def schedule(seed: int, count: int, *, pauses: bool = False) -> list[Fault]:
         ]
         kills: list[Fault] = [Kill((program,), after()) for program in PROGRAMS]
         doubles: list[Fault] = [Kill(("engine", "execution"), after()), Kill(("nats", "engine"), after())]
-        return [*at_points, *kills, *doubles]
+        stops: list[Fault] = [Stop(program, after()) for program in ("engine", "execution")]
+        return [*at_points, *kills, *doubles, *stops]
 
     faults: list[Fault] = []
     while len(faults) < count:

@@ -42,6 +42,10 @@ class Witness:
         """Return the last tick that is in the journal."""
         return self.oracles.audit.sequence
 
+    def is_engine_shut_down(self) -> bool:
+        """Tell whether the last tick of the journal is that of an ordered stop."""
+        return self.oracles.audit.is_shut_down
+
     async def after(self, batches: int) -> None:
         """Return when so many more batches were appended: an instant that has nothing to do with wall time."""
         wanted = self.batches + batches

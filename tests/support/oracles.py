@@ -12,7 +12,14 @@ from typing import Final
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
-from tradebus.core.engine.event import AccountEvent, EngineStarted, OrderReceived, TradeReceived, TradingStateUpdate
+from tradebus.core.engine.event import (
+    AccountEvent,
+    EngineStarted,
+    OrderReceived,
+    Shutdown,
+    TradeReceived,
+    TradingStateUpdate,
+)
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import enter_engine_context
@@ -39,6 +46,8 @@ class AuditOracle:
         """Client order ids, with the sequence of the tick that sent the order."""
         self.events: Final[dict[ExchangeIndex, dict[Key, AccountEvent]]] = defaultdict(dict)
         self.chains: Final[list[str]] = []
+        self.is_shut_down = False
+        """Whether the last tick is that of an ordered stop."""
         self.switches: Final[list[tuple[AuditTick, TradingStateUpdate]]] = []
         """Every switch of trading, with its tick."""
 
@@ -67,6 +76,7 @@ class AuditOracle:
 
     def _note(self, tick: AuditTick) -> None:
         event = tick.event
+        self.is_shut_down = isinstance(event, Shutdown)
         if isinstance(event, EngineStarted):
             self.starts.append(tick.sequence)
         elif isinstance(event, AccountEvent) and (event.cause or event.ordinal):

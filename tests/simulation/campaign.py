@@ -1,0 +1,49 @@
+"""Run many seeds, each twice, and add up what happened; a module of its own, so that other processes can run it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.simulation.plants import planted
+from tests.simulation.world import BrokenPromise, RunResult, run_seed
+
+
+@dataclass
+class Sum:
+    """What some seeds came to."""
+
+    seeds: int = 0
+    fired: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def add_run(self, run: RunResult) -> None:
+        """Add one seed."""
+        self.fired += run.fired
+        self.ends += run.ends
+        self.counts += Counter(ticks=run.ticks, fills=run.fills, hashes=run.hashes)
+
+    def add(self, other: "Sum") -> None:
+        """Add what others came to."""
+        self.seeds += other.seeds
+        self.fired += other.fired
+        self.ends += other.ends
+        self.counts += other.counts
+        self.failures += other.failures
+
+
+def some(begin: int, end: int, plant: str | None) -> Sum:
+    """Run some seeds, each twice."""
+    result = Sum(end - begin)
+    with planted(plant):
+        for seed in range(begin, end):
+            try:
+                run, again = run_seed(seed), run_seed(seed)
+            except BrokenPromise as error:
+                result.failures.append(f"seed {seed}: {error}")
+                continue
+            if run.digest != again.digest:
+                repeat = f"python -m tests.simulation --begin {seed} --seeds 1"
+                result.failures.append(f"seed {seed}: two runs, two digests\n    repeat: {repeat}")
+            result.add_run(run)
+    return result
