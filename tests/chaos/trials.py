@@ -21,6 +21,7 @@ LOAD = (
     "market.sim_beta.generator.events_per_s=100",
     "engine.hash_every.ticks=200",
     "audit.checkpoint_ticks=1000",
+    "audit.checkpoint_ticks=1000",
     # Trials crash the engine far more often than anything else would.
     "engine.health.crashes_max=1000000",
     "runtime.log_level=warning",
@@ -28,6 +29,7 @@ LOAD = (
 PATIENT = RestartPolicy(wait_initial_s=0.05, wait_max_s=0.1, crashes_max=1_000_000)
 AT_START = frozenset({"engine.mid_replay", "execution.on_ownership"})
 STANDBY = "standby"
+SELDOM = frozenset({"audit.after_checkpoint"})
 PROGRAMS = ("engine", "execution", "audit", "nats")
 
 
@@ -60,7 +62,7 @@ def schedule(seed: int, count: int, *, pauses: bool = False) -> list[Fault]:
         if pauses:
             return [Pause(program, after()) for program in ("engine", "execution", "audit", "market", "nats")]
         at_points: list[Fault] = [
-            CrashAt(point, 1 if point in AT_START else draw.randint(1, 6), after(), point in AT_START)
+            CrashAt(point, 1 if point in AT_START | SELDOM else draw.randint(1, 6), after(), point in AT_START)
             for point in POINTS
         ]
         kills: list[Fault] = [Kill((program,), after()) for program in PROGRAMS]
