@@ -14,7 +14,6 @@ from typing import Final, final
 from structlog.stdlib import BoundLogger
 
 from services.audit.config import ArchiveConfig
-from services.audit.lineage import Lineage, lineage
 from services.audit.metrics import AuditMetrics
 from services.runtime import Json
 from services.runtime.health import Health
@@ -25,6 +24,7 @@ from tradebus.crash_points import crash_point
 from tradebus.journal.archive.chunk import CHUNK_BYTES, Stored
 from tradebus.journal.archive.damage import ArchiveError
 from tradebus.journal.archive.intake import FrameVerifier
+from tradebus.journal.archive.lineage import Lineage, lineage
 from tradebus.journal.archive.writer import ArchiveEnd, ArchiveWriter, Opened
 from tradebus.journal.positions import JournalMark, PositionsUnreadable, publish_positions, read_positions
 from tradebus.journal.verify import JournalDamaged

@@ -9,7 +9,6 @@ from services.audit.archivist import Archivist
 from services.audit.config import AuditConfig
 from services.audit.fold import Fold
 from services.audit.follower import Follower
-from services.audit.lineage import Lineage
 from services.audit.past import Past
 from services.audit.status import audit_status
 from services.runtime import Json, Runtime, Service
@@ -17,6 +16,7 @@ from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.streams import wait_for_stream
 from tradebus.bus.interface import Bus
 from tradebus.config import Address
+from tradebus.journal.archive.lineage import Lineage
 from tradebus.wire import subjects
 from tradebus.wire.codec.heartbeat import StreamPosition
 

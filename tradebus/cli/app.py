@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tradebus import __version__
-from tradebus.cli import config
+from tradebus.cli import audit, config
 from tradebus.cli.output import stdout
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run trading strategies live, on paper and in backtests with one engine.",
 )
+app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 
 

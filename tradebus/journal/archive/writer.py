@@ -6,6 +6,8 @@ cuts it off; a sound chunk is never cut.
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -101,7 +103,7 @@ class ArchiveWriter:
         Raises ArchiveError for one of another stream or one that somebody else writes, OSError.
         """
         (self.folder / SEGMENTS).mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        self._lock = take_lock(self.folder)
         cut: Damage | None = None
         damages: tuple[Damage, ...] = ()
         paths = segment_files(self.folder)
@@ -165,15 +167,6 @@ class ArchiveWriter:
             self._lock = None
 
     # ------------------------------------------------------------------------------ inside
-
-    def _take_lock(self) -> None:
-        lock = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise ArchiveError(f"{self.folder}: somebody else writes this archive, an audit service perhaps") from None
-        self._lock = lock
 
     def _cut(self, scan: Scan) -> None:
         if scan.tail is None:
@@ -267,6 +260,27 @@ class ArchiveWriter:
         else:
             os.close(self._file)
             self._file = None  # begun anew by the next attempt
+
+
+def take_lock(folder: Path) -> int:
+    """Return the open lock of an archive, as its only writer until it is closed. Raises ArchiveError when taken."""
+    lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise ArchiveError(f"{folder}: somebody else writes this archive, an audit service perhaps") from None
+    return lock
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only writer of an archive for a while. Raises ArchiveError."""
+    lock = take_lock(folder)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _write_all(file: int, content: bytes, at: int) -> None:
