@@ -15,10 +15,13 @@ from services.audit.follower import Follower
 from services.audit.history import History
 from services.audit.metrics import AuditMetrics
 from services.audit.past import Past
+from services.audit.pruner import Pruner, PrunerConfig
 from services.audit.service import AuditService, Keeping
 from services.runtime import Runtime
 from services.runtime.dead_letters import DeadLetterBox
 from tradebus.bus.interface import Bus
+from tradebus.bus.nats_options import NatsOptions
+from tradebus.bus.purging import NatsPurger, StreamPurger
 from tradebus.config.sections.modes import Mode
 from tradebus.config.strategies import add_strategies_folder
 from tradebus.strategies.loading import load_data
@@ -42,7 +45,22 @@ async def bootstrap(runtime: Runtime, fold_factory: FoldFactory = make_fold) -> 
     add_strategies_folder(Path(settings.engine.strategies_dir))
     config = AuditConfig.of(settings)
     bus = await runtime.connect_nats()
-    return await build(runtime, config, bus, fold_factory)
+    service = await build(runtime, config, bus, fold_factory)
+    service.look_after(_pruner(runtime, bus))
+    return service
+
+
+def _pruner(runtime: Runtime, bus: Bus) -> Pruner:
+    """Return what shortens the streams, over a connection of its own that is made when there is something to drop."""
+    options = NatsOptions((runtime.settings.nats.url,), "pruner", runtime.instance)
+
+    async def connect() -> StreamPurger:
+        return await NatsPurger.connect(options)
+
+    config = PrunerConfig.of(runtime.settings)
+    pruner = Pruner(bus, connect, config, runtime.metrics.registry, runtime.health, runtime.log)
+    runtime.on_exit(pruner.close)
+    return pruner
 
 
 def collect_less_often() -> None:

@@ -10,6 +10,7 @@ from services.audit.config import AuditConfig
 from services.audit.fold import Fold
 from services.audit.follower import Follower
 from services.audit.past import Past
+from services.audit.pruner import Pruner
 from services.audit.status import audit_status
 from services.runtime import Json, Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
@@ -48,6 +49,11 @@ class AuditService(Service):
         self._letters: Final = letters
         self._server: ApiServer | None = None
         self._keeping: Keeping | None = None
+        self._pruner: Pruner | None = None
+
+    def look_after(self, pruner: Pruner) -> None:
+        """Shorten the streams, from the start on."""
+        self._pruner = pruner
 
     def keep(self, keeping: Keeping) -> None:
         """Keep the journal on disk, from the start on."""
@@ -64,6 +70,8 @@ class AuditService(Service):
         """Read the journal as far as it goes; the API says meanwhile that the replica is behind."""
         self._runtime.spawn(self._letters.run(), "dead letters")
         self._runtime.spawn(self.follower.watch_lag(), "lag")
+        if self._pruner is not None:
+            self._runtime.spawn(self._pruner.run(), "pruner")
         await self._start_keeping()
         await self.follower.start()
 
@@ -91,6 +99,8 @@ class AuditService(Service):
         data = audit_status(self.fold, self._config.stream, is_caught_up=self.follower.is_caught_up)
         if self._keeping is not None:
             data["archive"] = self._keeping.archivist.status()
+        if self._pruner is not None:
+            data["streams"] = self._pruner.status()
         return data
 
     def positions(self) -> Sequence[StreamPosition]:
