@@ -1,6 +1,7 @@
 """Begin where an earlier process ended: newest checkpoint, then archive; and write the next checkpoints."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, final
 
@@ -21,6 +22,9 @@ from tradebus.journal.archive.damage import ArchiveDamaged, ArchiveError
 from tradebus.journal.archive.thinning import NEWEST_KEPT, dispensable
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire import subjects
+
+REST_FACTOR: Final = 10
+"""After a checkpoint none is taken for so many times the time that it took: under load they must not eat the core."""
 
 
 @final
@@ -49,6 +53,7 @@ class Past:
         self._is_due: Final = asyncio.Event()
         self._writing: Final = asyncio.Lock()
         self._damaged_at = 0
+        self._not_before_s = 0.0
 
     # ------------------------------------------------------------------------------ beginning
 
@@ -107,7 +112,8 @@ class Past:
     def took(self, ticks: int) -> None:
         """Take note of ticks in the fold; when enough have come, freeze it for the next checkpoint."""
         self._ticks_since += ticks
-        if self._ticks_since >= self._config.checkpoint_ticks and self._frozen is None:
+        is_due = self._ticks_since >= self._config.checkpoint_ticks and self._frozen is None
+        if is_due and time.monotonic() >= self._not_before_s:
             self._freeze()
 
     def freeze_last(self) -> None:
@@ -131,12 +137,15 @@ class Past:
 
     async def _write_one(self, frozen: FrozenFold) -> None:
         if await self._archivist.wait_for(frozen.head.position):
+            began_s = time.monotonic()
             try:
                 await asyncio.to_thread(self._write, frozen)
             except OSError as error:
                 self._metrics.archive_troubles.labels("write").inc()
                 self._log.error("a checkpoint cannot be written", reason=str(error))
             else:
+                now_s = time.monotonic()
+                self._not_before_s = now_s + REST_FACTOR * (now_s - began_s)
                 self._metrics.checkpoints.inc()
                 self._log.info("checkpoint written", sequence=frozen.head.sequence, position=frozen.head.position)
 
