@@ -53,7 +53,9 @@ async def tail(
         newest = await last_tick(source.archive, source.bus, source.stream)
         first = max(newest - count + 1, await first_tick(source.archive, source.bus, source.stream))
         ticks = follow(source.archive, source.bus, source.stream, first) if is_followed else _ticks(source, first)
-        async for _, encoded in ticks:
+        async for sequence, encoded in ticks:
+            if sequence > newest and not is_followed:
+                break  # it came while we read
             _print(encoded, as_json=as_json)
     return ExitCode.OK
 

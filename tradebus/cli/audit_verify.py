@@ -30,6 +30,7 @@ async def verify(
         state = await source.stream_state()
         if source.bus is not None and state is None:
             raise Unusable(f"find the stream {source.stream} at {source.url}")
+        published = await _published(source)
         with _progress(source, state, is_shown=not (as_json or quiet)) as progress:
             verification = Verification(source.archive, load_data, load_user_data, progress)
             verification.archive()
@@ -37,7 +38,7 @@ async def verify(
                 await read_stream(source.bus, source.stream, 1, verification.stream)
         tally = verification.tally
         if source.archive is not None:
-            tally.findings += await _against_published(source, verification.archive_end)
+            tally.findings += _lost_end(published, verification.archive_end)
         if as_json:
             print_json(_as_json(source, state, verification.archive_end, tally))
         elif not quiet or tally.findings:
@@ -45,16 +46,21 @@ async def verify(
         return ExitCode.DAMAGED if tally.findings else ExitCode.OK
 
 
-async def _against_published(source: Source, archive_end: int) -> list[Finding]:
-    """Return that the archive lost its end, where its service once said that it had more on disk."""
+async def _published(source: Source) -> int:
+    """Return up to which batch the archive's service said that it has them on disk, 0 where it said nothing."""
     if source.bus is None:
-        return []
+        return 0
     positions = await read_positions(source.bus, subjects.archive_reader(source.engine))
     mark = None if positions is None else positions.mark(source.stream)
-    if mark is None or mark.position <= archive_end:
+    return 0 if mark is None else mark.position
+
+
+def _lost_end(published: int, archive_end: int) -> list[Finding]:
+    """Return that the archive lost its end, where its service once said that it had more on disk."""
+    if published <= archive_end:
         return []
-    reason = f"it once held batches up to {mark.position}, now up to {archive_end}: it lost its end"
-    return [Finding("segment", "archive", reason, archive_end + 1, mark.position)]
+    reason = f"it once held batches up to {published}, now up to {archive_end}: it lost its end"
+    return [Finding("segment", "archive", reason, archive_end + 1, published)]
 
 
 @contextmanager

@@ -45,6 +45,8 @@ class Verification:
         self._archive: Final = archive
         self._progress: Final = progress
         self._checkpoints: Final = None if archive is None else Checkpoints(archive.folder)
+        # Listed before the archive is read: where a service writes it meanwhile, none of these stands behind its end.
+        self._listed: Final = [] if self._checkpoints is None else self._checkpoints.sequences()
         self._check: Final = JournalCheck(make_data, make_user_data, self._checkpoints)
         self._beside: Iterator[JournalMessage] | None = None
         self._archived: JournalMessage | None = None
@@ -61,6 +63,7 @@ class Verification:
         archive = self._archive
         if archive is None:
             return
+        archive.refresh()
         findings = self.tally.findings
         for segment in survey(archive):
             findings += [finding_of(damage) for damage in segment.damages]
@@ -72,7 +75,7 @@ class Verification:
             if damage.path.suffix == ".ckx":
                 findings.append(finding_of(damage))
         last = self._check.sequence
-        for sequence in self._checkpoints.sequences():
+        for sequence in self._listed:
             if sequence > last:
                 name = self._checkpoints.path(sequence).name
                 reason = f"it is of tick {sequence}, and the archive ends with tick {last}: it lost its end"
