@@ -1,6 +1,7 @@
 """Read ticks of the past back, any of them, from the stream or, where it has them no longer, from the archive."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Final, final
 
@@ -45,6 +46,9 @@ class History:
         self._fold: Final = fold
         self._folder: Final = archive
         self._first_archived: int | None = None
+        # Kept, because it knows where everything lies; one at a time, because finding out changes it.
+        self._archive: Archive | None = None
+        self._reading: Final = threading.Lock()
 
     @property
     def bounds(self) -> tuple[int, int] | None:
@@ -77,7 +81,11 @@ class History:
 
     def _archived(self, folder: Path, first: int, last: int) -> list[AuditTick]:
         try:
-            return ticks_between(Archive(folder, self._stream), first, last, self._bounds_at)
+            with self._reading:
+                if self._archive is None:
+                    self._archive = Archive(folder, self._stream)
+                self._archive.refresh()
+                return ticks_between(self._archive, first, last, self._bounds_at)
         except NotArchived as error:
             raise Pruned(error.sequence) from error
         except (ArchiveDamaged, ArchiveError, DecodeError) as error:
