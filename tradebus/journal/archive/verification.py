@@ -1,6 +1,7 @@
 """Verify an archive, a stream, or both against each other, and say everything that is wrong."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final, TypeAlias, final
 
 from tradebus.bus.message import JournalMessage
@@ -136,7 +137,13 @@ class Verification:
             fingerprint_of(message),
             message.payload,
         ):
-            reason = "the stream holds another batch here than the archive"
-            self.tally.findings.append(
-                Finding("difference", message.stream, reason, message.sequence, message.sequence)
-            )
+            self._differs(message.stream, message.sequence)
+
+    def _differs(self, stream: str, position: int) -> None:
+        """Note that both copies differ at a batch; of many in a row one finding is made."""
+        findings = self.tally.findings
+        if findings and findings[-1].kind == "difference" and findings[-1].last_position == position - 1:
+            findings[-1] = replace(findings[-1], last_position=position)
+        else:
+            reason = "the stream holds other batches here than the archive"
+            findings.append(Finding("difference", stream, reason, position, position))

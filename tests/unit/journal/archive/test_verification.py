@@ -108,6 +108,9 @@ def test_another_batch_in_the_stream_is_a_difference(folder: Path, messages: lis
     other = messages_of(EngineRun(events=250, seed=9, is_ended=False).batches())
     findings = verify(folder, [*messages[:20], other[20], *messages[21:]]).findings
     assert [(each.kind, each.position) for each in findings] == [("difference", 21)]
+    findings = verify(folder, other[: len(messages)]).findings
+    assert [(each.kind, each.position) for each in findings] == [("difference", 1)]
+    assert findings[0].last_position > 80
 
 
 def damage(rng: random.Random, folder: Path) -> str:
