@@ -8,14 +8,15 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from tradebus.bus.message import JournalState
+from tradebus.bus.message import JournalMessage, JournalState
 from tradebus.cli.audit_source import Source, Unusable, as_data, number, opened, span
 from tradebus.cli.output import print_json, print_rows, stderr, stdout
 from tradebus.config import ExitCode
 from tradebus.journal.archive.check import Finding, Tally
+from tradebus.journal.archive.repair import plan_archive
 from tradebus.journal.archive.verification import Verification
 from tradebus.journal.positions import read_positions
-from tradebus.journal.streamed import read_stream
+from tradebus.journal.streamed import read_range, read_stream
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire import subjects
 
@@ -32,7 +33,9 @@ async def verify(
             raise Unusable(f"find the stream {source.stream} at {source.url}")
         published = await _published(source)
         with _progress(source, state, is_shown=not (as_json or quiet)) as progress:
-            verification = Verification(source.archive, load_data, load_user_data, progress)
+            verification = Verification(
+                source.archive, load_data, load_user_data, progress, await _spare(source, state)
+            )
             verification.archive()
             if source.bus is not None:
                 await read_stream(source.bus, source.stream, 1, verification.stream)
@@ -44,6 +47,18 @@ async def verify(
         elif not quiet or tally.findings:
             _print(source, state, verification.archive_end, tally)
         return ExitCode.DAMAGED if tally.findings else ExitCode.OK
+
+
+async def _spare(source: Source, state: JournalState | None) -> dict[int, JournalMessage]:
+    """Return what the stream still has of the batches that the archive lost."""
+    if source.archive is None or source.bus is None or state is None:
+        return {}
+    found: dict[int, JournalMessage] = {}
+    for plan in plan_archive(source.archive, state.first_sequence, state.last_sequence):
+        for first, last in plan.held:
+            for message in await read_range(source.bus, source.stream, first, last):
+                found[message.sequence] = message
+    return found
 
 
 async def _published(source: Source) -> int:

@@ -54,6 +54,10 @@ async def asked(*arguments: str) -> Result:
     return await asyncio.to_thread(run, *arguments)
 
 
+def run_json(folder: Path) -> str:
+    return run("verify", "-a", str(folder), "--json").stdout
+
+
 def damaged(folder: Path) -> Path:
     path = segment_files(folder)[1]
     content = bytearray(path.read_bytes())
@@ -204,6 +208,10 @@ async def test_an_archive_is_repaired_from_the_stream(
     before = path.read_bytes()
     arguments = ("-a", str(folder), *stream.arguments)
     assert (await asked("verify", *arguments)).exit_code == 7
+    found = json.loads((await asked("verify", *arguments, "--json")).stdout)
+    assert (found["unproven"], found["batches"]) == (0, len(messages)), "the stream fills the damaged place"
+    assert [finding["kind"] for finding in found["findings"]] == ["segment"]
+    assert json.loads(await asyncio.to_thread(run_json, folder))["unproven"] > 0
     dry = await asked("repair", *arguments)
     assert dry.exit_code == 7
     assert "nothing was changed; --yes does it" in dry.stdout

@@ -1,6 +1,6 @@
 """Verify an archive, a stream, or both against each other, and say everything that is wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias, final
 
@@ -34,7 +34,10 @@ def finding_of(damage: Damage) -> Finding:
 
 @final
 class Verification:
-    """First the archive, if there is one, then the stream, if there is one; ``tally`` holds what was found."""
+    """First the archive, if there is one, then the stream, if there is one; ``tally`` holds what was found.
+
+    ``spare`` holds batches of the stream that the archive lost, so that the state is not lost with them.
+    """
 
     def __init__(
         self,
@@ -42,9 +45,11 @@ class Verification:
         make_data: StrategyDataFactory,
         make_user_data: UserDataFactory = no_user_data,
         progress: Progress = lambda _position: None,
+        spare: Mapping[int, JournalMessage] | None = None,
     ) -> None:
         self._archive: Final = archive
         self._progress: Final = progress
+        self._spare: Final = spare or {}
         self._checkpoints: Final = None if archive is None else Checkpoints(archive.folder)
         # Listed before the archive is read: where a service writes it meanwhile, none of these stands behind its end.
         self._listed: Final = [] if self._checkpoints is None else self._checkpoints.sequences()
@@ -104,11 +109,20 @@ class Verification:
         for message in messages:
             if message.sequence <= check.position:
                 continue
-            if check.position and message.sequence != check.position + 1:
-                check.missing(message.sequence)  # which batches are not there was found already
+            if check.position + 1 != message.sequence:
+                self._bridge(message.sequence)
             check.take(message, chunk.path.name)
             self._progress(message.sequence)
         self.archive_end = max(self.archive_end, messages[-1].sequence)
+
+    def _bridge(self, following: int) -> None:
+        """Go over batches that the archive lost, which was found already, with those of the stream if it has them."""
+        check = self._check
+        while check.position + 1 in self._spare and check.position + 1 < following:
+            message = self._spare[check.position + 1]
+            check.take(message, message.stream)
+        if check.position and check.position + 1 != following:
+            check.missing(following)
 
     def _miss(self, stream: str, following: int) -> None:
         first = self._check.position + 1
