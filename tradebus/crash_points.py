@@ -41,6 +41,18 @@ POINTS: Final = (
     "market.mid_batch",
 )
 
+VENUE_POINTS: Final = (
+    # The owner of a venue's account: a request's intent is on disk; it is about to be sent; it was answered, and
+    # nothing of that is journaled; what became of one in doubt is being found out.
+    "execution.after_intent",
+    "execution.before_send",
+    "execution.after_answer",
+    "execution.mid_resolve",
+)
+"""Places that only an owner of venue accounts comes to."""
+
+_KNOWN: Final = POINTS + VENUE_POINTS
+
 
 class UnknownCrashPoint(ValueError):
     """A wrong ``CRASH_AT``, or a place that is not in the list."""
@@ -99,8 +111,8 @@ class PlanFile(CrashPlan):
 def parse(text: str) -> tuple[str, int]:
     """Return place and number of the visit in ``name:nth``. Raises UnknownCrashPoint."""
     name, _, nth = text.strip().rpartition(":")
-    if name not in POINTS or not nth.isdecimal() or int(nth) < 1:
-        known = ", ".join(POINTS)
+    if name not in _KNOWN or not nth.isdecimal() or int(nth) < 1:
+        known = ", ".join(_KNOWN)
         raise UnknownCrashPoint(f"{VARIABLE}: expected name:nth with nth from 1 and one of {known}; found {text!r}")
     return name, int(nth)
 
@@ -115,8 +127,8 @@ def plan_of(text: str | None) -> CrashPlan | None:
 def crash_point(name: str) -> None:
     """Mark one of the places."""
     if _plan is not None:
-        if name not in POINTS:
-            raise UnknownCrashPoint(f"expected one of {', '.join(POINTS)}; found {name!r}")
+        if name not in _KNOWN:
+            raise UnknownCrashPoint(f"expected one of {', '.join(_KNOWN)}; found {name!r}")
         _plan.visit(name)
 
 

@@ -1,18 +1,19 @@
 """One simulated account: what the fold of the ticks gives, held against what stands in the account's journal."""
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
 from services.execution.account_journal import AccountJournal
 from services.execution.fold import PaperFold
+from services.execution.owned import OwnedAccount
 from services.runtime.pressure import Pressure
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import AccountEvent
 from tradebus.core.engine.resumed import start_record
 from tradebus.core.simulation.exchange import SimulatedExchange
 from tradebus.crash_points import crash_point
+from tradebus.wire.codec.account_journal import AccountBatch
 from tradebus.wire.codec.paper_snapshot import HeldEvent, PaperPlace, PaperSnapshot, UnseenEvent
 from tradebus.wire.codec.simulation import SimulatedAccount
 
@@ -48,7 +49,7 @@ class Held:
 
 
 @final
-class PaperAccount:
+class PaperAccount(OwnedAccount):
     """One simulated account, whoever owns it.
 
     The same ticks always give the same events in the same order, so the journal is a beginning of what the fold gives,
@@ -58,13 +59,13 @@ class PaperAccount:
     """
 
     def __init__(self, name: str) -> None:
-        self.name: Final = name
+        self.name = name
         self.fold: Final = PaperFold(name)
         self.fingerprint = ""
         self.unseen: Final[deque[Given]] = deque()
         self.held: Final[deque[Held]] = deque()
         self.ticks_room: Final = Pressure(lambda: len(self.unseen) >= UNSEEN_MAX)
-        self.journal_room: Final = Pressure(lambda: len(self.held) >= HELD_MAX)
+        self.journal_room = Pressure(lambda: len(self.held) >= HELD_MAX)
         self.appended = 0
         self.recognised = 0
         self.next_tick = 0
@@ -95,10 +96,13 @@ class PaperAccount:
             self._append(given)
         return len(events)
 
-    def see(self, events: Sequence[AccountEvent], position: int, owner_epoch: int) -> None:
+    def see(self, batch: AccountBatch, position: int) -> None:
         """Take note of the events in the journal's next message. Raises FoldDiffers."""
-        is_ours = self._journal is not None and owner_epoch == self._journal.owner_epoch
-        for event in events:
+        is_ours = self._journal is not None and batch.head.owner_epoch == self._journal.owner_epoch
+        for entry in batch.entries:
+            event = entry.record
+            if not isinstance(event, AccountEvent):
+                continue
             if not self.unseen:
                 self.held.append(Held(event, position))
                 continue

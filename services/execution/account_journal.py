@@ -119,6 +119,11 @@ class AccountJournal(BatchSource):
         self.writer.wake()
 
     @property
+    def next_entry(self) -> int:
+        """Return the number of the entry that is added next."""
+        return self._next_entry + len(self._waiting)
+
+    @property
     def pending(self) -> int:
         """Return how many records are not in a batch yet."""
         return len(self._waiting)

@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, final
 
-from services.execution.account import PaperAccount
+from services.execution.owned import OwnedAccount
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
-from tradebus.core.engine.event import AccountEvent
 from tradebus.journal.verify import AccountVerifier
 from tradebus.wire import subjects
 from tradebus.wire.codec.bounds import UNBOUNDED
@@ -20,7 +19,7 @@ class AccountFollower:
     ``moved`` is called after each batch.
     """
 
-    def __init__(self, bus: Bus, account: PaperAccount, moved: Callable[[], None]) -> None:
+    def __init__(self, bus: Bus, account: OwnedAccount, moved: Callable[[], None]) -> None:
         self._bus: Final = bus
         self._account: Final = account
         self._moved: Final = moved
@@ -69,7 +68,6 @@ class AccountFollower:
     def _on_message(self, message: JournalMessage) -> Awaitable[None] | None:
         # A damaged journal of money raises and ends the reader: the service stops rather than guess.
         batch = self.verifier.accept(message)
-        events = [entry.record for entry in batch.entries if isinstance(entry.record, AccountEvent)]
-        self._account.see(events, message.sequence, batch.head.owner_epoch)
+        self._account.see(batch, message.sequence)
         self._moved()
         return self._account.journal_room.wait() if self._account.journal_room.is_full else None

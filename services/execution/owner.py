@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, final
 
-from services.execution.account import PaperAccount
 from services.execution.account_journal import AccountEnd, AccountJournal, account_end
 from services.execution.following import AccountFollower
+from services.execution.owned import OwnedAccount
 from services.execution.progress import Progress
 from services.runtime import Runtime
 from services.runtime.journal_writing import JournalWriting
@@ -30,7 +30,7 @@ class AccountOwner:
     """
 
     def __init__(
-        self, runtime: Runtime, bus: Bus, account: PaperAccount, folded: Callable[[], int], progress: Progress
+        self, runtime: Runtime, bus: Bus, account: OwnedAccount, folded: Callable[[], int], progress: Progress
     ) -> None:
         self.account: Final = account
         self.follower: Final = AccountFollower(bus, account, progress.tell)

@@ -46,7 +46,7 @@ class PaperExecution(Service):
         self._sharing: Final = AccountSharing(runtime, bus, self._owners, self._may_own, self._progress)
         files = SnapshotFiles(runtime.settings.runtime.data_dir / "execution" / runtime.settings.journal_id)
         self._loading: Final = SnapshotLoading(runtime, bus, files)
-        self._snapshots: Final = Snapshotting(runtime, bus, files, self._owners, lambda: self._verifier)
+        self._snapshots: Final = Snapshotting(runtime, bus, files, self._owners, self._accounts, lambda: self._verifier)
         self._reader: JournalReader | None = None
         self._snapshotting: asyncio.Task[None] | None = None
         self._is_caught_up = False
@@ -99,14 +99,14 @@ class PaperExecution(Service):
     async def _restore(self) -> None:
         """Go on from the snapshots there are: each account from its own, the ticks from the earliest of them."""
         places: list[PaperPlace | None] = []
-        for owner in self._owners:
-            snapshot = await self._loading.load(owner.account.name)
+        for owner, account in zip(self._owners, self._accounts, strict=True):
+            snapshot = await self._loading.load(account.name)
             places.append(None if snapshot is None else snapshot.place)
             if snapshot is not None:
-                owner.account.restore(snapshot)
+                account.restore(snapshot)
                 owner.follower.begin_at(snapshot.place)
             position = 0 if snapshot is None else snapshot.place.audit_position
-            self._runtime.log.info("account restored", account=owner.account.name, audit_position=position)
+            self._runtime.log.info("account restored", account=account.name, audit_position=position)
         found = [place for place in places if place is not None]
         if len(found) < len(places) or not found:
             return
@@ -132,7 +132,10 @@ class PaperExecution(Service):
         return {
             "sequence": self._verifier.sequence,
             "is_caught_up": self._is_caught_up,
-            "accounts": {owner.account.name: _status(owner, owners) for owner in self._owners},
+            "accounts": {
+                account.name: _status(owner, account, owners)
+                for owner, account in zip(self._owners, self._accounts, strict=True)
+            },
         }
 
     def positions(self) -> Sequence[Position]:
@@ -169,8 +172,8 @@ class PaperExecution(Service):
             await account.ticks_room.wait()
 
 
-def _status(owner: AccountOwner, owners: Mapping[str, str]) -> dict[str, Json]:
-    account, exchange = owner.account, owner.account.fold.exchange
+def _status(owner: AccountOwner, account: PaperAccount, owners: Mapping[str, str]) -> dict[str, Json]:
+    exchange = account.fold.exchange
     return {
         "owner": owners.get(account.name, ""),
         "is_owned": owner.is_owned,

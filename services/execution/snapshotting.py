@@ -6,6 +6,7 @@ from typing import Final, final
 
 from prometheus_client import Gauge
 
+from services.execution.account import PaperAccount
 from services.execution.owner import AccountOwner
 from services.execution.snapshot_files import SnapshotFiles
 from services.execution.stored import SnapshotUnreadable, read_stored, stored
@@ -34,12 +35,14 @@ class Snapshotting:
         bus: Bus,
         files: SnapshotFiles,
         owners: Sequence[AccountOwner],
+        accounts: Sequence[PaperAccount],
         verifier: Callable[[], AuditVerifier],
     ) -> None:
         self._runtime: Final = runtime
         self._bus: Final = bus
         self._files: Final = files
         self._owners: Final = owners
+        self._accounts: Final = {account.name: account for account in accounts}
         self._verifier: Final = verifier
         self._written: Final[dict[str, int]] = {}
         self._position: Final = Gauge(
@@ -90,7 +93,8 @@ class Snapshotting:
 
     def taken(self, owner: AccountOwner) -> PaperSnapshot:
         """Return a snapshot of an account as it is now."""
-        account, follower, verifier = owner.account, owner.follower, self._verifier()
+        follower, verifier = owner.follower, self._verifier()
+        account = self._accounts[owner.account.name]
         place = PaperPlace(
             verifier.engine_id,
             verifier.engine_epoch,
