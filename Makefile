@@ -41,6 +41,7 @@ replay: compile ## run recordings through the services: make replay RECORDINGS="
 chaos: compile ## kill and pause a running system some hundred times, and run thousands of simulated ones
 	@$(BIN)/python -m tests.simulation
 	@$(BIN)/python -m tests.chaos
+	@$(BIN)/python -m tests.chaos.venue_trials
 
 proto: $(INSTALLED) ## generate tradebus/wire/pb from proto/
 	@$(BIN)/python tools/gen_proto.py

@@ -1,5 +1,6 @@
 """Take what happened on an account out of its journal and into the engine, each entry once and in order."""
 
+from collections.abc import Callable
 from typing import Final, final
 
 from services.engine.intake import Loop, Reject
@@ -11,7 +12,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import AccountCursor
 from tradebus.journal.verify import AccountVerifier
 from tradebus.wire import subjects
-from tradebus.wire.codec.account_journal import AccountEntry, Ownership
+from tradebus.wire.codec.account_journal import AccountEntry, AccountRecord, Ownership
 from tradebus.wire.codec.bounds import UNBOUNDED
 
 
@@ -21,7 +22,7 @@ class AccountInlet:
 
     What ticks before ``first_tick`` caused is left out: they belong to an engine that ran before on the same journal.
     An engine that begins takes what is written from then on. One that goes on (``cursor``: the key of the last event in
-    its state) takes what stands behind that event.
+    its state) takes what stands behind that event. ``note`` is called with every record, also with those left out.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class AccountInlet:
         first_tick: int,
         reject: Reject,
         cursor: AccountCursor | None = None,
+        note: Callable[[AccountRecord], None] | None = None,
     ) -> None:
         self._bus: Final = bus
         self._setup: Final = setup
         self._loop: Final = loop
         self._first_tick: Final = first_tick
         self._reject: Final = reject
+        self._note: Final = note
         # An earlier run may have numbered its instruments otherwise; what is stepped is checked by the engine.
         self._verifier: Final = AccountVerifier(UNBOUNDED)
         self._start_after = 0
@@ -67,6 +70,9 @@ class AccountInlet:
     def _on_message(self, message: JournalMessage) -> None:
         # A damaged journal of money raises and ends the reader: the service stops rather than guess.
         batch = self._verifier.accept(message)
+        if self._note is not None:
+            for entry in batch.entries:
+                self._note(entry.record)
         if message.sequence <= self._start_after:
             return
         for entry in batch.entries:
@@ -95,7 +101,9 @@ class AccountInlet:
         if isinstance(record, Ownership):
             return AccountEvent(self._setup.exchange, 0, 0, OwnerChanged(record.owner, record.owner_epoch))
         if isinstance(record, AccountEvent):
-            return None if record.cause < self._first_tick else self._ours(record)
+            # What happens on a venue's account is numbered by its journal, not by the ticks that caused it.
+            is_earlier = self._setup.simulation is not None and record.cause < self._first_tick
+            return None if is_earlier else self._ours(record)
         if isinstance(record, AccountReconnecting):
             return self._ours(record)
         # Intents and results concern venue accounts; the engine learns of them by the events they lead to.

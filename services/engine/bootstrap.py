@@ -15,6 +15,7 @@ from services.engine.journal import HASH_EVERY_BATCH, NS_PER_S, AuditJournal, Ca
 from services.engine.journaled import JournaledEngine
 from services.engine.live import LiveEngine
 from services.engine.market_inlet import MarketInlet
+from services.engine.outbox import Outbox
 from services.engine.owners import OwnerWatch
 from services.engine.position import journal_end
 from services.engine.recovery import CannotRecover, Recovered, recover
@@ -129,6 +130,9 @@ def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latc
     stepper = Stepper(engine, base, QUIET_NS.get(settings.mode, NS_PER_S), ending(runtime))
     market = MarketInlet(bus, started.index, stepper, base.journal, reject, SILENCE_NS, clock, runtime.log)
     owners = OwnerWatch(started.accounts, SILENCE_NS, clock)
+    outbox = make_outbox(bus, started, recovered)
+    if outbox is not None:
+        base.use(outbox)
     accounts = [
         AccountInlet(
             bus,
@@ -137,6 +141,7 @@ def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latc
             engine.sequence if recovered is None else recovered.first_tick,
             reject,
             None if recovered is None else _cursor(recovered, account),
+            None if outbox is None or account.simulation is not None else outbox.note,
         )
         for account in started.accounts
     ]
@@ -146,6 +151,17 @@ def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latc
         policy.take_over(recovered.switched_off_by)
     trading = TradingWatch(base, stepper, policy, latch)
     return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands, trading, recovered)
+
+
+def make_outbox(bus: Bus, started: EngineStarted, recovered: Recovered | None) -> Outbox | None:
+    """Return what hands requests to venue accounts over, none where every account is simulated."""
+    venues = {each.exchange: each.account for each in started.accounts if each.simulation is None}
+    if not venues:
+        return None
+    outbox = Outbox(bus, started.engine_id, venues)
+    if recovered is not None:
+        outbox.resume(recovered.state, recovered.end.position + 1, recovered.end.sequence + 1)
+    return outbox
 
 
 def _cursor(recovered: Recovered, account: AccountSetup) -> AccountCursor:

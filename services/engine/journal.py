@@ -77,6 +77,8 @@ class AuditJournal(BatchSource):
         self._is_state_known = True
         self.pressure: Final = Pressure(lambda: self.is_behind)
         self.durable_sequence = engine.sequence - 1
+        self.on_durable: Callable[[int], None] | None = None
+        """Called with the last tick of each batch that is on disk; only now may anything leave that it explains."""
         self.writer: Final = JournalWriter(
             bus,
             subjects.audit(stream_engine),
@@ -165,6 +167,8 @@ class AuditJournal(BatchSource):
         """Take note that a batch is on disk."""
         self.durable_sequence = batch.last
         crash_point("engine.after_acknowledgement")
+        if self.on_durable is not None:
+            self.on_durable(batch.last)
 
     def _is_hash_due(self) -> bool:
         if self._cadence.ticks == HASH_EVERY_BATCH:

@@ -5,6 +5,7 @@ from typing import Final, final
 
 from services.engine.counts import EngineCounts
 from services.engine.journal import AuditJournal
+from services.engine.outbox import Outbox
 from services.engine.status import engine_status
 from services.runtime import Json, Position, Runtime
 from services.runtime.dead_letters import DeadLetterBox
@@ -29,6 +30,8 @@ class JournaledEngine:
         self.journal: Final = journal
         self.counts: Final = counts
         self.letters: Final = letters
+        self.outbox: Outbox | None = None
+        """Takes requests to venue accounts; none where there are no such accounts."""
         self.on_trading: Callable[[TradingStateUpdate, int], None] | None = None
         """Called with each processed update of the trading state and its sequence, before it is recorded."""
         self.writing: Final = JournalWriting(
@@ -41,6 +44,13 @@ class JournaledEngine:
         if self.on_trading is not None and isinstance(tick.event, TradingStateUpdate):
             self.on_trading(tick.event, tick.sequence)
         self.journal.record(tick, event_bytes)
+        if self.outbox is not None and tick.outputs:
+            self.outbox.take(tick, self.engine.epoch)
+
+    def use(self, outbox: Outbox) -> None:
+        """Hand requests to venue accounts over from now on."""
+        self.outbox = outbox
+        self.journal.on_durable = outbox.durable
 
     def lose_state(self) -> None:
         """Take note that the engine's state is not the one after the last tick any more."""
@@ -50,6 +60,8 @@ class JournaledEngine:
         """Begin to write the journal and to keep dead letters."""
         self.runtime.spawn(self.letters.run(), "dead letters")
         self.writing.start()
+        if self.outbox is not None:
+            self.runtime.spawn(self.outbox.run(), "outbox")
 
     async def finish(self) -> None:
         """Wait until the journal holds every tick, or until there is no more time to wait."""
@@ -73,6 +85,7 @@ class JournaledEngine:
         self.publish_metrics()
         data = engine_status(self.engine, self.journal, self.counts, self.runtime.settings.journal_id)
         data["dead_letters"] = self.letters.taken
+        data["requests_waiting"] = 0 if self.outbox is None else self.outbox.pending
         return data
 
     def positions(self) -> list[Position]:

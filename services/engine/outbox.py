@@ -17,12 +17,28 @@ from tradebus.bus.errors import BusUnavailable
 from tradebus.bus.interface import Bus
 from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
 from tradebus.core.engine.event import AccountEvent, OrderReceived, RequestNeverReceived
+from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.model.identifiers import ClientOrderId, ExchangeIndex
-from tradebus.core.model.order import OrderKey, OrderRequestAmend, OrderRequestCancel, OrderRequestOpen, RequestKind
+from tradebus.core.model.order import (
+    CancelInFlight,
+    OpenInFlight,
+    OrderKey,
+    OrderRequestAmend,
+    OrderRequestCancel,
+    OrderRequestOpen,
+    RequestKind,
+)
 from tradebus.wire import subjects
 from tradebus.wire.codec.account_journal import AccountRecord, Intent, RequestOutcome, RequestResult
-from tradebus.wire.codec.exec import OrderRequest, OrderRequests, ResolveOrder, order_requests_to_bytes
-from tradebus.wire.integrity import checked_headers
+from tradebus.wire.codec.error import DecodeError
+from tradebus.wire.codec.exec import (
+    OrderRequest,
+    OrderRequests,
+    ResolveOrder,
+    order_reply_from_bytes,
+    order_requests_to_bytes,
+)
+from tradebus.wire.integrity import IntegrityError, checked_headers, verify_checksum
 
 TTL_NS: Final = 2_000_000_000
 RESEND_S: Final = 0.25
@@ -87,6 +103,32 @@ class Outbox:
                         deadline_ns = self._clock() + self._ttl_ns
                         self._undurable.append(Waiting(account, epoch, tick.sequence, deadline_ns, request))
 
+    def resume(self, state: EngineState, epoch: int, sequence: int) -> None:
+        """Take up what a state holds in flight, as tick ``sequence`` of an engine that goes on under a new epoch.
+
+        Whether an open request was ever sent nobody here can say, so it is asked about, not sent. A cancel is sent
+        anew: cancelling twice harms nothing.
+        """
+        now_ns = self._clock()
+        for instrument in state.instruments:
+            for order in instrument.orders.values():
+                account = self._accounts.get(order.key.exchange)
+                if account is None:
+                    continue
+                request: Request
+                if isinstance(order.state, OpenInFlight):
+                    request = OrderRequestOpen(
+                        order.key, order.side, order.price, order.quantity, order.kind, order.time_in_force
+                    )
+                    deadline_ns = now_ns - 1
+                elif isinstance(order.state, CancelInFlight):
+                    part = order.state.order
+                    request = OrderRequestCancel(order.key, None if part is None else part.id)
+                    deadline_ns = now_ns + self._ttl_ns
+                else:
+                    continue
+                self._undurable.append(Waiting(account, epoch, sequence, deadline_ns, request))
+
     def durable(self, sequence: int) -> None:
         """Take note that everything up to a tick is on disk."""
         while self._undurable and self._undurable[0].sequence <= sequence:
@@ -142,11 +184,17 @@ class Outbox:
         account, epoch, sequence, deadline_ns = group
         payload = order_requests_to_bytes(OrderRequests(self._engine_id, epoch, sequence, deadline_ns, requests))
         try:
-            await self._bus.request(
+            reply = await self._bus.request(
                 subjects.exec_(account), payload, timeout_s=RESEND_S, headers=checked_headers(payload)
             )
-        except BusUnavailable:
-            return  # nobody there, or no reply in time: the entry is the answer, and without one it is sent again
+            verify_checksum(reply.payload, reply.headers)
+            answers = order_reply_from_bytes(reply.payload).answers
+        except (BusUnavailable, IntegrityError, DecodeError):
+            return  # nobody there, or no sound reply in time: the entry is the answer, without one it is sent again
+        for request, answer in zip(requests, answers, strict=False):
+            # What was asked about may have been answered long ago: no new entry will say so again.
+            if isinstance(request, ResolveOrder) and answer.outcome is not RequestOutcome.STALE_EPOCH:
+                self._forget(request.key, RequestKind.OPEN, 0)
 
     def _forget(self, key: OrderKey, kind: RequestKind, sequence: int) -> None:
         self._waiting.pop((key.cid, kind, 0 if kind is RequestKind.OPEN else sequence), None)

@@ -4,8 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
 
-from tradebus.core.engine.event import AccountEvent, AccountReconnecting, AccountSetup, OwnerChanged
+from tradebus.core.engine.event import (
+    AccountEvent,
+    AccountLinkChanged,
+    AccountReconnecting,
+    AccountSetup,
+    OwnerChanged,
+)
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.model.identifiers import ExchangeIndex
 from tradebus.wire import subjects
 from tradebus.wire.codec.heartbeat import Heartbeat
@@ -14,6 +21,7 @@ from tradebus.wire.codec.heartbeat import Heartbeat
 @dataclass(slots=True)
 class _Owner:
     exchange: ExchangeIndex
+    is_venue: bool
     instance: str = ""
     epoch: int = 0
     heard_ns: int = 0
@@ -27,12 +35,17 @@ class OwnerWatch:
     An owner is who says so under the highest epoch: the journal's number of the record by which it took the account.
     Who was replaced may still believe to be the owner, until its next entry is refused; it keeps no link alive. While
     nobody is heard a lower epoch is believed too, so that one wrong number does not deafen us.
+
+    Orders are sent to a venue's account only while its owner is heard. A simulated account takes them always: its owner
+    finds them in the journal.
     """
 
     def __init__(self, accounts: tuple[AccountSetup, ...], silence_ns: int, clock: Callable[[], int]) -> None:
         self._silence_ns: Final = silence_ns
         self._clock: Final = clock
-        self._owners: Final = {subjects.acct(account.account): _Owner(account.exchange) for account in accounts}
+        self._owners: Final = {
+            subjects.acct(account.account): _Owner(account.exchange, account.simulation is None) for account in accounts
+        }
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> list[EngineEvent]:
         """Take in an execution service's heartbeat; return an event for each account with a new owner, or one again."""
@@ -43,6 +56,8 @@ class OwnerWatch:
                 continue
             if owner.is_silent or (heartbeat.instance, position.epoch) != (owner.instance, owner.epoch):
                 events.append(AccountEvent(owner.exchange, 0, 0, OwnerChanged(heartbeat.instance, position.epoch)))
+            if owner.is_silent and owner.is_venue:
+                events.append(AccountLinkChanged(owner.exchange, AccountLink.HEALTHY))
             owner.instance = heartbeat.instance
             owner.epoch = position.epoch
             owner.heard_ns = self._clock()
@@ -56,5 +71,7 @@ class OwnerWatch:
         for owner in self._owners.values():
             if not owner.is_silent and now_ns - owner.heard_ns > self._silence_ns:
                 owner.is_silent = True
+                if owner.is_venue:
+                    events.append(AccountLinkChanged(owner.exchange, AccountLink.UNHEALTHY))
                 events.append(AccountReconnecting(owner.exchange, f"nothing heard of {owner.instance}"))
         return events

@@ -2,8 +2,15 @@
 
 from services.engine.owners import OwnerWatch
 from tests.support.builders import ALPHA, BETA, simulated_account
-from tradebus.core.engine.event import AccountEvent, AccountReconnecting, OwnerChanged
+from tradebus.core.engine.event import (
+    AccountEvent,
+    AccountLinkChanged,
+    AccountReconnecting,
+    AccountSetup,
+    OwnerChanged,
+)
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.link import AccountLink
 from tradebus.wire.codec.heartbeat import Heartbeat, StreamPosition
 
 SILENCE_NS = 3_000
@@ -85,3 +92,16 @@ def test_one_wrong_epoch_does_not_deafen() -> None:
 
 def test_accounts_of_others_are_none_of_ours() -> None:
     assert Watched().beat(("kraken", 1)) == []
+
+
+def test_a_venue_account_takes_orders_only_while_its_owner_is_heard() -> None:
+    clock = Clock()
+    watch = OwnerWatch((AccountSetup(ALPHA, "alpha", None),), SILENCE_NS, clock)
+    beat = Heartbeat("execution", "execution-1", "live", 1, "ready", (StreamPosition("acct.alpha", 1, 5),))
+    healthy, unhealthy = (AccountLinkChanged(ALPHA, link) for link in (AccountLink.HEALTHY, AccountLink.UNHEALTHY))
+    assert watch.on_heartbeat(beat) == [owner("execution-1", 1), healthy]
+    assert watch.on_heartbeat(beat) == []
+    clock.now_ns += SILENCE_NS + 1
+    assert watch.silent() == [unhealthy, AccountReconnecting(ALPHA, "nothing heard of execution-1")]
+    assert watch.silent() == []
+    assert watch.on_heartbeat(beat) == [owner("execution-1", 1), healthy]
