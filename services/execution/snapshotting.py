@@ -11,7 +11,7 @@ from services.execution.owner import AccountOwner
 from services.execution.snapshot_files import SnapshotFiles
 from services.execution.stored import SnapshotUnreadable, read_stored, stored
 from services.runtime import Runtime
-from tradebus.bus.errors import BusError
+from tradebus.bus.errors import BusError, WrongRevision
 from tradebus.bus.interface import Bus
 from tradebus.journal.positions import JournalMark, publish_positions
 from tradebus.journal.verify import AuditVerifier
@@ -19,6 +19,10 @@ from tradebus.wire import subjects
 from tradebus.wire.codec.paper_snapshot import PaperPlace, PaperSnapshot
 
 SNAPSHOT_PERIOD_S: Final = 10.0
+
+
+class NotOwned(Exception):
+    """The account was ours when the snapshot was begun, and is no more."""
 
 
 @final
@@ -67,6 +71,8 @@ class Snapshotting:
             trouble = f"snapshot of {name}"
             try:
                 self._written[name] = await self._write(owner)
+            except (NotOwned, WrongRevision) as error:
+                self._runtime.log.info("snapshot left to another owner", account=name, reason=str(error))
             except (OSError, BusError, SnapshotUnreadable) as error:
                 self._runtime.health.trouble(trouble, f"the snapshot of {name} cannot be kept: {error}")
             else:
@@ -79,7 +85,11 @@ class Snapshotting:
         kept = await asyncio.to_thread(stored, snapshot)
         await asyncio.to_thread(self._files.write, name, place.audit_position, kept)
         bucket, key = self._bus.bucket(subjects.SNAPSHOTS), subjects.paper_snapshot(name)
-        await bucket.put(key, kept)
+        before = await bucket.get(key)
+        if not owner.is_owned:
+            # Paused until another one owned the account: its snapshot is newer, and what it needs may be all there is.
+            raise NotOwned(f"{name} has another owner")
+        await bucket.update(key, kept, 0 if before is None else before.revision)
         entry = await bucket.get(key)
         if entry is None or entry.value is None:
             raise SnapshotUnreadable(f"{subjects.SNAPSHOTS}/{key}: expected what was just written, found nothing")

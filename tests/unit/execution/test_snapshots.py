@@ -6,6 +6,7 @@ import pytest
 
 from services.execution import owner, sharing, snapshotting
 from services.execution.snapshot_files import KEPT_MAX, SnapshotFiles
+from services.execution.snapshotting import Snapshotting
 from services.execution.stored import SnapshotUnreadable, read_stored, stored
 from tests.golden.wire.simulation import full_paper_snapshot
 from tests.support.audit_run import EngineRun, append_all
@@ -20,6 +21,8 @@ from tests.support.execution_service import (
 from tests.support.waiting import eventually
 from tradebus.bus.memory import MemoryBus
 from tradebus.bus.memory_broker import MemoryBroker
+from tradebus.bus.memory_bucket import MemoryBucket
+from tradebus.bus.message import Entry
 from tradebus.journal.positions import read_positions
 from tradebus.wire import subjects
 
@@ -186,6 +189,39 @@ async def test_a_snapshot_of_journals_that_were_made_anew_is_not_used(world: Wor
         await eventually(lambda: second.sequence == world.batches[-1].last)
     assert folded(second) == world.batches[-1].last + 1
     await world.check()
+
+
+async def test_an_owner_that_was_paused_does_not_replace_the_snapshot_of_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshotting, "SNAPSHOT_PERIOD_S", 3600.0)
+    async with running_execution(on_memory(world.broker), folder=world.folder) as first:
+        await world.writes(30)
+        await eventually(lambda: first.sequence == world.batches[29].last)
+        bucket = first.bus.bucket(subjects.SNAPSHOTS)
+        key = subjects.paper_snapshot("alpha-paper")
+        get = MemoryBucket.get
+
+        async def paused(self: MemoryBucket, asked: str) -> Entry | None:
+            """Come back from a pause in the middle of writing: the next owner has written, our time is over."""
+            if asked == key:
+                monkeypatch.setattr(MemoryBucket, "get", get)
+                await self.put(key, b"the snapshot of the next owner")
+                for each in first.service._owners:
+                    each._lease._expires_s = 0.0
+            return await get(self, asked)
+
+        monkeypatch.setattr(MemoryBucket, "get", paused)
+        await first.service._snapshots.write_all()
+        kept = await bucket.get(key)
+        assert kept is not None
+        assert kept.value == b"the snapshot of the next owner"
+        assert await read_positions(first.bus, subjects.owner_reader("alpha-paper")) is None
+        monkeypatch.setattr(Snapshotting, "write_all", _nothing)
+
+
+async def _nothing(_: Snapshotting) -> None:
+    """Leave no snapshot at the stop."""
 
 
 async def test_only_so_many_files_are_kept(tmp_path: Path) -> None:
