@@ -1,5 +1,6 @@
 """The Dockerfiles of the services are one file but for the name, so knowing one is knowing four."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def test_compose_builds_every_service_from_its_dockerfile() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
     for name in SERVICES:
         assert f"dockerfile: services/{name}/Dockerfile" in compose
+
+
+def test_execution_can_be_scaled() -> None:
+    """A name or a port of the host's can be had once."""
+    compose = (ROOT / "docker-compose.yml").read_text()
+    assert "container_name" not in compose
+    assert "hostname:" not in compose
+    (section,) = re.findall(r"^  execution:\n((?:    .*\n)+)", compose, re.MULTILINE)
+    assert "ports:" not in section
+    assert "INSTANCE" not in section, "each process takes a name of its own"
 
 
 def test_nothing_forces_a_registry() -> None:
