@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.execution import account as account_module
-from services.execution import account_journal, owner, sharing
+from services.execution import account_journal, owner, sharing, snapshotting
 from services.execution.account_journal import AccountJournal, account_end
 from services.execution.fold import PaperFold
 from tests.support.audit_run import EngineRun, append_all
@@ -37,6 +37,8 @@ def impatient() -> Iterator[None]:
         patch.setattr(account_module, "HELD_MAX", 7)
         patch.setattr(sharing, "ASK_PERIOD_S", 0.001)
         patch.setattr(owner, "ASK_PERIOD_S", 0.001)
+        # Snapshots at any moment, also of accounts in the middle of being written; a killed owner leaves some, too.
+        patch.setattr(snapshotting, "SNAPSHOT_PERIOD_S", 0.001)
         yield
 
 
