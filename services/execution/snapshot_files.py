@@ -1,6 +1,7 @@
 """Keep the newest snapshots of accounts as files: whole or not at all, whenever the power goes."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -39,5 +40,12 @@ class SnapshotFiles:
         return path
 
     def paths(self, account: str) -> list[Path]:
-        """Return the files of an account, the newest first."""
-        return sorted(self.folder.glob(f"{account}.*{_SUFFIX}"), reverse=True)
+        """Return the files of an account, the newest first.
+
+        By when they were written: positions begin anew where a journal does.
+        """
+        written: list[tuple[int, Path]] = []
+        for path in self.folder.glob(f"{account}.*{_SUFFIX}"):
+            with suppress(FileNotFoundError):  # another process that shares the volume has removed it
+                written.append((path.stat().st_mtime_ns, path))
+        return [path for _, path in sorted(written, reverse=True)]

@@ -229,10 +229,13 @@ async def test_only_so_many_files_are_kept(tmp_path: Path) -> None:
     for position in range(1, 8):
         path = files.write("a-paper", position, b"content")
         assert path.read_bytes() == b"content"
+    anew = files.write("a-paper", 2, b"of a journal that was made anew")
+    assert files.paths("a-paper")[0] == anew, "it is the newest, whatever position it has"
     files.write("b-paper", 1, b"")
     assert [path.name for path in files.paths("a-paper")] == [
-        f"a-paper.{position:016d}.snapshot" for position in range(7, 7 - KEPT_MAX, -1)
+        f"a-paper.{position:016d}.snapshot" for position in (2, 7, 6)
     ]
+    assert KEPT_MAX == 3
     assert len(files.paths("b-paper")) == 1
     assert [path for path in files.folder.iterdir() if path.suffix == ".tmp"] == []
 
