@@ -45,7 +45,9 @@ async def journal_end(bus: Bus, stream_engine: str, started: EngineStarted, *, i
     frames, chain = _checked(last)
     await check_last_link(bus, last, frames.head.previous_chain)
     earlier = await _started(bus, stream, frames.head.engine_epoch)
-    expected, found = (started.engine_id, started.mode), (earlier.engine_id, earlier.mode)
+    expected, found = (started.engine_id, started.mode), (frames.head.engine_id, started.mode)
+    if earlier is not None:
+        found = (earlier.engine_id, earlier.mode)
     if expected != found:
         raise ForeignJournal(
             f"{stream}: expected the journal of engine {expected[0]!r} in mode {expected[1]}, "
@@ -54,9 +56,14 @@ async def journal_end(bus: Bus, stream_engine: str, started: EngineStarted, *, i
     return JournalEnd(last.sequence, chain, frames.head.last_sequence)
 
 
-async def _started(bus: Bus, stream: str, epoch: int) -> EngineStarted:
-    """Return the record that began a run: its epoch is the number of that message."""
+async def _started(bus: Bus, stream: str, epoch: int) -> EngineStarted | None:
+    """Return the record that began a run: its epoch is the number of that message. None where it was pruned.
+
+    Then the snapshot that allowed that holds it, and the engine's id stands in every batch.
+    """
     message = await bus.message(stream, epoch)
+    if message is None and (await bus.journal_state(stream)).first_sequence > epoch:
+        return None
     if message is None:
         raise JournalDamaged(stream, epoch, "expected the record that began the last run, found nothing")
     try:

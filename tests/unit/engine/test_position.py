@@ -7,6 +7,7 @@ import pytest
 from services.engine.position import EMPTY_JOURNAL, ForeignJournal, JournalEnd, journal_end
 from tests.support.audit_run import EngineRun, append_all
 from tradebus.bus.memory import MemoryBus
+from tradebus.bus.memory_broker import MemoryBroker
 from tradebus.core.engine.event import EngineStarted
 from tradebus.journal.sealed import SealedBatch, sealed
 from tradebus.journal.verify import JournalDamaged
@@ -75,3 +76,15 @@ async def test_a_run_whose_first_record_is_another_one_is_refused(bus: MemoryBus
     # The batches say that the run began with the first message; it holds a later one.
     with pytest.raises(JournalDamaged, match="expected the record that began the last run, found"):
         await end_of(bus, run, run.batches()[1:3])
+
+
+async def test_a_run_whose_first_record_was_pruned_is_known_by_the_engines_id(
+    broker: MemoryBroker, bus: MemoryBus, run: EngineRun
+) -> None:
+    batches = run.batches()
+    await append_all(bus, "demo", batches)
+    broker.prune(subjects.audit_stream("demo"), len(batches))
+    end = JournalEnd(len(batches), batches[-1].chain, run.ticks[-1].sequence)
+    assert await journal_end(bus, "demo", started_as(run), is_replay=False) == end
+    with pytest.raises(ForeignJournal, match="expected the journal of engine 'other' in mode demo, found that of"):
+        await journal_end(bus, "demo", started_as(run, engine_id="other"), is_replay=False)
