@@ -3,9 +3,12 @@
 The numbers are those under which the bugs of such systems are known here; see `docs/guarantees.md`.
 """
 
+import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter_ns as machine_ns
 from typing import Any
 from unittest.mock import patch
@@ -15,12 +18,15 @@ from services.engine.command_inlet import CommandInlet
 from services.engine.stepper import Stepper
 from services.engine.trading_policy import TradingPolicy
 from services.execution.account import PaperAccount
+from tests.simulation.disk import Disk
 from tests.simulation.network import SimulatedBus
 from tests.simulation.world import World
 from tradebus.bus.memory_store import MemoryStream
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
 from tradebus.core.strategy.interface import Decision
+from tradebus.journal.archive import checkpoints
+from tradebus.journal.archive.durable import sync_folder
 from tradebus.journal.sealed import SealedBatch
 from tradebus.journal.writer import JournalWriter
 from tradebus.strategies.quoter import Quoter
@@ -170,6 +176,48 @@ def _machine_clock(stack: ExitStack) -> None:
         return kept(self, event, now_ns + machine_ns() % 1_000, event_bytes)
 
     swap(stack, Stepper, "_process", process)
+
+
+def _write_unsynced(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+@plant("16-checkpoint-without-fsync")
+def _unsynced_checkpoint(stack: ExitStack) -> None:
+    """A checkpoint gets its name although its bytes are not on disk."""
+    swap(stack, checkpoints, "replace_file", _write_unsynced)
+
+
+@plant("17-checkpoint-renamed-before-fsync")
+def _late_sync(stack: ExitStack) -> None:
+    """A checkpoint gets its name first, and its bytes are synced a moment later."""
+
+    def write(path: Path, content: bytes) -> None:
+        _write_unsynced(path, content)
+
+        def sync() -> None:
+            if path.exists():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+
+        asyncio.get_running_loop().call_later(1.0, sync)
+
+    swap(stack, checkpoints, "replace_file", write)
+
+
+@plant("16-archive-without-fsync")
+def _unsynced_archive(stack: ExitStack) -> None:
+    """The archive says what it holds although that is not on disk."""
+    kept = Disk.on_fsync
+
+    def on_fsync(self: Disk, descriptor: int) -> None:
+        if "segments" not in str(Path(f"/proc/self/fd/{descriptor}").readlink().parent):
+            kept(self, descriptor)
+
+    swap(stack, Disk, "on_fsync", on_fsync)
 
 
 @plant("22-discard-old")

@@ -32,11 +32,21 @@ def current() -> "Process | None":
 class Process:
     """One life of one program: it ends once and never comes back."""
 
-    def __init__(self, service: ServiceName, instance: str, settings: Settings, network: Network, boot: Boot) -> None:
+    def __init__(
+        self,
+        service: ServiceName,
+        instance: str,
+        settings: Settings,
+        network: Network,
+        boot: Boot,
+        *,
+        on_kill: "Callable[[Process], None]",
+    ) -> None:
         self.service: Final = service
         self.instance: Final = instance
         self._network: Final = network
         self._boot: Final = boot
+        self._on_kill: Final = on_kill
         self._settings: Final = settings
         self._context: Final = contextvars.copy_context()
         self._tasks: Final[dict[asyncio.Task[Any], None]] = {}
@@ -77,6 +87,7 @@ class Process:
             self.bus.die()
         for task in tuple(self._tasks):
             task.cancel()
+        self._on_kill(self)
         self.ended.set()
 
     async def stop(self) -> None:

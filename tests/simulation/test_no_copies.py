@@ -26,6 +26,10 @@ DRIVEN = (
     "tradebus.bus.leases",
     "services.audit.fold",
     "services.audit.follower",
+    "services.audit.archivist",
+    "services.audit.past",
+    "tradebus.journal.archive.writer",
+    "tradebus.journal.archive.checkpoints",
     "tradebus.journal.writer",
 )
 

@@ -10,25 +10,31 @@ import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
+from unittest.mock import patch
 
 import structlog
+from prometheus_client import Counter as Counter_
 
-from services.audit.config import LagLimits, Limits
-from services.audit.fold import Fold
+from services.audit import bootstrap as audit_bootstrap
+from services.audit.archivist import Archivist
+from services.audit.config import AuditConfig
 from services.audit.follower import Follower
 from services.audit.metrics import AuditMetrics
+from services.audit.past import Past
+from services.audit.service import AuditService, Keeping
 from services.engine import bootstrap as engine_bootstrap
 from services.engine.live import LiveEngine
 from services.engine.started import engine_started
 from services.execution.paper import PaperExecution
-from services.runtime import Json, Runtime, Service
+from services.runtime import Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.runtime import ServiceName
+from tests.simulation.disk import Disk
 from tests.simulation.network import Network, Odds, ProcessDied, SimulatedBus
 from tests.simulation.processes import Boot, Process, current, spare_the_collector, task_factory
 from tests.simulation.virtual_time import VirtualLoop, virtual_time
@@ -43,7 +49,6 @@ from tradebus.config.strategies import make_strategies
 from tradebus.core.engine.event import TradingStateUpdate
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.crash_points import CrashPlan
-from tradebus.strategies.loading import load_data
 from tradebus.wire import subjects
 from tradebus.wire.codec.command import CommandMessage, command_message_to_bytes
 from tradebus.wire.integrity import CHAIN_HEADER, checked_headers
@@ -56,6 +61,10 @@ TRADING_S: Final = 1.5
 HEALING_S_MAX: Final = 60.0
 QUIET_S: Final = 1.5
 POLL_S: Final = 0.05
+CHECKPOINT_TICKS: Final = 100
+SEGMENT_BYTES: Final = 20_000
+DISK_S: Final = (0.0005, 0.01)
+"""How long something takes that a service does in a thread."""
 COMMAND_LIVES_NS: Final = 1_500_000_000
 PROGRAMS: Final[dict[str, ServiceName]] = {
     "engine": "engine",
@@ -141,34 +150,6 @@ class _Crashes(CrashPlan):
 
 
 @final
-class FollowingAudit(Service):
-    """The audit service without its API: what follows the journal and keeps the replica."""
-
-    def __init__(self, runtime: Runtime, bus: Bus) -> None:
-        metrics = AuditMetrics(runtime.metrics.registry)
-        letters = DeadLetterBox("audit", bus, runtime.metrics.registry, runtime.log)
-        self.fold: Final = Fold(load_data, Limits(1_000, 1_000, 1_000), "demo", with_digest=False)
-        stream = subjects.audit_stream(runtime.settings.journal_id)
-        self._runtime: Final = runtime
-        self.follower: Final = Follower(
-            bus, stream, self.fold, LagLimits(), metrics, runtime.health, runtime.log, letters
-        )
-
-    async def start(self) -> None:
-        """Read the journal as far as it goes."""
-        self._runtime.spawn(self.follower.watch_lag(), "lag")
-        await self.follower.start()
-
-    async def stop(self) -> None:
-        """Read no more."""
-        await self.follower.stop()
-
-    def status(self) -> dict[str, Json]:
-        """Return nothing: nobody asks."""
-        return {}
-
-
-@final
 class World:
     """One run. ``plant`` may change the world, or the services' code, before it begins."""
 
@@ -180,6 +161,9 @@ class World:
         self.settings: Final = simulated_settings(folder)
         self.broker: Final = memory_broker(self.settings)
         self.network: Final = Network(self.broker, self.draw)
+        self.disk: Final = Disk(folder)
+        self.damages: Final[list[Callable[[], float]]] = []
+        """Of each life of the audit service: how much it found damaged on its disk."""
         self.lives: Final[Counter[str]] = Counter()
         self.ends: Final[Counter[str]] = Counter()
         self.running: Final[dict[str, Process]] = {}
@@ -205,13 +189,27 @@ class World:
         return PaperExecution(runtime, bus, self._accounts)
 
     async def _boot_audit(self, runtime: Runtime, bus: Bus) -> Service:
-        return FollowingAudit(runtime, bus)
+        """Build what the service builds, but for its API."""
+        config = AuditConfig.of(self.settings)
+        assert config.archive is not None
+        archive = replace(config.archive, checkpoint_ticks=CHECKPOINT_TICKS, segment_bytes=SEGMENT_BYTES)
+        metrics = AuditMetrics(runtime.metrics.registry)
+        fold = audit_bootstrap.make_fold(config)
+        letters = DeadLetterBox("audit", bus, runtime.metrics.registry, runtime.log)
+        follower = Follower(bus, config.stream, fold, config.lag, metrics, runtime.health, runtime.log, letters)
+        service = AuditService(runtime, config, bus, fold, follower, letters)
+        archivist = Archivist(bus, archive, runtime.instance, metrics, runtime.health, runtime.log)
+        self.damages.append(lambda: _count(metrics.archive_troubles.labels("damage")))
+        service.keep(Keeping(archivist, Past(archive, fold, config.limits, archivist, metrics, runtime.log)))
+        return service
 
     def _new(self, program: str) -> Process:
         self.lives[program] += 1
         instance = f"{program}-{self.lives[program]}"
         service = PROGRAMS[program]
-        process = Process(service, instance, self.settings, self.network, self._boots[service])
+        process = Process(
+            service, instance, self.settings, self.network, self._boots[service], on_kill=self.disk.close_of
+        )
         process.start()
         return process
 
@@ -223,6 +221,11 @@ class World:
             await process.ended.wait()
             self._note_end(program, process)
             await asyncio.sleep(self.draw.uniform(0.05, 0.8))
+
+    async def in_no_thread(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Do in the one thread that there is what a service does in another, after a while."""
+        await asyncio.sleep(self.draw.uniform(*DISK_S))
+        return work(*arguments, **options)
 
     def _note_end(self, program: str, process: Process) -> None:
         if process.error is not None:
@@ -272,6 +275,7 @@ class World:
         self.broker.start_outage()
         for process in self.running.values():
             process.kill()
+        self.network.fired["file_changed_by_power_loss"] += self.disk.lose_power(self.draw)
         self.lose_unsynced()
         await asyncio.sleep(self.draw.uniform(0.1, 2.0))
         self.broker.end_outage()
@@ -417,9 +421,9 @@ class World:
                     keeping.result()
             await asyncio.sleep(POLL_S)
 
-    def _audit(self) -> FollowingAudit:
+    def _audit(self) -> AuditService:
         service = self.running["audit"].built
-        assert isinstance(service, FollowingAudit)
+        assert isinstance(service, AuditService)
         return service
 
     # ------------------------------------------------------------------------------ oracles
@@ -442,6 +446,8 @@ class World:
         self._promise(own == engine_hash, f"the engine's hash {engine_hash}, our own fold's {own}")
         self._promise(fold.hash() == engine_hash, f"the engine's hash {engine_hash}, the replica's {fold.hash()}")
         self._promise(fold.is_exact, f"the replica is not exact: {fold.broken}")
+        damaged = sum(damages() for damages in self.damages)
+        self._promise(not damaged, f"{damaged:g} damages of the archive or its checkpoints after a crash")
         starts = oracles.audit.starts
         self._promise(len(starts) == 1, f"expected an engine that always goes on, found fresh starts at {starts}")
         self._check_switches(oracles)
@@ -528,6 +534,11 @@ def simulated_settings(folder: Path) -> Settings:
     )
 
 
+def _count(counter: Counter_) -> float:
+    """Return what a metric counts."""
+    return float(counter._value.get())
+
+
 def _text(number: float) -> str:
     return str(Decimal(repr(number)).quantize(Decimal("0.01")))
 
@@ -545,7 +556,8 @@ def simulation(seed: int, menu: Menu | None = None) -> Iterator[World]:
         with tempfile.TemporaryDirectory(prefix="tradebus-sim-") as folder, virtual_time(loop):
             world = World(seed, loop, Path(folder), menu)
             setattr(crash_points, "_plan", _Crashes(world))  # noqa: B010 - it is Final for everybody else
-            yield world
+            with world.disk.watching(), patch.object(asyncio, "to_thread", world.in_no_thread):
+                yield world
     finally:
         setattr(crash_points, "_plan", kept_plan)  # noqa: B010
         structlog.configure(**kept_log)
