@@ -10,7 +10,7 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.campaign import Sum, some
+from tests.simulation.campaign import Sum, kind_of, some
 from tests.simulation.plants import PLANTS, planted
 from tests.simulation.test_seeds import FAULTS
 from tests.simulation.world import BrokenPromise, run_seed
@@ -38,7 +38,7 @@ def one(seed: int, plant: str | None) -> int:
     """Run a seed once, and say what it came to."""
     try:
         with planted(plant):
-            run = run_seed(seed)
+            run = run_seed(seed, kind=kind_of(seed))
     except BrokenPromise as error:
         print(f"seed {seed}: {error}")
         return 1

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final, final
 
-from tradebus.bus.errors import AppendUncertain, JournalFull, NotSent, Refused
+from tradebus.bus.errors import AppendUncertain, JournalFull, NotSent, Refused, UnknownOutcome
 from tradebus.bus.events import Listener
 from tradebus.bus.interface import (
     APPEND_TIMEOUT_S,
@@ -55,6 +55,8 @@ class Odds:
     lose_ack: float = 0.0
     refuse_append: float = 0.0
     slow_reader: float = 0.0
+    lose_request: float = 0.0
+    delay_request: float = 0.0
 
 
 @final
@@ -165,9 +167,26 @@ class SimulatedBus(Bus):
     async def request(
         self, subject: str, payload: bytes, *, timeout_s: float, headers: Headers | None = None
     ) -> Message:
-        """Send a request and return the first answer."""
+        """Send a request and return the first answer; it may be lost, or arrive when its sender has given it up."""
         self._must_live()
+        network = self._network
+        if self._inner.is_connected and network.happens("lose_request"):
+            await self._no_answer(subject, timeout_s)
+        if self._inner.is_connected and network.happens("delay_request"):
+            asyncio.get_running_loop().call_later(
+                network.draw.uniform(*LATE_S), self._request_arrives, subject, payload, headers
+            )
+            await self._no_answer(subject, timeout_s)
         return await self._inner.request(subject, payload, timeout_s=timeout_s, headers=headers)
+
+    async def _no_answer(self, subject: str, timeout_s: float) -> None:
+        await asyncio.sleep(timeout_s)
+        self._must_live()
+        raise UnknownOutcome(subject, f"no answer within {timeout_s:g} s")
+
+    def _request_arrives(self, subject: str, payload: bytes, headers: Headers | None) -> None:
+        if self._network.broker.is_up:
+            self._network.broker.publish(Message(subject, payload, headers), lambda answer: None)
 
     async def respond(self, subject: str, handler: RequestHandler) -> Subscription:
         """Call ``handler`` with each request."""

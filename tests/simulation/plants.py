@@ -15,9 +15,12 @@ from unittest.mock import patch
 
 from services.audit.fold import Fold
 from services.engine.command_inlet import CommandInlet
+from services.engine.outbox import Outbox
 from services.engine.stepper import Stepper
 from services.engine.trading_policy import TradingPolicy
 from services.execution.account import PaperAccount
+from services.execution.resolving import Resolver
+from services.execution.venue_account import VenueAccount
 from tests.simulation.disk import Disk
 from tests.simulation.network import SimulatedBus
 from tests.simulation.world import World
@@ -35,6 +38,18 @@ from tradebus.wire import subjects
 Plant = Callable[[ExitStack], None]
 
 PLANTS: dict[str, Plant] = {}
+
+AT_VENUES = frozenset(
+    {
+        "1-sent-before-the-tick-is-durable",
+        "2-sent-before-the-intent-is-durable",
+        "3-sent-again-after-a-crash",
+        "4-timeout-taken-as-rejection",
+        "5-failed-query-taken-as-nothing",
+        "11-request-lives-for-ever",
+    }
+)
+"""These concern accounts at venues."""
 
 
 @contextmanager
@@ -59,6 +74,75 @@ def plant(name: str) -> Callable[[Plant], Plant]:
 def swap(stack: ExitStack, owner: object, name: str, made: object) -> None:
     """Replace an attribute until the block ends."""
     stack.enter_context(patch.object(owner, name, made))
+
+
+@plant("1-sent-before-the-tick-is-durable")
+def _sent_at_once(stack: ExitStack) -> None:
+    """A request leaves as soon as it is decided on."""
+    kept = Outbox.take
+
+    def take(self: Outbox, tick: AuditTick, epoch: int) -> None:
+        kept(self, tick, epoch)
+        self.durable(tick.sequence)
+
+    swap(stack, Outbox, "take", take)
+
+
+@plant("2-sent-before-the-intent-is-durable")
+def _sent_before_intent(stack: ExitStack) -> None:
+    """A request goes to the venue as soon as its intent is made, durable or not."""
+    kept = VenueAccount._judge
+
+    def judge(self: VenueAccount, journal: Any, requests: Any, request: Any, to_carry: list[Any]) -> Any:
+        answer = kept(self, journal, requests, request, to_carry)
+        while to_carry:
+            self._spawn(self._carry(journal, to_carry.pop()), "request")
+        return answer
+
+    swap(stack, VenueAccount, "_judge", judge)
+
+
+@plant("3-sent-again-after-a-crash")
+def _sent_again(stack: ExitStack) -> None:
+    """Who takes an account sends again what its predecessor left without an answer."""
+
+    def doubt(self: VenueAccount, journal: Any, carried: Any, reason: str) -> None:
+        self._spawn(self._carry(journal, carried), "request")
+
+    swap(stack, VenueAccount, "_doubt", doubt)
+
+
+@plant("4-timeout-taken-as-rejection")
+def _timeout_rejects(stack: ExitStack) -> None:
+    """What the venue does not answer is believed not to have happened."""
+
+    async def run(self: Resolver) -> list[Any]:
+        return [self._never("no answer in time")]
+
+    swap(stack, Resolver, "run", run)
+
+
+@plant("5-failed-query-taken-as-nothing")
+def _failed_query(stack: ExitStack) -> None:
+    """A query without an answer is believed to say that there is no such order, and once is enough."""
+    kept = Resolver.__init__
+
+    def make(self: Resolver, venue: Any, policy: Any, *arguments: Any) -> None:
+        kept(self, venue, replace(policy, clean_queries=1, clean_s=0.0), *arguments)
+        swap(stack, self, "_landed_by_ns", 0)
+
+    swap(stack, Resolver, "__init__", make)
+
+
+@plant("11-request-lives-for-ever")
+def _no_time_to_live(stack: ExitStack) -> None:
+    """A request is sent however old it is."""
+    kept = Outbox.__init__
+
+    def make(self: Outbox, *arguments: Any, **options: Any) -> None:
+        kept(self, *arguments, **{**options, "ttl_ns": 3_600_000_000_000})
+
+    swap(stack, Outbox, "__init__", make)
 
 
 @plant("6-no-fill-key")

@@ -1,11 +1,14 @@
 """The simulator drives the services' own code: it holds no copy of what it is there to test."""
 
 import ast
+import importlib
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import FrameType
 
-from tests.simulation import world
-from tests.simulation.world import run_seed
+from tests.simulation.venue_world import VenueWorld
+from tests.simulation.world import Menu, run_seed
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
@@ -33,6 +36,14 @@ DRIVEN = (
     "tradebus.journal.writer",
 )
 
+DRIVEN_AT_VENUES = (
+    "services.engine.outbox",
+    "services.execution.request_ledger",
+    "services.execution.resolving",
+    "services.execution.venue_account",
+    "services.execution.venue_execution",
+)
+
 
 def class_names(folder: Path) -> dict[str, Path]:
     """Return the classes that the modules of a folder define."""
@@ -50,12 +61,12 @@ def test_no_class_of_the_services_is_defined_again() -> None:
     assert not [f"{name}: {theirs[name]}" for name in ours if name in theirs]
 
 
-def test_every_module_that_decides_is_run() -> None:
-    """Note which modules are called while seeds run in which programs are killed."""
+def called_by(run: Callable[[], object], names: Iterable[str]) -> set[str]:
+    """Return which of these modules are called while something runs."""
     called: set[str] = set()
-    files = {str(Path(sys.modules[name].__file__ or "")): name for name in DRIVEN}
+    files = {str(Path(importlib.import_module(name).__file__ or "")): name for name in names}
 
-    def profile(frame, event, argument) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    def profile(frame: FrameType, event: str, argument: object) -> None:
         name = files.get(frame.f_code.co_filename)
         if name is not None:
             called.add(name)
@@ -63,8 +74,18 @@ def test_every_module_that_decides_is_run() -> None:
     kept = sys.getprofile()
     sys.setprofile(profile)
     try:
-        for seed in (3, 4, 5):
-            run_seed(seed, world.Menu(kills=6))
+        run()
     finally:
         sys.setprofile(kept)
+    return called
+
+
+def test_every_module_that_decides_is_run() -> None:
+    """Note which modules are called while some seeds run in which programs are killed."""
+    called = called_by(lambda: [run_seed(seed, Menu(kills=6)) for seed in (3, 4, 5)], DRIVEN)
     assert called == set(DRIVEN)
+
+
+def test_every_module_of_a_venue_s_account_is_run() -> None:
+    called = called_by(lambda: run_seed(3, Menu(kills=6), VenueWorld), DRIVEN_AT_VENUES)
+    assert called == set(DRIVEN_AT_VENUES)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.simulation.plants import PLANTS, planted
-from tests.simulation.world import BrokenPromise, run_seed
+from tests.simulation.plants import AT_VENUES, PLANTS, planted
+from tests.simulation.venue_world import VenueWorld
+from tests.simulation.world import BrokenPromise, World, run_seed
 from tradebus.core._compiled import COMPILED
 
 SEEDS_MAX = 80
@@ -18,11 +19,12 @@ CAUGHT_BY_REPEATING = frozenset({"14-set-order", "15-machine-clock-in-step"})
 
 def caught_after(name: str) -> tuple[int, str]:
     """Return how many seeds it took to catch a bug, and by what; fail when none did."""
+    kind = VenueWorld if name in AT_VENUES else World
     with planted(name):
         for seed in range(SEEDS_MAX):
             try:
-                digest = run_seed(seed).digest
-                if name in CAUGHT_BY_REPEATING and run_seed(seed).digest != digest:
+                digest = run_seed(seed, kind=kind).digest
+                if name in CAUGHT_BY_REPEATING and run_seed(seed, kind=kind).digest != digest:
                     return seed + 1, "two runs, two digests"
             except BrokenPromise as error:
                 return seed + 1, str(error).split("\n")[0][:160]

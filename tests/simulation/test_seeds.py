@@ -1,13 +1,15 @@
-"""Two hundred systems in which everything goes wrong, each of them twice."""
+"""Two hundred systems, forty of them with an account at a venue, in which everything goes wrong, each of them twice."""
 
 import random
 from collections import Counter
 
 import pytest
 
-from tests.simulation.world import Menu, RunResult, run_seed
+from tests.simulation.venue_world import VenueWorld
+from tests.simulation.world import Menu, RunResult, World, run_seed
 
-SEEDS = 200
+SEEDS = 160
+VENUE_SEEDS = 40
 PER_TEST = 10
 
 FAULTS = frozenset(
@@ -37,9 +39,9 @@ REGRESSIONS: tuple[int, ...] = ()
 """Seeds that failed once."""
 
 
-def twice(seed: int) -> RunResult:
+def twice(seed: int, kind: type[World] = World) -> RunResult:
     """Run a seed two times; both must give the same journals, byte by byte."""
-    first, second = run_seed(seed), run_seed(seed)
+    first, second = run_seed(seed, kind=kind), run_seed(seed, kind=kind)
     assert first.digest == second.digest, (
         f"seed {seed}: two runs, two results: python -m tests.simulation --seed {seed}"
     )
@@ -58,6 +60,16 @@ def test_no_seed_breaks_a_promise(begin: int) -> None:
     assert fired, "nothing went wrong in any of them"
 
 
+@pytest.mark.parametrize("begin", range(0, VENUE_SEEDS, PER_TEST))
+def test_no_seed_breaks_a_promise_about_a_venue(begin: int) -> None:
+    fired: Counter[str] = Counter()
+    for seed in range(begin, begin + PER_TEST):
+        outcome = twice(seed, VenueWorld)
+        assert outcome.ticks > 100
+        fired += outcome.fired
+    assert any(name.startswith("venue_") for name in fired)
+
+
 @pytest.mark.parametrize("seed", REGRESSIONS)
 def test_a_seed_that_failed_once_holds(seed: int) -> None:
     twice(seed)
@@ -71,4 +83,4 @@ def test_the_menus_of_all_seeds_hold_every_fault() -> None:
         held.update(name for name, odds in vars(menu.odds).items() if odds)
         held.update(name for name, count in vars(menu).items() if name != "odds" and count)
     assert min(held.values()) > 20, held
-    assert len(held) == 17, held
+    assert len(held) == 19, held

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final
 from unittest.mock import patch
 
 import structlog
@@ -46,8 +46,9 @@ from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalMessage
 from tradebus.config import Settings
 from tradebus.config.strategies import make_strategies
-from tradebus.core.engine.event import TradingStateUpdate
+from tradebus.core.engine.event import EngineStarted, TradingStateUpdate
 from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.strategy.interface import Strategy
 from tradebus.crash_points import CrashPlan
 from tradebus.wire import subjects
 from tradebus.wire.codec.command import CommandMessage, command_message_to_bytes
@@ -112,6 +113,8 @@ class Menu:
             lose_ack=some(0.03),
             refuse_append=some(0.03),
             slow_reader=some(0.05),
+            lose_request=some(0.2),
+            delay_request=some(0.2),
         )
         return cls(odds, some(0.01), few(3), few(1), few(2), few(2), few(2), few(2), few(1), few(3))
 
@@ -149,9 +152,10 @@ class _Crashes(CrashPlan):
         raise ProcessDied
 
 
-@final
 class World:
-    """One run. ``plant`` may change the world, or the services' code, before it begins."""
+    """One run of a system whose accounts are simulated by the execution service."""
+
+    are_at_venues = False
 
     def __init__(self, seed: int, loop: VirtualLoop, folder: Path, menu: Menu | None = None) -> None:
         self.seed: Final = seed
@@ -164,6 +168,8 @@ class World:
         self.disk: Final = Disk(folder)
         self.damages: Final[list[Callable[[], float]]] = []
         """Of each life of the audit service: how much it found damaged on its disk."""
+        self.violations: Final[list[str]] = []
+        """What was seen on the way that must not be."""
         self.lives: Final[Counter[str]] = Counter()
         self.ends: Final[Counter[str]] = Counter()
         self.running: Final[dict[str, Process]] = {}
@@ -172,21 +178,29 @@ class World:
         self.is_faulty = False
         self._is_ending = False
         self._keeping: list[asyncio.Task[None]] = []
-        self._accounts: Final = [self.settings.account(exchange) for exchange in self.settings.exchanges]
+        self.accounts: Final = [self.settings.account(exchange) for exchange in self.settings.exchanges]
         self._boots: Final[dict[str, Boot]] = {
             "engine": self._boot_engine,
-            "execution": self._boot_execution,
+            "execution": self.boot_execution,
             "audit": self._boot_audit,
         }
 
     # ------------------------------------------------------------------------------ programs
 
     async def _boot_engine(self, runtime: Runtime, bus: Bus) -> Service:
-        started = engine_started(self.settings, f"run-{self.lives['engine']}")
-        return await engine_bootstrap.build(runtime, bus, started, list(make_strategies(self.settings)))
+        started = self.started(f"run-{self.lives['engine']}")
+        return await engine_bootstrap.build(runtime, bus, started, self.strategies())
 
-    async def _boot_execution(self, runtime: Runtime, bus: Bus) -> Service:
-        return PaperExecution(runtime, bus, self._accounts)
+    def strategies(self) -> list[Strategy]:
+        """Return what the engine runs."""
+        return list(make_strategies(self.settings))
+
+    def started(self, run: str) -> EngineStarted:
+        """Return the start record of an engine."""
+        return engine_started(self.settings, run)
+
+    async def boot_execution(self, runtime: Runtime, bus: Bus) -> Service:
+        return PaperExecution(runtime, bus, self.accounts)
 
     async def _boot_audit(self, runtime: Runtime, bus: Bus) -> Service:
         """Build what the service builds, but for its API."""
@@ -297,7 +311,7 @@ class World:
         bus.regain_connection()
 
     async def _full_disk(self) -> None:
-        subject = self.draw.choice([subjects.audit(ENGINE), *(subjects.acct(name) for name in self._accounts)])
+        subject = self.draw.choice([subjects.audit(ENGINE), *(subjects.acct(name) for name in self.accounts)])
         self.network.full.add(subject)
         await asyncio.sleep(self.draw.uniform(0.2, 3.0))
         self.network.full.discard(subject)
@@ -335,7 +349,7 @@ class World:
 
     # ------------------------------------------------------------------------------ the market
 
-    async def _market(self, markets: list[TestMarket]) -> None:
+    async def market(self, markets: list[TestMarket]) -> None:
         """Trades and books about a price that wanders, and a heartbeat a second."""
         draw = random.Random(self.seed + 1)
         prices = {(market.exchange, number): 100.0 for market in markets for number in range(2)}
@@ -362,22 +376,23 @@ class World:
         market_bus = SimulatedBus(self.network, lambda event: None)
         markets = [TestMarket(market_bus, index, exchange) for exchange in (ALPHA, BETA)]
         self._keeping = keeping = [self.loop.create_task(self._keep(program)) for program in PROGRAMS]
-        market = self.loop.create_task(self._market(markets))
-        await self._until(self._is_well, "well at the beginning")
+        market = self.loop.create_task(self.market(markets))
+        await self.until(self._is_well, "well at the beginning")
         await self._faults()
-        await self._until(self._is_well, "well again after the faults")
+        await self.until(self._is_well, "well again after the faults")
         await asyncio.sleep(TRADING_S)
         market.cancel()
         await self._rest()
+        await self.settle()
         self._is_ending = True
         engine = self.running["engine"]
         service = engine.built
         assert isinstance(service, LiveEngine)
         await engine.stop()
-        self._promise(engine.failure is None, f"the engine did not stop in order: {engine.failure}")
+        self.promise(engine.failure is None, f"the engine did not stop in order: {engine.failure}")
         core = service._base.engine
         last = core.sequence - 1
-        await self._until(lambda: self._audit().fold.sequence == last, f"the replica has tick {last}")
+        await self.until(lambda: self._audit().fold.sequence == last, f"the replica has tick {last}")
         oracles = self._check(core.hash())
         fills = sum(len(trades) for trades in oracles.fills().values())
         for each in keeping:
@@ -397,9 +412,12 @@ class World:
         status = service.status()
         return status["health"] == "healthy" and self._audit().follower.is_caught_up
 
+    async def settle(self) -> None:
+        """Wait for what else there is to wait for."""
+
     async def _rest(self) -> None:
         """Return when nothing has happened on any account for a while."""
-        streams = [self.broker.stream(subjects.acct_stream(name)) for name in self._accounts]
+        streams = [self.broker.stream(subjects.acct_stream(name)) for name in self.accounts]
         last, since = [0], self.loop.time()
         while self.loop.time() - since < QUIET_S:
             now = [stream.last_sequence for stream in streams]
@@ -407,7 +425,7 @@ class World:
                 last, since = now, self.loop.time()
             await asyncio.sleep(POLL_S)
 
-    async def _until(self, condition: Callable[[], bool], what: str) -> None:
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = self.loop.time() + HEALING_S_MAX
         while not condition():
             if self.loop.time() >= deadline:
@@ -431,25 +449,26 @@ class World:
     def _check(self, engine_hash: object) -> Oracles:
         index = self.settings.indexed_instruments()
         exchanges = {self.settings.account(each): index.find_exchange_index(each) for each in self.settings.exchanges}
-        oracles = Oracles(exchanges)
+        oracles = Oracles(exchanges, are_at_venues=self.are_at_venues)
         try:
             for message in self._messages(subjects.audit_stream(ENGINE)):
                 oracles.take_audit(message)
-            for name in self._accounts:
+            for name in self.accounts:
                 for message in self._messages(subjects.acct_stream(name)):
                     oracles.take_account(name, message)
-            oracles.check(at_rest=True)
+            oracles.check(at_rest=not self.are_at_venues)
         except Exception as error:
             raise self._broken(f"{type(error).__name__}: {error}") from error
         own = oracles.audit.replica.hash()
         fold = self._audit().fold
-        self._promise(own == engine_hash, f"the engine's hash {engine_hash}, our own fold's {own}")
-        self._promise(fold.hash() == engine_hash, f"the engine's hash {engine_hash}, the replica's {fold.hash()}")
-        self._promise(fold.is_exact, f"the replica is not exact: {fold.broken}")
+        self.promise(own == engine_hash, f"the engine's hash {engine_hash}, our own fold's {own}")
+        self.promise(fold.hash() == engine_hash, f"the engine's hash {engine_hash}, the replica's {fold.hash()}")
+        self.promise(fold.is_exact, f"the replica is not exact: {fold.broken}")
+        self.promise(not self.violations, "; ".join(self.violations[:3]))
         damaged = sum(damages() for damages in self.damages)
-        self._promise(not damaged, f"{damaged:g} damages of the archive or its checkpoints after a crash")
+        self.promise(not damaged, f"{damaged:g} damages of the archive or its checkpoints after a crash")
         starts = oracles.audit.starts
-        self._promise(len(starts) == 1, f"expected an engine that always goes on, found fresh starts at {starts}")
+        self.promise(len(starts) == 1, f"expected an engine that always goes on, found fresh starts at {starts}")
         self._check_switches(oracles)
         for (subject, sequence), chain in self.network.promised.items():
             stream = next((each for each in self._streams() if self.broker.stream(each).keeps(subject)), None)
@@ -457,7 +476,7 @@ class World:
                 continue  # dead letters: their stream drops its oldest
             kept = self.broker.stream(stream).message(sequence)
             found = None if kept is None else (kept.headers or {}).get(CHAIN_HEADER, "")
-            self._promise(found == chain, f"{stream}: message {sequence} was acknowledged, and is {found}")
+            self.promise(found == chain, f"{stream}: message {sequence} was acknowledged, and is {found}")
         return oracles
 
     def _check_switches(self, oracles: Oracles) -> None:
@@ -471,21 +490,21 @@ class World:
                 said[update.origin] += 1
                 is_late = tick.time_ns > self.commands[update.origin]
                 # Engine time stands still while the clock that was set back catches up.
-                self._promise(not is_late or bool(self.menu.clock_steps), f"{update} came when it had expired")
+                self.promise(not is_late or bool(self.menu.clock_steps), f"{update} came when it had expired")
                 by_policy = False
             elif wants_on:
-                self._promise(by_policy or is_on, f"tick {tick.sequence}: {update} takes back what an operator said")
+                self.promise(by_policy or is_on, f"tick {tick.sequence}: {update} takes back what an operator said")
                 by_policy = False
             else:
                 by_policy = is_on
             is_on = wants_on
         for name, count in said.items():
-            self._promise(count == 1, f"the command of {name} was applied {count} times")
+            self.promise(count == 1, f"the command of {name} was applied {count} times")
 
     def _streams(self) -> list[str]:
         return [
             subjects.audit_stream(ENGINE),
-            *(subjects.acct_stream(name) for name in self._accounts),
+            *(subjects.acct_stream(name) for name in self.accounts),
             subjects.cmd_stream(ENGINE),
         ]
 
@@ -503,7 +522,7 @@ class World:
                 digest.update(message.payload)
         return digest.hexdigest()
 
-    def _promise(self, kept: bool, what: str) -> None:
+    def promise(self, kept: bool, what: str) -> None:
         if not kept:
             raise self._broken(what)
 
@@ -544,7 +563,7 @@ def _text(number: float) -> str:
 
 
 @contextmanager
-def simulation(seed: int, menu: Menu | None = None) -> Iterator[World]:
+def simulation(seed: int, menu: Menu | None = None, kind: type[World] = World) -> Iterator[World]:
     """Give a world, ready to run on its own loop; everything that was patched is put back afterwards."""
     loop = VirtualLoop()
     loop.set_task_factory(task_factory)
@@ -554,7 +573,7 @@ def simulation(seed: int, menu: Menu | None = None) -> Iterator[World]:
     asyncio.set_event_loop(loop)
     try:
         with tempfile.TemporaryDirectory(prefix="tradebus-sim-") as folder, virtual_time(loop):
-            world = World(seed, loop, Path(folder), menu)
+            world = kind(seed, loop, Path(folder), menu)
             setattr(crash_points, "_plan", _Crashes(world))  # noqa: B010 - it is Final for everybody else
             with world.disk.watching(), patch.object(asyncio, "to_thread", world.in_no_thread):
                 yield world
@@ -579,7 +598,7 @@ def _drop(*_: object) -> str:
     raise structlog.DropEvent
 
 
-def run_seed(seed: int, menu: Menu | None = None) -> RunResult:
+def run_seed(seed: int, menu: Menu | None = None, kind: type[World] = World) -> RunResult:
     """Run one seed and return what it came to. Raises BrokenPromise."""
-    with simulation(seed, menu) as world:
+    with simulation(seed, menu, kind) as world:
         return world.loop.run_until_complete(world.run())
