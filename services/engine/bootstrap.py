@@ -145,7 +145,16 @@ def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latc
         )
         for account in started.accounts
     ]
-    commands = CommandInlet(bus, settings.journal_id, started.index, stepper, reject, runtime.log)
+    commands = CommandInlet(
+        bus,
+        settings.journal_id,
+        started.index,
+        engine.state.commands,
+        stepper,
+        reject,
+        runtime.log,
+        is_resumed=recovered is not None,
+    )
     policy = TradingPolicy(settings.engine.health)
     if recovered is not None:
         policy.take_over(recovered.switched_off_by)

@@ -10,15 +10,13 @@ from services.engine.intake import Loop, Reject
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.check import InvalidEvent
+from tradebus.core.engine.state.commands import CommandLog
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.wire import subjects
 from tradebus.wire.codec.bounds import bounds_of
-from tradebus.wire.codec.command import CommandMessage, command_message_from_bytes
+from tradebus.wire.codec.command import CommandMessage, command_message_from_bytes, read_at
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import IntegrityError, verify_checksum
-
-KEYS_MAX: Final = 10_000
-"""So many ids of commands are remembered, the last ones."""
 
 
 class CommandRefused(ValueError):
@@ -27,10 +25,10 @@ class CommandRefused(ValueError):
 
 @final
 class CommandInlet:
-    """Reads ``CMD_<engine>`` from where it ends when the engine begins: older commands were for another run.
+    """Reads ``CMD_<engine>`` behind the last command in the state, so that none is applied twice, and none is missed.
 
-    A command is applied once: its id is its key, and one that was not sure to have arrived may be there twice.
-    ``clock`` gives nanoseconds since the epoch.
+    A journal that begins takes what comes from then on: older commands were for another one. A command's id is its key,
+    and one that was not sure to have arrived may be there twice. ``clock`` gives nanoseconds since the epoch.
     """
 
     def __init__(
@@ -38,10 +36,13 @@ class CommandInlet:
         bus: Bus,
         engine: str,
         index: IndexedInstruments,
+        applied: CommandLog,
         loop: Loop,
         reject: Reject,
         log: BoundLogger,
         clock: Callable[[], int] = time.time_ns,
+        *,
+        is_resumed: bool = False,
     ) -> None:
         self._bus: Final = bus
         self._stream: Final = subjects.cmd_stream(engine)
@@ -50,14 +51,17 @@ class CommandInlet:
         self._reject: Final = reject
         self._log: Final = log
         self._clock: Final = clock
-        self._start_after = 0
+        self._applied: Final = applied
+        self._is_resumed: Final = is_resumed
+        self._start_after = applied.position
         self._reader: JournalReader | None = None
-        self._keys: Final[dict[str, None]] = {}
         self.commands = 0
         self.refused = 0
 
     async def note_end(self) -> None:
-        """Remember where the stream ends before the engine begins."""
+        """Remember where the stream ends before the engine begins; one that goes on knows where it was."""
+        if self._is_resumed:
+            return
         self._start_after = (await self._bus.journal_state(self._stream)).last_sequence
 
     async def start(self) -> None:
@@ -73,23 +77,22 @@ class CommandInlet:
         try:
             verify_checksum(message.payload, message.headers)
             command = command_message_from_bytes(message.payload, self._bounds)
-            if command.id in self._keys:
+            if self._applied.has(command.id):
                 self._log.info("command repeated, ignored", id=command.id, origin=command.origin)
                 return
-            self._apply(command)
+            self._apply(command, message.sequence)
         except (IntegrityError, DecodeError, InvalidEvent, CommandRefused) as error:
             self.refused += 1
             self._log.warning("command refused", reason=str(error), stream_sequence=message.sequence)
             self._reject(message.subject, message.payload, str(error))
 
-    def _apply(self, command: CommandMessage) -> None:
+    def _apply(self, command: CommandMessage, position: int) -> None:
         if command.expiry_ns and command.expiry_ns < self._clock():
             raise CommandRefused(f"command {command.id} expired before it was read")
         name = type(command.event).__name__
-        if self._loop.step(command.event) is None:
-            raise CommandRefused(f"command {command.id} came when the engine had ended")
-        self._keys[command.id] = None
-        if len(self._keys) > KEYS_MAX:
-            del self._keys[next(iter(self._keys))]
+        if self._loop.step(read_at(command, position)) is None:
+            # The next run reads it again: in the state it is not.
+            self._log.warning("command left for the next run", id=command.id, origin=command.origin, command=name)
+            return
         self.commands += 1
         self._log.info("command applied", id=command.id, origin=command.origin, command=name)

@@ -33,10 +33,11 @@ from tests.support.builders import (
 from tests.support.scenario import Followed, Scripted, follow
 from tests.support.user_data import GLOBAL, factory
 from tradebus.core.engine.command import SendAmendRequests, SendOpenRequests
-from tradebus.core.engine.event import DataSetup
+from tradebus.core.engine.event import DataSetup, TradingStateUpdate
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.instrument import InstrumentState
 from tradebus.core.engine.state.strategy_data import StrategyData
+from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.engine.state.user_data import GlobalData, InstrumentData
 from tradebus.core.market.event import MarketGap
 from tradebus.core.model.asset import asset_from_name
@@ -156,6 +157,7 @@ def full_run() -> Followed:
     followed.process(MarketGap(ALPHA, BTC, 1, 2))
     followed.process(command_of(SendOpenRequests((open_request("teste2s7n3"),))), 10)
     followed.process(command_of(SendOpenRequests((open_request("sent"),))), 11)
+    followed.process(TradingStateUpdate(TradingState.ENABLED, "operator", "asked", 7), 12)
     state = followed.engine.state
     state.strategies[0].failure = "none really"
     for user in (state.global_data, *(instrument.user_data for instrument in state.instruments)):

@@ -484,6 +484,16 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         AuditBatchHead("demo", 3, 9, 10, CHAIN, FINGERPRINT, 0),
         tuple(AuditTick(9 + i, T0, event, (), ()) for i, event in enumerate(resumed)),
     )
+    commanded = (
+        Command("cmd-1", "operator", _ACTIONS[-1], 41),
+        TradingStateUpdate(TradingState.ENABLED, "operator", "cmd-2", 42),
+        ConfigChanged("operator", (_STRATEGY,), (), "cmd-3", 43),
+        Shutdown("cmd-4", 44),
+    )
+    audit_commanded = AuditBatch(
+        AuditBatchHead("demo", 1, 0, 3, bytes(16), FINGERPRINT, 0),
+        tuple(AuditTick(i, T0, event, (), ()) for i, event in enumerate(commanded)),
+    )
     records: tuple[AccountRecord, ...] = (
         Ownership("execution-1", 3),
         *ACCOUNT_EVENTS,
@@ -578,6 +588,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "audit_batch-risk": (audit_risk, audit_batch_to_bytes(audit_risk)),
         "audit_batch-next": (audit_next, audit_batch_to_bytes(audit_next)),
         "audit_batch-data": (audit_data, audit_batch_to_bytes(audit_data)),
+        "audit_batch-commanded": (audit_commanded, audit_batch_to_bytes(audit_commanded)),
         "audit_batch-resumed": (audit_resumed, audit_batch_to_bytes(audit_resumed)),
         "audit_batch-funding": (audit_funding, audit_batch_to_bytes(audit_funding)),
         "account_batch-all": (account, account_batch_to_bytes(account)),
@@ -607,6 +618,9 @@ def decode(name: str, payload: bytes) -> object:
 ADDED_LATER: Final = (
     ", quantity_traded=Decimal('0'), amendment=None",
     ", amends_sent=(), amends_failed=(), amends_refused=()",
+    ", command_id='', position=0",
+    "command_id='', position=0",
+    ", position=0",
 )
 """Fields that earlier files do not have, as they show when they were not written: left out of the text."""
 
@@ -615,7 +629,7 @@ def shown(value: object) -> str:
     """Return the value as text, an item of a batch per line."""
     text = repr(value).replace(", AuditTick(", ",\nAuditTick(").replace(", AccountEntry(", ",\nAccountEntry(") + "\n"
     for field in ADDED_LATER:
-        text = text.replace(field, "")
+        text = text.replace(f"{field})", ")")
     return text
 
 

@@ -10,6 +10,7 @@ from services.runtime.lifecycle import State
 from tests.support.audit_api import STREAM, AuditApi, new_fold
 from tests.support.audit_run import START_NS, EngineRun, Hashed, batches_of
 from tests.support.builders import engine_started, public_trade, spot_definition
+from tradebus.core.engine.audit.canonical import HASH_VERSION
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountEvent, FeedEnded, TradeReceived
@@ -456,7 +457,7 @@ async def test_health_says_why_not_ready_and_how_far_behind(api: AuditApi) -> No
 
 async def test_version_status_and_metrics_answer(api: AuditApi) -> None:
     version = (await api.get("/version")).json()
-    assert (version["service"], version["api"], version["hash_version"]) == ("audit", "v1", 1)
+    assert (version["service"], version["api"], version["hash_version"]) == ("audit", "v1", HASH_VERSION)
     assert version["core"] in {"compiled", "interpreted"}
     assert (await api.get("/status")).json()["data"] == {"sequence": api.fold.sequence}
     await api.get("/v1/instruments/nothing")

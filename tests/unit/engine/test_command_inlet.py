@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.engine import command_inlet
 from services.engine.command_inlet import CommandInlet
 from tests.support.builders import BTC, command_of, market_request, usual_index
 from tests.support.engine_service import send_command
@@ -15,6 +14,7 @@ from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.command import ByInstruments, CancelOrders, Command, SendOpenRequests
 from tradebus.core.engine.event import Shutdown, TradingStateUpdate
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.commands import AppliedCommand, CommandLog
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.identifiers import InstrumentIndex
 from tradebus.wire import subjects
@@ -25,7 +25,8 @@ NOW_NS = 1_000
 
 
 class Loop:
-    def __init__(self) -> None:
+    def __init__(self, applied: CommandLog) -> None:
+        self.applied = applied
         self.events: list[EngineEvent] = []
         self.refuses = False
         self.is_ended = False
@@ -36,23 +37,30 @@ class Loop:
         if self.is_ended:
             return None
         self.events.append(event)
+        if isinstance(event, Command):
+            self.applied.note(event.id, event.position, NOW_NS)
+        elif isinstance(event, TradingStateUpdate | Shutdown):
+            self.applied.note(event.command_id, event.position, NOW_NS)
         return event
 
 
 class Commanded:
-    def __init__(self, bus: MemoryBus, log: KeptLog) -> None:
+    def __init__(self, bus: MemoryBus, log: KeptLog, applied: CommandLog | None = None) -> None:
         self.bus = bus
-        self.loop = Loop()
+        self.applied = CommandLog(0, []) if applied is None else applied
+        self.loop = Loop(self.applied)
         self.log = log
         self.rejected: list[tuple[str, bytes, str]] = []
         self.inlet = CommandInlet(
             bus,
             "demo",
             usual_index(),
+            self.applied,
             self.loop,
             lambda *letter: self.rejected.append(letter),
             log.bound,
             lambda: NOW_NS,
+            is_resumed=applied is not None,
         )
 
     async def send_raw(self, payload: bytes, headers: dict[str, str] | None = None) -> None:
@@ -92,9 +100,15 @@ async def test_every_kind_of_command_is_applied_in_order(commanded: Commanded) -
         Shutdown(),
     ]
     for event in sent:
-        await send_command(commanded.bus, "demo", event)
+        name = "stop" if isinstance(event, Shutdown) else "given"
+        await send_command(commanded.bus, "demo", event, command_id=name)
     await eventually(lambda: commanded.inlet.commands == 4)
-    assert commanded.loop.events == sent
+    assert commanded.loop.events == [
+        Command("a", "operator", SendOpenRequests((market_request(),)), 1),
+        Command("b", "operator", CancelOrders(ByInstruments((BTC,))), 2),
+        TradingStateUpdate(TradingState.DISABLED, "operator", "given", 3),
+        Shutdown("stop", 4),
+    ]
     assert [fields["command"] for fields in commanded.log.of("command applied")] == [
         "Command",
         "Command",
@@ -112,7 +126,19 @@ async def test_commands_from_before_the_engine_began_are_for_another_run(bus: Me
     await send_command(bus, "demo", update)
     await commanded.inlet.start()
     await eventually(lambda: commanded.inlet.commands == 1)
-    assert commanded.loop.events == [update]
+    assert [type(event) for event in commanded.loop.events] == [TradingStateUpdate]
+    await commanded.inlet.stop()
+
+
+async def test_an_engine_that_goes_on_reads_what_came_meanwhile_and_nothing_twice(bus: MemoryBus, log: KeptLog) -> None:
+    for command_id in ("a", "b", "a", "c"):
+        await send_command(bus, "demo", Shutdown(), command_id=command_id)
+    commanded = Commanded(bus, log, CommandLog(2, [AppliedCommand("a", 1), AppliedCommand("b", 1)]))
+    await commanded.inlet.note_end()
+    await commanded.inlet.start()
+    await eventually(lambda: commanded.inlet.commands == 1)
+    assert commanded.loop.events == [Shutdown("c", 4)]
+    assert len(log.of("command repeated, ignored")) == 1
     await commanded.inlet.stop()
 
 
@@ -123,16 +149,6 @@ async def test_a_repeated_command_is_applied_once(commanded: Commanded) -> None:
     assert len(commanded.loop.events) == 2
     assert len(commanded.log.of("command repeated, ignored")) == 2
     assert commanded.rejected == []
-
-
-async def test_of_many_commands_the_last_ones_are_remembered(
-    commanded: Commanded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(command_inlet, "KEYS_MAX", 2)
-    for command_id in ("a", "b", "c", "b", "a"):
-        await send_command(commanded.bus, "demo", Shutdown(), command_id=command_id)
-    await eventually(lambda: commanded.inlet.commands == 4)
-    assert len(commanded.log.of("command repeated, ignored")) == 1
 
 
 async def test_an_expired_command_is_not_carried_out(commanded: Commanded) -> None:
@@ -206,8 +222,8 @@ async def test_a_command_that_the_engine_refuses_is_kept(commanded: Commanded) -
     await eventually(lambda: commanded.inlet.commands == 1)
 
 
-async def test_a_command_after_the_end_is_not_called_applied(commanded: Commanded) -> None:
+async def test_a_command_after_the_end_is_left_for_the_next_run(commanded: Commanded) -> None:
     commanded.loop.is_ended = True
     await send_command(commanded.bus, "demo", Shutdown(), command_id="late")
-    assert await commanded.refused() == ["command late came when the engine had ended"]
-    assert commanded.inlet.commands == 0
+    await eventually(lambda: len(commanded.log.of("command left for the next run")) == 1)
+    assert (commanded.inlet.commands, commanded.rejected) == (0, [])

@@ -125,6 +125,26 @@ async def test_orders_and_the_trading_state_are_those_of_before(
     assert replica.state.instruments[BTC].orders == orders
 
 
+async def test_commands_sent_while_no_engine_ran_are_applied_once(
+    settings: Settings, broker: MemoryBroker, other_bus: MemoryBus
+) -> None:
+    await run_once(settings, broker, other_bus, is_stopped=False)
+    action = SendOpenRequests((market_request(),))
+    for command_id in ("first", "again", "again"):
+        await send_command(other_bus, "demo", Command(command_id, "operator", action))
+    for _ in range(3):
+        async with running_engine(settings, on_memory(broker), is_stopped=False) as engine:
+            await eventually(lambda: engine.status["durable_sequence"] == engine.status["sequence"])
+            await send_command(other_bus, "demo", Command("again", "operator", action))
+            await send_command(other_bus, "demo", TradingStateUpdate(TradingState.ENABLED, "operator"))
+            before = engine.status["sequence"]
+            await eventually(lambda: engine.status["durable_sequence"] > before)  # noqa: B023 - of this engine
+    ticks = ticks_of(await read_journal(other_bus, "demo"))
+    commands = [tick.event for tick in ticks if isinstance(tick.event, Command)]
+    assert [(command.id, command.position) for command in commands] == [("first", 1), ("again", 2)]
+    assert all(tick.event.position for tick in ticks if isinstance(tick.event, TradingStateUpdate))
+
+
 async def test_more_instruments_are_taken_up_and_fewer_refused(broker: MemoryBroker, other_bus: MemoryBus) -> None:
     small, large = engine_settings(exchanges=[ALPHA]), engine_settings(exchanges=[ALPHA, BETA])
     broker = other_bus._broker

@@ -18,6 +18,7 @@ from tradebus.core.engine.audit.tick import (
     TimerCleared,
     TimerSet,
 )
+from tradebus.core.engine.command import Command
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import (
     AccountEvent,
@@ -30,6 +31,7 @@ from tradebus.core.engine.event import (
     OrderReceived,
     RequestInDoubt,
     RequestNeverReceived,
+    Shutdown,
     SnapshotReceived,
     TimerFired,
     TradeReceived,
@@ -66,7 +68,10 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
         return None
     if isinstance(event, AccountEvent):
         return _apply_account_event(state, event)
-    if isinstance(event, TradingStateUpdate):
+    if isinstance(event, Command):
+        state.commands.note(event.id, event.position, state.time_ns)
+    elif isinstance(event, TradingStateUpdate):
+        state.commands.note(event.command_id, event.position, state.time_ns)
         state.trading = event.state
     elif isinstance(event, MarketReconnecting):
         _mark_stale(state, event)
@@ -79,7 +84,10 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
     elif isinstance(event, TimerFired):
         state.clear_timer(event.strategy, event.id)
     elif isinstance(event, ConfigChanged):
+        state.commands.note(event.command_id, event.position, state.time_ns)
         _configure(state, event)
+    elif isinstance(event, Shutdown):
+        state.commands.note(event.command_id, event.position, state.time_ns)
     elif isinstance(event, CodeChanged) and event.state_differs:
         state.trading = TradingState.DISABLED
     return None

@@ -146,11 +146,15 @@ class CancelOrders(CommandAction):
 
 @final
 class Command(EngineEvent):
-    """An operator's command: its id (applied once), who sent it, and what is asked."""
+    """An operator's command: its id (applied once), who sent it, and what is asked.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("id", "origin", "action")
+    ``position`` is its number in the stream of commands, 0 where it did not come from there.
+    """
 
-    def __init__(self, id: str, origin: str, action: CommandAction) -> None:
+    FIELDS: ClassVar[tuple[str, ...]] = ("id", "origin", "action", "position")
+
+    def __init__(self, id: str, origin: str, action: CommandAction, position: int = 0) -> None:
         self.id: Final = id
         self.origin: Final = origin
         self.action: Final = action
+        self.position: Final = position

@@ -241,6 +241,7 @@ class Engine:
             if now_ns > state.time_ns:
                 state.time_ns = now_ns
             if isinstance(event, (Shutdown, FeedEnded)):
+                apply_event(state, event)
                 return self._tick(event, now_ns)
             self._process_other(event)
             if self._decider.errors:
@@ -271,6 +272,7 @@ class Engine:
 
     def _process_other(self, event: EngineEvent) -> None:
         if isinstance(event, Command):
+            apply_event(self.state, event)
             self._process_command(event)
             return
         before = self.state.trading

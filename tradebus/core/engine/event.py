@@ -207,13 +207,18 @@ class AccountLinkChanged(EngineEvent):
 
 @final
 class TradingStateUpdate(EngineEvent):
-    """Switch algorithmic trading on or off; ``origin`` says who: an operator's name, ``policy``, ``feed end``."""
+    """Switch algorithmic trading on or off; ``origin`` says who: an operator's name, ``policy``, ``feed end``.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("state", "origin")
+    ``command_id`` and ``position`` are those of the command that asked for it, empty and 0 where none did.
+    """
 
-    def __init__(self, state: TradingState, origin: str) -> None:
+    FIELDS: ClassVar[tuple[str, ...]] = ("state", "origin", "command_id", "position")
+
+    def __init__(self, state: TradingState, origin: str, command_id: str = "", position: int = 0) -> None:
         self.state: Final = state
         self.origin: Final = origin
+        self.command_id: Final = command_id
+        self.position: Final = position
 
 
 @final
@@ -237,9 +242,13 @@ class TimerFired(EngineEvent):
 
 @final
 class Shutdown(EngineEvent):
-    """Stop the engine: nothing else happens."""
+    """Stop the engine: nothing else happens. ``command_id`` and ``position`` as of ``TradingStateUpdate``."""
 
-    FIELDS: ClassVar[tuple[str, ...]] = ()
+    FIELDS: ClassVar[tuple[str, ...]] = ("command_id", "position")
+
+    def __init__(self, command_id: str = "", position: int = 0) -> None:
+        self.command_id: Final = command_id
+        self.position: Final = position
 
 
 @final

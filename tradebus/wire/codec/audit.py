@@ -70,7 +70,6 @@ _MARKET_TAG: Final = tag(pb.AuditTick.MARKET_FIELD_NUMBER)
 _RECONNECTING_TAG: Final = tag(pb.AuditTick.MARKET_RECONNECTING_FIELD_NUMBER)
 _TICKS_TAG: Final = tag(pb.AuditBatch.TICKS_FIELD_NUMBER)
 _CLOCK: Final = ClockAdvanced()
-_SHUTDOWN: Final = Shutdown()
 _FEED_ENDED: Final = FeedEnded()
 
 
@@ -130,6 +129,8 @@ def event_to_pb(event: EngineEvent, into: pb.AuditTick) -> None:
         timer_fired_to_pb(event, into.timer)
     elif isinstance(event, Shutdown):
         into.shutdown.SetInParent()
+        into.shutdown.command_id = event.command_id
+        into.shutdown.position = event.position
     elif isinstance(event, FeedEnded):
         into.feed_ended.SetInParent()
     elif isinstance(event, EngineStarted):
@@ -170,7 +171,7 @@ def event_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> Eng
     if which == "timer":
         return named(which, message.timer, timer_fired_from_pb, bounds)
     if which == "shutdown":
-        return _SHUTDOWN
+        return Shutdown(message.shutdown.command_id, message.shutdown.position)
     if which == "feed_ended":
         return _FEED_ENDED
     if which is None:

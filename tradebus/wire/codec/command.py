@@ -94,6 +94,7 @@ def command_to_pb(command: Command, into: pb.Command) -> None:
     """Fill a message with a command as it stands in a tick, without times."""
     into.id = command.id
     into.origin = command.origin
+    into.position = command.position
     action = command.action
     if isinstance(action, SendOpenRequests):
         into.send_open_requests.SetInParent()
@@ -125,7 +126,7 @@ def command_from_pb(message: pb.Command, bounds: IndexBounds = UNBOUNDED) -> Com
     action = _action_from_pb(message, bounds)
     if action is None:
         raise Inconsistent(f"expected an action of a command, found {message.WhichOneof('action')}", "action")
-    return Command(text(message.id, "id"), message.origin, action)
+    return Command(text(message.id, "id"), message.origin, action, message.position)
 
 
 def _action_from_pb(message: pb.Command, bounds: IndexBounds) -> CommandAction | None:
@@ -216,3 +217,15 @@ def command_message_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) 
             TRADING_STATES.from_pb(message.set_trading_state.state, "set_trading_state.state"), origin
         )
     return CommandMessage(id_, origin, message.time_ns, message.expiry_ns, event)
+
+
+def read_at(command: CommandMessage, position: int) -> Command | TradingStateUpdate | ConfigChanged | Shutdown:
+    """Return the event of a command as it is journaled: with its id, and its number in the stream of commands."""
+    event = command.event
+    if isinstance(event, Command):
+        return Command(event.id, event.origin, event.action, position)
+    if isinstance(event, TradingStateUpdate):
+        return TradingStateUpdate(event.state, event.origin, command.id, position)
+    if isinstance(event, ConfigChanged):
+        return ConfigChanged(event.origin, event.strategies, event.risk, command.id, position)
+    return Shutdown(command.id, position)

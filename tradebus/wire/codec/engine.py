@@ -58,6 +58,8 @@ def trading_state_update_to_pb(event: TradingStateUpdate, into: pb.TradingStateU
     """Fill a message with a switch of trading."""
     into.state = TRADING_STATES.to_pb(event.state)
     into.origin = event.origin
+    into.command_id = event.command_id
+    into.position = event.position
 
 
 def trading_state_update_from_pb(
@@ -65,7 +67,8 @@ def trading_state_update_from_pb(
     bounds: IndexBounds = UNBOUNDED,  # noqa: ARG001 - as all readers
 ) -> TradingStateUpdate:
     """Return a switch of trading; raises DecodeError."""
-    return TradingStateUpdate(TRADING_STATES.from_pb(message.state, "state"), message.origin)
+    state = TRADING_STATES.from_pb(message.state, "state")
+    return TradingStateUpdate(state, message.origin, message.command_id, message.position)
 
 
 def timer_fired_to_pb(event: TimerFired, into: pb.TimerFired) -> None:
@@ -168,6 +171,8 @@ def config_changed_to_pb(event: ConfigChanged, into: pb.ConfigChanged) -> None:
         strategy_setup_to_pb(strategy, into.strategies.add())
     for check in event.risk:
         risk_check_setup_to_pb(check, into.risk.add())
+    into.command_id = event.command_id
+    into.position = event.position
 
 
 def config_changed_from_pb(message: pb.ConfigChanged, bounds: IndexBounds = UNBOUNDED) -> ConfigChanged:
@@ -176,6 +181,8 @@ def config_changed_from_pb(message: pb.ConfigChanged, bounds: IndexBounds = UNBO
         message.origin,
         children("strategies", message.strategies, strategy_setup_from_pb, bounds),
         children("risk", message.risk, risk_check_setup_from_pb, bounds),
+        message.command_id,
+        message.position,
     )
 
 

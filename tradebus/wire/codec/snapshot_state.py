@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 from tradebus.core.engine.audit.canonical import canonical_text
 from tradebus.core.engine.event import StrategySetup
 from tradebus.core.engine.state.asset import AssetState
+from tradebus.core.engine.state.commands import AppliedCommand, CommandLog
 from tradebus.core.engine.state.connectivity import ConnectivityState
 from tradebus.core.engine.state.engine_state import AccountCursor, EngineState, Timer
 from tradebus.core.engine.state.link import Health
@@ -71,6 +72,9 @@ def engine_state_to_pb(state: EngineState, into: pb.EngineState) -> None:
     into.numbering.ordinal = state.numbering.ordinal
     if state.global_data is not None:
         global_data_state_to_pb(state.global_data, into.global_data)
+    into.commands.position = state.commands.position
+    for command in state.commands.applied:
+        into.commands.applied.add(id=command.id, time_ns=command.time_ns)
 
 
 def engine_state_from_pb(
@@ -123,6 +127,10 @@ def engine_state_from_pb(
         )
         if message.HasField("global_data")
         else None,
+        CommandLog(
+            message.commands.position,
+            [AppliedCommand(text(part.id, "id"), part.time_ns) for part in message.commands.applied],
+        ),
     )
 
 

@@ -235,6 +235,8 @@ class CommandView(View):
     origin: str
     """Who sent it."""
     action: CommandActionView
+    position: int
+    """Its number in the stream of commands; 0 where it did not come from there."""
 
 
 class TradingStateUpdateView(View):
@@ -246,6 +248,10 @@ class TradingStateUpdateView(View):
     state: TradingStateName
     origin: str
     """Who did it: an operator's name, "policy", "feed end"."""
+    command_id: str
+    """The command that asked for it, if one did."""
+    position: int
+    """That command's number in the stream of commands."""
 
 
 class ClockAdvancedView(View):
@@ -273,6 +279,10 @@ class ShutdownView(View):
     SHOWS: ClassVar[type[Record]] = core.Shutdown
 
     type: Literal["shutdown"] = "shutdown"
+    command_id: str
+    """The command that asked for it, if one did."""
+    position: int
+    """That command's number in the stream of commands."""
 
 
 class FeedEndedView(View):
@@ -363,6 +373,10 @@ class ConfigChangedView(View):
     """Who changed them."""
     strategies: list[StrategySetupView]
     risk: list[RiskCheckSetupView]
+    command_id: str
+    """The command that asked for it, if one did."""
+    position: int
+    """That command's number in the stream of commands."""
 
 
 EventView: TypeAlias = Annotated[

@@ -10,7 +10,8 @@ from services.audit.api.views.base import View
 from services.audit.api.views.instruments import InstrumentStateView, InstrumentView
 from services.audit.api.views.risk import RiskStateView
 from services.audit.api.views.strategies import GlobalDataStateView, StrategyStateView, TimerView
-from services.audit.api.views.values import AccountLinkName, ExchangeIdName, HealthName, Names, TradingStateName
+from services.audit.api.views.values import AccountLinkName, ExchangeIdName, HealthName, Names, Time, TradingStateName
+from tradebus.core.engine.state.commands import AppliedCommand, CommandLog
 from tradebus.core.engine.state.connectivity import ConnectivityState
 from tradebus.core.engine.state.engine_state import AccountCursor, EngineState
 from tradebus.core.engine.state.numbering import OrderNumbering
@@ -79,6 +80,26 @@ class OrderNumberingView(View):
     ordinal: int
 
 
+class AppliedCommandView(View):
+    """A command that was applied."""
+
+    SHOWS: ClassVar[type[Record]] = AppliedCommand
+
+    id: str
+    time_engine: Time = Field(validation_alias="time_ns")
+
+
+class CommandLogView(View):
+    """The commands that were applied."""
+
+    SHOWS: ClassVar[type[Record]] = CommandLog
+
+    position: int
+    """Where the last one stands in the stream of commands; 0 while none was applied."""
+    applied: list[AppliedCommandView]
+    """Those of the last hour, oldest first."""
+
+
 class EngineStateView(View):
     """Everything that can influence a later output of the engine."""
 
@@ -101,6 +122,8 @@ class EngineStateView(View):
     """Null where the user defined none."""
     numbering: OrderNumberingView
     """What finished orders of this engine are recognised by."""
+    commands: CommandLogView
+    """What commands that come again are recognised by."""
 
     @classmethod
     def of_state(cls, state: EngineState, names: Names) -> Self:
@@ -126,3 +149,4 @@ class _State:
         self.risk: Final = state.risk
         self.global_data: Final = state.global_data
         self.numbering: Final = state.numbering
+        self.commands: Final = state.commands

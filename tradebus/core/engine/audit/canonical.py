@@ -19,14 +19,22 @@ from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.number import decimal_text
 from tradebus.core.model.record import Record, field_names
 
-HASH_VERSION: Final = 1
-ADDED_IN: Final[dict[str, dict[str, int]]] = {}
+HASH_VERSION: Final = 2
+ADDED_IN: Final[dict[str, dict[str, int]]] = {"EngineState": {"commands": 2}}
 """Class, field, and the version that wrote the field first; what is not here is in every version."""
 USER_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "GlobalDataState": ("data",),
     "InstrumentDataState": ("data", "price"),
 }
 """Fields of user-defined data, by class: they are hashed apart, in the user root, as plain values."""
+TRANSPORT_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "Command": ("position",),
+    "TradingStateUpdate": ("command_id", "position"),
+    "ConfigChanged": ("command_id", "position"),
+    "Shutdown": ("command_id", "position"),
+}
+"""Fields of events, by class, that say how a command came: a digest tells what happened, not by which stream."""
+_LEFT_OUT: Final[dict[str, tuple[str, ...]]] = {**USER_FIELDS, **TRANSPORT_FIELDS}
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
@@ -44,13 +52,13 @@ def canonical_text(value: object, version: int = HASH_VERSION) -> str:
 def written_fields(kind: type, version: int) -> tuple[str, ...]:
     """Return the fields of a record class that a version writes, in order."""
     added = ADDED_IN.get(kind.__name__)
-    hashed_apart = USER_FIELDS.get(kind.__name__, ())
+    left_out = _LEFT_OUT.get(kind.__name__, ())
     if added is None:
-        if not hashed_apart:
+        if not left_out:
             return field_names(kind)
         added = {}
     names = [name for name in field_names(kind) if added.get(name, 1) <= version]
-    return tuple([name for name in names if name not in hashed_apart])
+    return tuple([name for name in names if name not in left_out])
 
 
 def write(value: object, out: list[str], version: int = HASH_VERSION) -> None:

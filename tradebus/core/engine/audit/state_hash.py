@@ -8,7 +8,7 @@ code, mode and epochs.
 from hashlib import blake2b
 from typing import ClassVar, Final, final
 
-from tradebus.core.engine.audit.canonical import HASH_VERSION, canonical_text, write
+from tradebus.core.engine.audit.canonical import ADDED_IN, HASH_VERSION, canonical_text, write
 from tradebus.core.engine.audit.market_text import market_tick_text
 from tradebus.core.engine.audit.plain import check_plain
 from tradebus.core.engine.audit.state_texts import StateTexts, told, write_state_of
@@ -21,6 +21,7 @@ from tradebus.core.model.identifiers import InstrumentIndex
 from tradebus.core.model.record import Record
 
 DIGEST_BYTES: Final = 16
+COMMANDS_SINCE: Final = ADDED_IN["EngineState"]["commands"]
 
 
 @final
@@ -78,6 +79,8 @@ def core_text(state: EngineState, version: int = HASH_VERSION, texts: StateTexts
     write(state.risk, out, version)
     write(state.global_data, out, version)
     write(state.numbering, out, version)
+    if version >= COMMANDS_SINCE:
+        write(state.commands, out, version)
     return "".join(out)
 
 

@@ -12,6 +12,7 @@ from tradebus.core.engine.command import ALL_INSTRUMENTS, InstrumentFilter
 from tradebus.core.engine.event import EngineStarted, StrategySetup
 from tradebus.core.engine.state.asset import AssetState
 from tradebus.core.engine.state.asset_filter import AssetFilter
+from tradebus.core.engine.state.commands import CommandLog
 from tradebus.core.engine.state.connectivity import ConnectivityState, global_health
 from tradebus.core.engine.state.instrument import ExitTotals, InstrumentState, new_instrument_state
 from tradebus.core.engine.state.link import AccountLink, Health
@@ -73,6 +74,7 @@ class EngineState(Record):
         "risk",
         "numbering",
         "global_data",
+        "commands",
     )
 
     def __init__(
@@ -88,6 +90,7 @@ class EngineState(Record):
         risk: RiskState,
         numbering: OrderNumbering,
         global_data: GlobalDataState | None = None,
+        commands: CommandLog | None = None,
     ) -> None:
         self.index = index
         self.trading = trading
@@ -102,6 +105,7 @@ class EngineState(Record):
         self.time_ns = 0
         self.numbering = numbering
         self.global_data = global_data
+        self.commands = CommandLog(0, []) if commands is None else commands
 
     def __reduce__(self) -> tuple[object, ...]:
         """Copy and pickle with the engine time, which is no field."""

@@ -98,7 +98,7 @@ class ShutdownEngine(_message.Message):
     def __init__(self) -> None: ...
 
 class Command(_message.Message):
-    __slots__ = ("id", "origin", "time_ns", "expiry_ns", "send_open_requests", "send_cancel_requests", "close_positions", "cancel_orders", "set_trading_state", "shutdown", "change_config", "send_amend_requests")
+    __slots__ = ("id", "origin", "time_ns", "expiry_ns", "send_open_requests", "send_cancel_requests", "close_positions", "cancel_orders", "set_trading_state", "shutdown", "change_config", "send_amend_requests", "position")
     ID_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +111,7 @@ class Command(_message.Message):
     SHUTDOWN_FIELD_NUMBER: _ClassVar[int]
     CHANGE_CONFIG_FIELD_NUMBER: _ClassVar[int]
     SEND_AMEND_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     id: str
     origin: str
     time_ns: int
@@ -123,4 +124,5 @@ class Command(_message.Message):
     shutdown: ShutdownEngine
     change_config: _engine_pb2.ConfigChanged
     send_amend_requests: SendAmendRequests
-    def __init__(self, id: _Optional[str] = ..., origin: _Optional[str] = ..., time_ns: _Optional[int] = ..., expiry_ns: _Optional[int] = ..., send_open_requests: _Optional[_Union[SendOpenRequests, _Mapping]] = ..., send_cancel_requests: _Optional[_Union[SendCancelRequests, _Mapping]] = ..., close_positions: _Optional[_Union[ClosePositions, _Mapping]] = ..., cancel_orders: _Optional[_Union[CancelOrders, _Mapping]] = ..., set_trading_state: _Optional[_Union[SetTradingState, _Mapping]] = ..., shutdown: _Optional[_Union[ShutdownEngine, _Mapping]] = ..., change_config: _Optional[_Union[_engine_pb2.ConfigChanged, _Mapping]] = ..., send_amend_requests: _Optional[_Union[SendAmendRequests, _Mapping]] = ...) -> None: ...
+    position: int
+    def __init__(self, id: _Optional[str] = ..., origin: _Optional[str] = ..., time_ns: _Optional[int] = ..., expiry_ns: _Optional[int] = ..., send_open_requests: _Optional[_Union[SendOpenRequests, _Mapping]] = ..., send_cancel_requests: _Optional[_Union[SendCancelRequests, _Mapping]] = ..., close_positions: _Optional[_Union[ClosePositions, _Mapping]] = ..., cancel_orders: _Optional[_Union[CancelOrders, _Mapping]] = ..., set_trading_state: _Optional[_Union[SetTradingState, _Mapping]] = ..., shutdown: _Optional[_Union[ShutdownEngine, _Mapping]] = ..., change_config: _Optional[_Union[_engine_pb2.ConfigChanged, _Mapping]] = ..., send_amend_requests: _Optional[_Union[SendAmendRequests, _Mapping]] = ..., position: _Optional[int] = ...) -> None: ...

@@ -53,12 +53,16 @@ class AccountLinkChanged(_message.Message):
     def __init__(self, exchange: _Optional[int] = ..., link: _Optional[_Union[AccountLink, str]] = ...) -> None: ...
 
 class TradingStateUpdate(_message.Message):
-    __slots__ = ("state", "origin")
+    __slots__ = ("state", "origin", "command_id", "position")
     STATE_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     state: TradingState
     origin: str
-    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., origin: _Optional[str] = ...) -> None: ...
+    command_id: str
+    position: int
+    def __init__(self, state: _Optional[_Union[TradingState, str]] = ..., origin: _Optional[str] = ..., command_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
 
 class ClockAdvanced(_message.Message):
     __slots__ = ()
@@ -75,8 +79,12 @@ class TimerFired(_message.Message):
     def __init__(self, strategy: _Optional[str] = ..., id: _Optional[str] = ..., due_ns: _Optional[int] = ...) -> None: ...
 
 class Shutdown(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("command_id", "position")
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    command_id: str
+    position: int
+    def __init__(self, command_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
 
 class FeedEnded(_message.Message):
     __slots__ = ()
@@ -151,14 +159,18 @@ class RiskCheckSetup(_message.Message):
     def __init__(self, id: _Optional[str] = ..., class_path: _Optional[str] = ..., params: _Optional[_Iterable[_Union[StrategyParam, _Mapping]]] = ...) -> None: ...
 
 class ConfigChanged(_message.Message):
-    __slots__ = ("origin", "strategies", "risk")
+    __slots__ = ("origin", "strategies", "risk", "command_id", "position")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     STRATEGIES_FIELD_NUMBER: _ClassVar[int]
     RISK_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
     origin: str
     strategies: _containers.RepeatedCompositeFieldContainer[StrategySetup]
     risk: _containers.RepeatedCompositeFieldContainer[RiskCheckSetup]
-    def __init__(self, origin: _Optional[str] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheckSetup, _Mapping]]] = ...) -> None: ...
+    command_id: str
+    position: int
+    def __init__(self, origin: _Optional[str] = ..., strategies: _Optional[_Iterable[_Union[StrategySetup, _Mapping]]] = ..., risk: _Optional[_Iterable[_Union[RiskCheckSetup, _Mapping]]] = ..., command_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
 
 class EngineStarted(_message.Message):
     __slots__ = ("engine_id", "mode", "run", "code", "index", "accounts", "strategies", "trading", "risk", "global_data", "instrument_data")

@@ -283,8 +283,24 @@ class RiskState(_message.Message):
     checks: _containers.RepeatedCompositeFieldContainer[RiskCheckState]
     def __init__(self, checks: _Optional[_Iterable[_Union[RiskCheckState, _Mapping]]] = ...) -> None: ...
 
+class AppliedCommand(_message.Message):
+    __slots__ = ("id", "time_ns")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    time_ns: int
+    def __init__(self, id: _Optional[str] = ..., time_ns: _Optional[int] = ...) -> None: ...
+
+class CommandLog(_message.Message):
+    __slots__ = ("position", "applied")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    applied: _containers.RepeatedCompositeFieldContainer[AppliedCommand]
+    def __init__(self, position: _Optional[int] = ..., applied: _Optional[_Iterable[_Union[AppliedCommand, _Mapping]]] = ...) -> None: ...
+
 class EngineState(_message.Message):
-    __slots__ = ("index", "trading", "connectivity", "assets", "instruments", "strategies", "cursors", "timers", "risk", "global_data", "numbering")
+    __slots__ = ("index", "trading", "connectivity", "assets", "instruments", "strategies", "cursors", "timers", "risk", "global_data", "numbering", "commands")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TRADING_FIELD_NUMBER: _ClassVar[int]
     CONNECTIVITY_FIELD_NUMBER: _ClassVar[int]
@@ -296,6 +312,7 @@ class EngineState(_message.Message):
     RISK_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_DATA_FIELD_NUMBER: _ClassVar[int]
     NUMBERING_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
     index: _instrument_pb2.IndexedInstruments
     trading: _engine_pb2.TradingState
     connectivity: _containers.RepeatedCompositeFieldContainer[ConnectivityState]
@@ -307,7 +324,8 @@ class EngineState(_message.Message):
     risk: RiskState
     global_data: GlobalDataState
     numbering: OrderNumbering
-    def __init__(self, index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., trading: _Optional[_Union[_engine_pb2.TradingState, str]] = ..., connectivity: _Optional[_Iterable[_Union[ConnectivityState, _Mapping]]] = ..., assets: _Optional[_Iterable[_Union[AssetState, _Mapping]]] = ..., instruments: _Optional[_Iterable[_Union[InstrumentState, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., cursors: _Optional[_Iterable[_Union[AccountCursor, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ..., risk: _Optional[_Union[RiskState, _Mapping]] = ..., global_data: _Optional[_Union[GlobalDataState, _Mapping]] = ..., numbering: _Optional[_Union[OrderNumbering, _Mapping]] = ...) -> None: ...
+    commands: CommandLog
+    def __init__(self, index: _Optional[_Union[_instrument_pb2.IndexedInstruments, _Mapping]] = ..., trading: _Optional[_Union[_engine_pb2.TradingState, str]] = ..., connectivity: _Optional[_Iterable[_Union[ConnectivityState, _Mapping]]] = ..., assets: _Optional[_Iterable[_Union[AssetState, _Mapping]]] = ..., instruments: _Optional[_Iterable[_Union[InstrumentState, _Mapping]]] = ..., strategies: _Optional[_Iterable[_Union[StrategyState, _Mapping]]] = ..., cursors: _Optional[_Iterable[_Union[AccountCursor, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ..., risk: _Optional[_Union[RiskState, _Mapping]] = ..., global_data: _Optional[_Union[GlobalDataState, _Mapping]] = ..., numbering: _Optional[_Union[OrderNumbering, _Mapping]] = ..., commands: _Optional[_Union[CommandLog, _Mapping]] = ...) -> None: ...
 
 class EngineSnapshot(_message.Message):
     __slots__ = ("format_version", "hash_version", "code", "config_fingerprint", "index_fingerprint", "engine_id", "engine_epoch", "sequence", "time_ns", "core_hash", "user_hash", "started", "state")
