@@ -11,17 +11,22 @@ from services.engine.counts import EngineCounts
 from services.engine.crash_latch import CrashLatch
 from services.engine.durability import check_durability
 from services.engine.ending import ending
+from services.engine.guard import JournalGuard
 from services.engine.journal import HASH_EVERY_BATCH, NS_PER_S, AuditJournal, Cadence
 from services.engine.journaled import JournaledEngine
+from services.engine.leadership import Leadership
 from services.engine.live import LiveEngine
 from services.engine.market_inlet import MarketInlet
 from services.engine.outbox import Outbox
 from services.engine.owners import OwnerWatch
-from services.engine.position import journal_end
-from services.engine.recovery import CannotRecover, Recovered, recover
+from services.engine.position import EMPTY_JOURNAL, journal_end
+from services.engine.recovery import CannotRecover, Recovered, check_not_behind, recover
 from services.engine.replay import ReplayEngine
+from services.engine.snapshot_store import SnapshotStore
+from services.engine.snapshotting import Snapshotting
 from services.engine.started import engine_started
 from services.engine.stepper import Stepper
+from services.engine.switched_off import SwitchedOff
 from services.engine.trading_policy import TradingPolicy
 from services.engine.trading_watch import TradingWatch
 from services.runtime import Runtime, Service
@@ -55,7 +60,8 @@ async def bootstrap(runtime: Runtime) -> Service:
     await check_durability(settings, runtime.log)
     bus = await runtime.connect_nats()
     await provision_streams(settings)
-    return await build(runtime, bus, started, strategies, crash_latch(settings))
+    lead = None if settings.mode is Mode.REPLAY else Leadership(runtime, bus, settings.journal_id)
+    return await build(runtime, bus, started, strategies, crash_latch(settings), snapshot_store(settings), lead)
 
 
 def crash_latch(settings: Settings) -> CrashLatch:
@@ -65,25 +71,61 @@ def crash_latch(settings: Settings) -> CrashLatch:
     return CrashLatch(path, health.crashes_max, health.crash_window_s)
 
 
+def snapshot_store(settings: Settings) -> SnapshotStore:
+    """Return the engine's snapshots, in the service's data folder."""
+    folder = settings.runtime.data_dir / "engine" / settings.journal_id
+    stream = subjects.audit_stream(settings.journal_id)
+    return SnapshotStore(folder, stream, settings.engine_id, settings.engine.snapshot.kept)
+
+
 async def build(
-    runtime: Runtime, bus: Bus, started: EngineStarted, strategies: list[Strategy], latch: CrashLatch | None = None
+    runtime: Runtime,
+    bus: Bus,
+    started: EngineStarted,
+    strategies: list[Strategy],
+    latch: CrashLatch | None = None,
+    store: SnapshotStore | None = None,
+    lead: Leadership | None = None,
 ) -> Service:
-    """Return the engine service on a bus that has the streams. Raises ForeignJournal, JournalDamaged, CannotRecover."""
+    """Return the engine service on a bus that has the streams; without a store it keeps no snapshots.
+
+    Where another process leads this engine it returns when this one does.
+
+    Raises ForeignJournal, JournalDamaged, CannotRecover.
+    """
     settings = runtime.settings
     is_replay = settings.mode is Mode.REPLAY
     end = await journal_end(bus, settings.journal_id, started, is_replay=is_replay)
+    stream = subjects.audit_stream(settings.journal_id)
     recovered: Recovered | None = None
-    if end.position:
+    if store is not None and not is_replay:
+        await check_not_behind(bus, stream, store)
+    if end.position or lead is not None:
         runtime.log.info("recovering", journal=settings.journal_id, last_sequence=end.sequence, messages=end.position)
-        recovered = await recover(bus, subjects.audit_stream(settings.journal_id), started.code, runtime.log)
-        end = recovered.end
+        recovered = await recover(bus, stream, started.code, runtime.log, store, lead)
+        end = EMPTY_JOURNAL if recovered is None else recovered.end
     engine = make_engine(started, strategies, recovered)
+    snapshots: Snapshotting | None = None
+    if store is not None and not is_replay:
+        first_tick = engine.sequence if recovered is None else recovered.first_tick
+        switched_off = SwitchedOff("" if recovered is None else recovered.switched_off_by)
+        snapshots = Snapshotting(runtime, bus, engine, store, settings.engine.snapshot, first_tick, switched_off)
+    guard = JournalGuard(snapshots, lead)
     base = JournaledEngine(
         runtime,
         engine,
-        AuditJournal(bus, engine, settings.journal_id, hash_cadence(settings), end),
+        AuditJournal(
+            bus,
+            engine,
+            settings.journal_id,
+            hash_cadence(settings),
+            end,
+            snapshots=snapshots,
+            may_write=guard.may_write,
+        ),
         EngineCounts(runtime.metrics.registry),
         DeadLetterBox("engine", bus, runtime.metrics.registry, runtime.log),
+        guard,
     )
     return ReplayEngine(base, bus, ending(runtime)) if is_replay else make_live(base, bus, recovered, latch)
 

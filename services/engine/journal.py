@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from services.engine.position import JournalEnd
+from services.engine.snapshotting import Snapshotting
 from services.runtime.pressure import Pressure
 from tradebus.bus.interface import Bus
 from tradebus.core.engine.audit.state_hash import StateHash
@@ -61,10 +62,14 @@ class AuditJournal(BatchSource):
         cadence: Cadence,
         end: JournalEnd,
         clock: Callable[[], int] = time.monotonic_ns,
+        snapshots: Snapshotting | None = None,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         self._engine: Final = engine
         self._cadence: Final = cadence
         self._clock: Final = clock
+        self._snapshots: Final = snapshots
+        self._may_write: Final = may_write
         self._fingerprint: Final = engine.started.index.fingerprint()
         self._frames: Final[deque[bytes]] = deque()
         self._first = engine.sequence
@@ -106,13 +111,18 @@ class AuditJournal(BatchSource):
             raise ItemTooLarge(f"tick {tick.sequence}", len(encoded))
         if self._open_ticks and self._open_bytes + len(encoded) > BATCH_BYTES_MAX:
             self._begin_batch()
+        if self._snapshots is not None:
+            self._snapshots.note(tick)
         self._frames.append(encoded)
         self._open_ticks += 1
         self._open_bytes += len(encoded)
         self._ticks_since_hash += 1
         if tick.is_terminal or self._is_hash_due():
-            self._marks.append(Mark(tick.sequence, self._hash()))
+            mark = Mark(tick.sequence, self._hash())
+            self._marks.append(mark)
             self._begin_batch()
+            if self._snapshots is not None and (tick.is_terminal or self._snapshots.is_due()):
+                self._snapshots.take(tick, mark.hash)
         elif self._open_ticks >= TICKS_MAX:
             self._begin_batch()
         self.writer.wake()
@@ -123,7 +133,7 @@ class AuditJournal(BatchSource):
 
     def next_batch(self, previous_chain: str) -> SealedBatch | None:
         """Return the next batch: as many waiting ticks as fit, up to the next hash."""
-        if not self._frames:
+        if not self._frames or not self._may_write():
             return None
         taken: list[bytes] = []
         size = 0
@@ -163,16 +173,19 @@ class AuditJournal(BatchSource):
         self.pressure.eased()
         return batch
 
-    def durable(self, batch: SealedBatch, sequence: int) -> None:  # noqa: ARG002 - the stream's number is the writer's
+    def durable(self, batch: SealedBatch, sequence: int) -> None:
         """Take note that a batch is on disk."""
         self.durable_sequence = batch.last
+        if self._snapshots is not None:
+            self._snapshots.durable(batch.last, sequence, batch.chain)
         crash_point("engine.after_acknowledgement")
         if self.on_durable is not None:
             self.on_durable(batch.last)
 
     def _is_hash_due(self) -> bool:
         if self._cadence.ticks == HASH_EVERY_BATCH:
-            return self._open_ticks >= TICKS_MAX or self._open_bytes >= SEAL_BYTES
+            is_full = self._open_ticks >= TICKS_MAX or self._open_bytes >= SEAL_BYTES
+            return is_full or (self._snapshots is not None and self._snapshots.is_due())
         if self._ticks_since_hash >= self._cadence.ticks:
             return True
         # The clock is asked now and then only: it costs as much as a good part of a tick.

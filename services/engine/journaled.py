@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from services.engine.counts import EngineCounts
+from services.engine.guard import JournalGuard
 from services.engine.journal import AuditJournal
 from services.engine.outbox import Outbox
 from services.engine.status import engine_status
@@ -23,7 +24,13 @@ class JournaledEngine:
     """An engine whose every tick is counted and put into its journal, written beside it."""
 
     def __init__(
-        self, runtime: Runtime, engine: Engine, journal: AuditJournal, counts: EngineCounts, letters: DeadLetterBox
+        self,
+        runtime: Runtime,
+        engine: Engine,
+        journal: AuditJournal,
+        counts: EngineCounts,
+        letters: DeadLetterBox,
+        guard: JournalGuard,
     ) -> None:
         self.runtime: Final = runtime
         self.engine: Final = engine
@@ -37,6 +44,9 @@ class JournaledEngine:
         self.writing: Final = JournalWriting(
             runtime, "journal", journal.writer, lambda: journal.pending, journal.pressure
         )
+        self._guard: Final = guard
+        if guard.lead is not None:
+            guard.lead.gained = journal.writer.wake
 
     def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:
         """Take the next tick; raises what the journal does."""
@@ -63,9 +73,15 @@ class JournaledEngine:
         if self.outbox is not None:
             self.runtime.spawn(self.outbox.run(), "outbox")
 
+    @property
+    def may_write(self) -> bool:
+        """Tell whether what is recorded now can still get into the journal."""
+        return self.writing.is_running and self._guard.may_write()
+
     async def finish(self) -> None:
         """Wait until the journal holds every tick, or until there is no more time to wait."""
         await self.writing.finish()
+        await self._guard.finish()
         await self.letters.drain(LETTERS_TIMEOUT_S)
         self.runtime.log.info(
             "engine stopped",
@@ -84,6 +100,7 @@ class JournaledEngine:
         """Return where the engine stands."""
         self.publish_metrics()
         data = engine_status(self.engine, self.journal, self.counts, self.runtime.settings.journal_id)
+        data.update(self._guard.status())
         data["dead_letters"] = self.letters.taken
         data["requests_waiting"] = 0 if self.outbox is None else self.outbox.pending
         return data

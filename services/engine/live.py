@@ -102,7 +102,7 @@ class LiveEngine(Service):
         for account in self._accounts:
             await account.stop()
         await self._commands.stop()
-        if self._base.writing.is_running:
+        if self._base.may_write:
             self._stepper.step(Shutdown())
         await self._base.finish()
         self._trading.stopped()

@@ -3,34 +3,53 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, Protocol, final
 
 from structlog.stdlib import BoundLogger
 
 from services.engine.position import JournalEnd
+from services.engine.snapshot_store import SnapshotStore, StoredSnapshot
+from services.engine.switched_off import SwitchedOff
 from tradebus.bus.errors import HandlerRaised
-from tradebus.bus.interface import Bus
+from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.audit.canonical import HASH_VERSION
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
-from tradebus.core.engine.audit.tick import AuditTick, Halted
-from tradebus.core.engine.event import EngineStarted, TradingStateUpdate
+from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.state.engine_state import EngineState
-from tradebus.core.engine.state.trading import TradingState
-from tradebus.core.market.event import MarketEvent
 from tradebus.crash_points import crash_point
 from tradebus.journal.verify import AuditVerifier
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire.codec.audit import AuditBatchHead
+from tradebus.wire.integrity import CHAIN_HEADER
 
 PROGRESS_S: Final = 2.0
 """A replay that takes longer says so, and how far it is, as often."""
 
 
+class Lead(Protocol):
+    """Who of several processes decides."""
+
+    async def acquire(self) -> bool:
+        """Ask once; tell whether this process leads now."""
+
+    async def wait(self) -> None:
+        """Return when this process leads."""
+
+
 class CannotRecover(Exception):
     """A journal that this engine cannot go on from; the message says where and why."""
+
+
+class WentBackwards(CannotRecover):
+    """A journal that ends before what was taken from it: the stream was lost, or is another one."""
+
+    def __init__(self, stream: str, reason: str) -> None:
+        super().__init__(
+            f"{stream}: {reason}; nothing is traded on it. `tradebus audit repair` brings back what is missing"
+        )
 
 
 class StateDiffers(CannotRecover):
@@ -65,20 +84,48 @@ class Recovery:
     state that this code gives holds, and the engine has to say so.
     """
 
-    def __init__(self, stream: str, code: str, log: BoundLogger, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stream: str,
+        code: str,
+        log: BoundLogger,
+        begin: StoredSnapshot | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream: Final = stream
         self._code: Final = code
         self._log: Final = log
         self._clock: Final = clock
-        self._verifier: Final = AuditVerifier()
+        self._verifier = AuditVerifier()
         self._replica: Final = Replica(load_data, load_user_data)
         self._first_tick = 0
         self._differs = False
-        self._switched_off_by = ""
+        self._switched_off = SwitchedOff()
+        if begin is not None:
+            self._begin_with(begin)
         self._begun_s = clock()
         self._told_s = self._begun_s
         self.ticks = 0
         self.hashes = 0
+
+    def _begin_with(self, stored: StoredSnapshot) -> None:
+        head, snapshot, notes = stored.head, stored.snapshot, stored.notes
+        self._verifier = AuditVerifier(position=head.position, chain=head.chain, sequence=head.sequence)
+        self._verifier.engine_id = head.engine_id
+        self._verifier.engine_epoch = head.engine_epoch
+        self._replica.resume(snapshot.state, head.sequence, head.time_ns, snapshot.started)
+        self._first_tick = notes.first_tick
+        self._switched_off = SwitchedOff(notes.switched_off_by)
+
+    @property
+    def sequence(self) -> int:
+        """Return the last tick in the state, -1 where there is none."""
+        return self._verifier.sequence
+
+    @property
+    def position(self) -> int:
+        """Return the stream sequence of the last message that is in the state."""
+        return self._verifier.position
 
     def take(self, message: JournalMessage) -> None:
         """Take the next message. Raises JournalDamaged, StateDiffers, CannotRecover."""
@@ -90,10 +137,12 @@ class Recovery:
             except Exception as error:
                 where = f"{self._stream}, message {message.sequence}: tick {tick.sequence} cannot be applied"
                 raise CannotRecover(f"{where}: {type(error).__name__}: {error}") from error
-            if not isinstance(tick.event, MarketEvent):
-                self._note(tick)
-            if any(isinstance(output, Halted) for output in tick.outputs):
-                self._switched_off_by = ""
+            self._switched_off.take(tick)
+            if isinstance(tick.event, EngineStarted):
+                self._first_tick = tick.sequence
+                self._differs = False
+            elif isinstance(tick.event, CodeChanged) and tick.event.state_differs:
+                self._differs = False
         self.ticks += len(batch.ticks)
         self._compare(batch.head, message)
         now_s = self._clock()
@@ -119,22 +168,10 @@ class Recovery:
             JournalEnd(verifier.position, verifier.chain, verifier.sequence),
             self._first_tick,
             change,
-            self._switched_off_by,
+            self._switched_off.by,
             self.ticks,
             self._clock() - self._begun_s,
         )
-
-    def _note(self, tick: AuditTick) -> None:
-        event = tick.event
-        if isinstance(event, EngineStarted):
-            self._first_tick = tick.sequence
-            self._differs = False
-            self._switched_off_by = ""
-        elif isinstance(event, CodeChanged) and event.state_differs:
-            self._differs = False
-            self._switched_off_by = ""
-        elif isinstance(event, TradingStateUpdate):
-            self._switched_off_by = event.origin if event.state is TradingState.DISABLED else ""
 
     def _compare(self, head: AuditBatchHead, message: JournalMessage) -> None:
         if not head.core_hash:
@@ -171,17 +208,83 @@ def _agrees(head: AuditBatchHead, found: StateHash) -> bool:
     return not head.user_hash or not found.user or head.user_hash == found.user
 
 
-async def recover(bus: Bus, stream: str, code: str, log: BoundLogger) -> Recovered:
-    """Return the state at the end of a journal that is not empty.
+async def recover(
+    bus: Bus, stream: str, code: str, log: BoundLogger, store: SnapshotStore | None = None, lead: Lead | None = None
+) -> Recovered | None:
+    """Return the state at the end of a journal: newest snapshot that fits, and what is behind it; none if it is empty.
 
-    Raises JournalDamaged, StateDiffers, CannotRecover, and what the bus raises.
+    Where another process leads the engine, its journal is folded until this one leads. Raises JournalDamaged,
+    StateDiffers, CannotRecover, and what the bus raises.
     """
-    recovery = Recovery(stream, code, log)
-    reader = await bus.consume(stream, 1, recovery.take)
+    begin = None if store is None else await _snapshot_to_begin_with(bus, stream, code, log, store)
+    recovery = Recovery(stream, code, log, begin)
+    if begin is not None:
+        log.info("beginning with a snapshot", sequence=begin.head.sequence, code=begin.snapshot.head.code)
+    if lead is not None and not await lead.acquire():
+        await _stand_by(bus, stream, recovery, lead, log)
+    await _read_on(bus, stream, recovery)
+    return recovery.finish() if recovery.position else None
+
+
+async def _stand_by(bus: Bus, stream: str, recovery: Recovery, lead: Lead, log: BoundLogger) -> None:
+    """Fold what another leader writes until this process leads. What ends the reader ends the process."""
+    reader = await bus.consume(stream, recovery.position + 1, recovery.take)
+    try:
+        await _caught_up(reader)
+        log.info("standing by", sequence=recovery.sequence)
+        await lead.wait()
+    finally:
+        await reader.stop()
+    log.info("taking over", sequence=recovery.sequence)
+
+
+async def _read_on(bus: Bus, stream: str, recovery: Recovery) -> None:
+    """Take everything that the stream holds now."""
+    reader = await bus.consume(stream, recovery.position + 1, recovery.take)
+    try:
+        await _caught_up(reader)
+    finally:
+        await reader.stop()
+
+
+async def _caught_up(reader: JournalReader) -> None:
     try:
         await reader.wait_caught_up()
     except HandlerRaised as failed:
         raise failed.error from failed
-    finally:
-        await reader.stop()
-    return recovery.finish()
+
+
+async def check_not_behind(bus: Bus, stream: str, store: SnapshotStore) -> None:
+    """Refuse a journal that ends before the newest snapshot; raises WentBackwards."""
+    newest = store.newest()
+    if newest is None:
+        return
+    last = (await bus.journal_state(stream)).last_sequence
+    path = store.path(newest.sequence)
+    if last < newest.position:
+        raise WentBackwards(stream, f"it ends at message {last}, the snapshot {path} was taken at {newest.position}")
+    message = await bus.message(stream, newest.position)
+    found = None if message is None else (message.headers or {}).get(CHAIN_HEADER)
+    if found is not None and found != newest.chain:
+        reason = f"message {newest.position} has the chain hash {found}, in the snapshot {path} it is {newest.chain}"
+        raise WentBackwards(stream, reason)
+
+
+async def _snapshot_to_begin_with(
+    bus: Bus, stream: str, code: str, log: BoundLogger, store: SnapshotStore
+) -> StoredSnapshot | None:
+    """Return the newest snapshot of this code, none if the journal is to be replayed from its beginning.
+
+    Other code may see the journal otherwise, so its snapshots are taken only where the beginning is there no more.
+    """
+    first = (await bus.journal_state(stream)).first_sequence
+    of_other_code: StoredSnapshot | None = None
+    for stored in store.readable(lambda reason: log.warning("snapshot refused, trying an older one", reason=reason)):
+        if stored.head.position + 1 < first:
+            break
+        if stored.snapshot.head.code == code:
+            return stored
+        of_other_code = of_other_code or stored
+    if first > 1 and of_other_code is None:
+        raise CannotRecover(f"{stream}: it begins with message {first}, and there is no snapshot to begin with")
+    return of_other_code if first > 1 else None

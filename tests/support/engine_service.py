@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.engine.bootstrap import build
+from services.engine.snapshot_store import SnapshotStore
 from services.engine.started import engine_started
 from services.runtime import Runtime, Service
 from tests.support.market_settings import market_settings
@@ -98,7 +99,12 @@ class RunningEngine:
 
 @asynccontextmanager
 async def running_engine(
-    settings: Settings, connect: Connect, strategies: Sequence[Strategy] | None = None, *, is_stopped: bool = True
+    settings: Settings,
+    connect: Connect,
+    strategies: Sequence[Strategy] | None = None,
+    *,
+    is_stopped: bool = True,
+    store: SnapshotStore | None = None,
 ) -> AsyncIterator[RunningEngine]:
     """Run the engine service; with ``is_stopped`` false the test stops it itself, or leaves it as if it were killed."""
     runtime = Runtime("engine", "engine-1", settings)
@@ -107,7 +113,7 @@ async def running_engine(
     if strategies is None:
         strategies = [load_strategy(setup, started.index) for setup in started.strategies]
     try:
-        service = await build(runtime, bus, started, list(strategies))
+        service = await build(runtime, bus, started, list(strategies), store=store)
         try:
             await service.start()
             runtime.health.started()

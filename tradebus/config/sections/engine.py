@@ -55,6 +55,17 @@ class HealthLimits(Section):
     crash_window_s: Annotated[int, Field(ge=1, le=86_400)] = 300
 
 
+class SnapshotSettings(Section):
+    """`[engine.snapshot]`: how often the engine's state goes to its disk, so that recovery has little to replay."""
+
+    seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
+    """After this many seconds,"""
+    ticks: Annotated[int, Field(ge=1)] = 1_000_000
+    """or this many audit ticks, whichever is first; and at an ordered stop."""
+    kept: Annotated[int, Field(ge=1, le=1_000)] = 3
+    """How many are kept. One that is damaged leaves the one before it."""
+
+
 def _with_single_strategy(schema: dict[str, Any]) -> None:
     """Add the form with a single strategy to the schema; the model itself only knows the list."""
     schema["properties"] |= {
@@ -88,6 +99,8 @@ class EngineSettings(Section):
     risk_params: dict[str, Parameters] = Field(default_factory=dict)
     """Limits by name of the check; what is allowed in them is the check's to say."""
     health: HealthLimits = HealthLimits()
+    snapshot: SnapshotSettings = SnapshotSettings()
+    """How often the state goes to disk."""
     hash_every: Literal["batch"] | HashCadence = HashCadence()
     """`"batch"`, or a table of `ticks` and `seconds`."""
 
