@@ -1,6 +1,7 @@
 """The execution service within a test: on any bus, following the journal of ``tests.support.audit_run``."""
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from services.runtime import Runtime
 from tests.support.audit_run import EngineRun
 from tests.support.builders import ALPHA, BETA
 from tests.support.engine_service import Connect, engine_settings
+from tests.support.waiting import eventually
 from tradebus.bus.interface import Bus
 from tradebus.bus.leases import holder_of
 from tradebus.config import Settings
@@ -68,12 +70,24 @@ async def running_execution(
 
     ``folder`` is its volume; without one it gets an empty one that nobody sees afterwards.
     """
-    with tempfile.TemporaryDirectory(prefix="tradebus-execution-") as volume:
-        used = settings or engine_settings()
-        own = used.runtime.model_copy(update={"data_dir": folder or Path(volume)})
-        runtime = Runtime("execution", instance, used.model_copy(update={"runtime": own}))
+    volume = Path(tempfile.mkdtemp(prefix="tradebus-execution-"))
+    used = settings or engine_settings()
+    own = used.runtime.model_copy(update={"data_dir": folder or volume})
+    runtime = Runtime("execution", instance, used.model_copy(update={"runtime": own}))
+    try:
         async with _running(runtime, connect, accounts, is_stopped=is_stopped) as execution:
             yield execution
+    finally:
+        await eventually(lambda: _is_removed(volume), "nobody writes to the volume any more")
+
+
+def _is_removed(folder: Path) -> bool:
+    """Remove a folder; false while a thread, which would have died with its process, still writes into it."""
+    try:
+        shutil.rmtree(folder)
+    except OSError:
+        return False
+    return True
 
 
 @asynccontextmanager
