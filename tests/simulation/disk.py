@@ -79,8 +79,8 @@ class Disk:
         """Leave at a name what is found there after the loss; tell whether that is something else."""
         found = now if now == before or draw.random() < 0.5 else before
         if found is None:
-            path.unlink()
-            return True
+            path.unlink(missing_ok=True)
+            return now is not None
         content = self._synced.get(found, b"")
         if found == now:
             written = path.read_bytes()
