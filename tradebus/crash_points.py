@@ -37,6 +37,9 @@ POINTS: Final = (
     "audit.before_archive",
     "audit.after_archive",
     "audit.after_checkpoint",
+    # A snapshot or a checkpoint, of whichever service, is written and not synced; it is synced and has no name yet.
+    "files.before_sync",
+    "files.before_rename",
     # A batch of market data is numbered and not sent.
     "market.mid_batch",
 )

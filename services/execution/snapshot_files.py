@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
+from tradebus.crash_points import crash_point
+
 KEPT_MAX: Final = 3
 _SUFFIX: Final = ".snapshot"
 
@@ -28,7 +30,9 @@ class SnapshotFiles:
         with temporary.open("wb") as file:
             file.write(kept)
             file.flush()
+            crash_point("files.before_sync")
             os.fsync(file.fileno())
+        crash_point("files.before_rename")
         temporary.replace(path)
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:

@@ -9,7 +9,7 @@ from tradebus.crash_points import POINTS
 
 pytestmark = pytest.mark.timeout(400)
 
-TRIALS = 21
+TRIALS = 23
 SEED = 4
 
 

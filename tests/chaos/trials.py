@@ -22,7 +22,7 @@ LOAD = (
     "market.sim_beta.generator.events_per_s=100",
     "engine.hash_every.ticks=200",
     "audit.checkpoint_ticks=1000",
-    "audit.checkpoint_ticks=1000",
+    "engine.snapshot.seconds=1",
     # Trials crash the engine far more often than anything else would.
     "engine.health.crashes_max=1000000",
     "runtime.log_level=warning",

@@ -28,6 +28,7 @@ from services.audit.metrics import AuditMetrics
 from services.audit.past import Past
 from services.audit.service import AuditService, Keeping
 from services.engine import bootstrap as engine_bootstrap
+from services.engine.leadership import Leadership
 from services.engine.live import LiveEngine
 from services.engine.started import engine_started
 from services.execution.paper import PaperExecution
@@ -175,6 +176,8 @@ class World:
         self.running: Final[dict[str, Process]] = {}
         self.commands: Final[dict[str, int]] = {}
         """What operators said, with the time at which it expires."""
+        self.has_leases: Final = self.draw.random() < 0.5
+        """Whether a second engine stands by, or is fenced alone."""
         self.is_faulty = False
         self._is_ending = False
         self._keeping: list[asyncio.Task[None]] = []
@@ -189,7 +192,9 @@ class World:
 
     async def _boot_engine(self, runtime: Runtime, bus: Bus) -> Service:
         started = self.started(f"run-{self.lives['engine']}")
-        return await engine_bootstrap.build(runtime, bus, started, self.strategies())
+        latch, store = engine_bootstrap.crash_latch(self.settings), engine_bootstrap.snapshot_store(self.settings)
+        lead = Leadership(runtime, bus, self.settings.journal_id) if self.has_leases else None
+        return await engine_bootstrap.build(runtime, bus, started, self.strategies(), latch, store, lead)
 
     def strategies(self) -> list[Strategy]:
         """Return what the engine runs."""
@@ -548,7 +553,12 @@ def simulated_settings(folder: Path) -> Settings:
     ]
     return engine_settings(
         ENGINE,
-        engine={"strategies": strategies, "hash_every": {"ticks": 20, "seconds": 1}},
+        engine={
+            "strategies": strategies,
+            "hash_every": {"ticks": 20, "seconds": 1},
+            "health": {"crashes_max": 1_000_000},
+            "snapshot": {"seconds": 1, "ticks": 100},
+        },
         runtime={"data_dir": folder},
     )
 

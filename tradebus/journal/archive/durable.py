@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from tradebus.crash_points import crash_point
+
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: a new file can be gone after a power cut although its bytes were synced."""
@@ -19,6 +21,8 @@ def replace_file(path: Path, content: bytes) -> None:
     with temporary.open("wb") as file:
         file.write(content)
         file.flush()
+        crash_point("files.before_sync")
         os.fsync(file.fileno())
+    crash_point("files.before_rename")
     temporary.replace(path)
     sync_folder(path.parent)
