@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from tradebus.core.backtest.result import BacktestOptions, BacktestResult, run_backtest
 from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.user_setup import UserDataFactory
-from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.number import ZERO
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.statistics.interval import ANNUAL_365, MINUTE_NS, TimeInterval
@@ -16,7 +16,7 @@ from tradebus.strategies.loading import load_strategy, load_user_data
 
 
 def backtest(
-    events: Iterable[MarketEvent],
+    events: Iterable[EngineEvent],
     started: EngineStarted,
     strategies: Sequence[Strategy] | None = None,
     risk: RiskManager | None = None,
@@ -33,8 +33,11 @@ def backtest(
     """Run an engine with its simulated exchanges over ``events`` in virtual time and return what came of it.
 
     ``started`` says what is traded, through which accounts, by which strategies and under which risk checks; these
-    are made from their class paths unless given. Events must come in the order of their receive time. The same input
+    are made from their class paths unless given. Market events must come in the order of their receive time; lost links
+    and gaps (``MarketReconnecting``, ``MarketGap``) may stand among them. The same input
     gives the same digest in any process, and the same one as a replay of it through the services.
+
+    A strategy, risk manager or data that fails switches trading off, as it does live: ``halts`` of the result says so.
 
     ``close_out`` cancels all orders and closes all positions at the end, by commands that stand in the ticks. The
     summary's returns and ratios are those of ``interval``, over ``risk_free_return`` (a fraction per year of 365 days)
@@ -54,5 +57,5 @@ def backtest(
         keeps_trades,
         checks_numbers,
     )
-    checks = risk or load_risk(started.risk, started.index)
+    checks = load_risk(started.risk, started.index) if risk is None else risk
     return run_backtest(events, started, made, checks, options, make_user_data)

@@ -8,6 +8,7 @@ from tests.support.builders import (
     ASSET_BETA_BTC,
     ASSET_BETA_USDT,
     ASSET_BTC,
+    ASSET_ETH,
     ASSET_USDT,
     BETA,
     BETA_BTC,
@@ -142,7 +143,7 @@ def events() -> Iterator[tuple[int, EngineEvent]]:
     yield 18, funded("-0.5", ASSET_BETA_USDT, instrument=BETA_BTC, time_ns=4)
     yield 18, filled(fill("f4", Side.BUY, 56, 1, "0.002", instrument=BETA_BTC, fees_asset=ASSET_BETA_BTC), 19, 1)
     yield 18, filled(fill("f5", Side.BUY, 3, 1, "0.1", instrument=ETH, strategy="busy", fees_asset=ASSET_BTC))
-    yield 18, filled(fill("f6", Side.SELL, 3, 1, "0.1", instrument=ETH, strategy="busy", fees_asset=ASSET_BETA_BTC))
+    yield 18, filled(fill("f6", Side.SELL, 3, 1, "0.1", instrument=ETH, strategy="busy", fees_asset=ASSET_ETH))
     yield 19, OFF
     yield 20, command_of(ClosePositions(ByUnderlyings(((ASSET_BTC, ASSET_USDT),))), "3")
     yield 21, command_of(ClosePositions(ByExchanges((BETA,))), "4")

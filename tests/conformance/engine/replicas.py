@@ -183,7 +183,8 @@ def run_backtest(case: Case, check: Check) -> None:
     ticks: list[AuditTick] = []
     loop = VirtualTimeLoop(Engine(world.start_record(_index()), [], RiskManager()), [], ticks.append)
     for event in recording.events:
-        loop.feed(event)
+        if isinstance(event, MarketEvent):
+            loop.feed(event)
     check.equal("time of the first tick", ticks[0].time_ns, recording.time_first_ns)
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar, Final, final
 from tradebus.core.backtest.result import BacktestResult, run_backtest
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.event_base import EngineEvent
-from tradebus.core.market.event import MarketEvent
+from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 from tradebus.core.model.record import Record
 from tradebus.core.risk.interface import RiskManager
 from tradebus.core.strategy.interface import Strategy
@@ -19,17 +19,19 @@ from tradebus.core.strategy.interface import Strategy
 
 @final
 class MarketRecording:
-    """The market events of a recording, in its order; of what else is in it (lost links) nothing is kept.
+    """The market events of a recording, in its order, lost links and gaps among them; of what else is in it nothing.
 
     ``time_first_ns`` is when the first was received, where that is known, else when it happened. Raises ValueError for
     a recording without market events: no engine could begin with it.
     """
 
     def __init__(self, events: Iterable[EngineEvent]) -> None:
-        self.events: Final = [event for event in events if isinstance(event, MarketEvent)]
-        if not self.events:
+        kept = (MarketEvent, MarketReconnecting, MarketGap)
+        self.events: Final[list[EngineEvent]] = [event for event in events if isinstance(event, kept)]
+        market = [event for event in self.events if isinstance(event, MarketEvent)]
+        if not market:
             raise ValueError("expected at least one market event, found none")
-        first = self.events[0]
+        first = market[0]
         self.time_first_ns: Final = first.time_received_ns or first.time_exchange_ns
 
 
@@ -52,7 +54,7 @@ class BacktestRun:
 
 @final
 class BacktestOutcome(Record):
-    """What became of one run: a result, or why there is none."""
+    """What became of one run: a result, and what went wrong (empty: nothing). Without a result that ended the run."""
 
     FIELDS: ClassVar[tuple[str, ...]] = ("id", "result", "problem")
 
@@ -72,4 +74,5 @@ def _outcome(recording: MarketRecording, run: BacktestRun) -> BacktestOutcome:
         result = run_backtest(recording.events, run.started, run.strategies(), run.risk())
     except Exception as error:  # noqa: BLE001 - strategies are the user's, and one may fail in any way
         return BacktestOutcome(run.id, None, f"{type(error).__name__}: {error}")
-    return BacktestOutcome(run.id, result, "")
+    problem = "; ".join([f"{halt.strategy}: {halt.reason}" for halt in result.halts])
+    return BacktestOutcome(run.id, result, problem)

@@ -6,13 +6,15 @@ from typing import ClassVar, Final, final
 
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.engine.audit.state_hash import RunDigest, StateHash
-from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
+from tradebus.core.engine.audit.tick import AuditTick, Halted, RequestsDecided
 from tradebus.core.engine.check import InvalidEvent
+from tradebus.core.engine.data_faults import data_faults
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountEvent, EngineStarted, TradeReceived
+from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.user_setup import UserDataFactory, no_user_data
-from tradebus.core.market.event import MarketEvent
+from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
 from tradebus.core.model.number import ZERO, check_decimal, enter_engine_context
 from tradebus.core.model.record import Record
 from tradebus.core.risk.interface import RiskManager
@@ -27,10 +29,24 @@ from tradebus.core.strategy.interface import Strategy
 
 
 @final
+class RunHalt(Record):
+    """A strategy, the risk manager or user-defined data failed in a tick, which switched trading off."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("sequence", "time_ns", "strategy", "reason")
+
+    def __init__(self, sequence: int, time_ns: int, strategy: str, reason: str) -> None:
+        self.sequence: Final = sequence
+        self.time_ns: Final = time_ns
+        self.strategy: Final = strategy
+        self.reason: Final = reason
+
+
+@final
 class RunCounts:
-    """Count what the ticks of a run say: orders sent, cancels sent, fills."""
+    """Count what the ticks of a run say: orders sent, cancels sent, fills; and keep what failed."""
 
     def __init__(self) -> None:
+        self.halts: list[RunHalt] = []
         self.orders = 0
         self.cancels = 0
         self.fills = 0
@@ -44,6 +60,8 @@ class RunCounts:
             if isinstance(output, RequestsDecided):
                 self.orders += len(output.opens_sent)
                 self.cancels += len(output.cancels_sent)
+            elif isinstance(output, Halted):
+                self.halts.append(RunHalt(tick.sequence, tick.time_ns, output.strategy, output.reason))
 
 
 @final
@@ -92,8 +110,9 @@ class BacktestResult(Record):
     """What a backtest gave.
 
     ``pnl_realised`` by currency, summed over exchanges. ``trades`` are our fills in order, ``equity`` the points of the
-    equity curve by currency (the value after each fill stands with the fill). ``digest`` is that of the ticks,
-    ``state`` the last one and ``hash`` its hash. The same input gives an equal result and the same JSON.
+    equity curve by currency (the value after each fill stands with the fill). ``halts`` says what failed, in order; a
+    run in which nothing did has none. ``digest`` is that of the ticks, ``state`` the last one and ``hash`` its hash.
+    The same input gives an equal result and the same JSON.
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = (
@@ -108,6 +127,7 @@ class BacktestResult(Record):
         "summary",
         "equity",
         "trades",
+        "halts",
         "state",
     )
 
@@ -124,6 +144,7 @@ class BacktestResult(Record):
         summary: TradingSummary,
         equity: dict[str, tuple[EquityPoint, ...]],
         trades: tuple[TradeRecord, ...],
+        halts: tuple[RunHalt, ...],
         state: EngineState,
     ) -> None:
         self.events: Final = events
@@ -137,6 +158,7 @@ class BacktestResult(Record):
         self.summary: Final = summary
         self.equity: Final = equity
         self.trades: Final = trades
+        self.halts: Final = halts
         self.state: Final = state
 
     def to_json(self, indent: int | None = None) -> str:
@@ -161,7 +183,8 @@ class Recorder:
     def __init__(self, engine: Engine, started: EngineStarted, options: BacktestOptions) -> None:
         self._engine: Final = engine
         self._options: Final = options
-        self._capital: Final = options.capital or capital_of(started.index, started.accounts)
+        capital = options.capital
+        self._capital: Final = capital_of(started.index, started.accounts) if capital is None else capital
         self.digest: Final = RunDigest()
         self.counts: Final = RunCounts()
         self.statistics: TradingStatistics | None = None
@@ -186,17 +209,18 @@ class Recorder:
 
 
 def run_backtest(
-    events: Iterable[MarketEvent],
+    events: Iterable[EngineEvent],
     started: EngineStarted,
     strategies: list[Strategy],
     risk: RiskManager,
     options: BacktestOptions | None = None,
     make_user_data: UserDataFactory = no_user_data,
 ) -> BacktestResult:
-    """Run an engine with its simulated exchanges over market events, in virtual time.
+    """Run an engine with its simulated exchanges over market events, lost links and gaps, in virtual time.
 
-    Events come in the order of their receive time. The same input gives the same result, in any process, compiled or
-    not. The caller's decimal context is restored. Raises InvalidEvent for an event that cannot be of this engine.
+    Market events come in the order of their receive time; the others happen at that of the event before them. The same
+    input gives the same result, in any process, compiled or not. The caller's decimal context is restored. Raises
+    InvalidEvent for an event that cannot be of this engine.
     """
     before = enter_engine_context()
     try:
@@ -205,12 +229,18 @@ def run_backtest(
         recorder = Recorder(engine, started, options)
         loop = VirtualTimeLoop(engine, simulated_exchanges(started), recorder.take)
         wake_ns = -1
+        early: list[EngineEvent] = []
         try:
             for event in events:
+                if not isinstance(event, MarketEvent):
+                    _tell(event, loop, recorder, early)
+                    continue
                 time_ns = event.time_received_ns or event.time_exchange_ns
                 if time_ns > wake_ns:
                     if recorder.statistics is None:
                         loop.start(time_ns)
+                        for told in early:
+                            loop.tell(told)
                     wake_ns = _sample_until(time_ns, loop, recorder)
                 loop.feed(event)
         except InvalidEvent as error:
@@ -222,7 +252,11 @@ def run_backtest(
         loop.finish(close_out=options.close_out, before=before_time)
         statistics = recorder.statistics
         assert statistics is not None, "a run begins with its start record"
+        while statistics.next_sample_ns <= engine.time_ns:
+            statistics.sample(engine.state)  # the end of the last period, where the run ends with it
         counts = recorder.counts
+        for fault in data_faults(engine.state):
+            counts.halts.append(RunHalt(engine.sequence - 1, engine.time_ns, fault.strategy, fault.reason))
         return BacktestResult(
             loop.events,
             recorder.digest.count,
@@ -235,10 +269,22 @@ def run_backtest(
             statistics.summary(engine.state, engine.time_ns, options.risk_free_return, options.interval),
             statistics.equity(),
             tuple(statistics.trades),
+            tuple(counts.halts),
             engine.state,
         )
     finally:
         setcontext(before)
+
+
+def _tell(event: EngineEvent, loop: VirtualTimeLoop, recorder: Recorder, early: list[EngineEvent]) -> None:
+    """Process a lost link or a gap; what comes before the first market event waits for it, and its time."""
+    if not isinstance(event, (MarketReconnecting, MarketGap)):
+        expected = "expected a MarketEvent, MarketReconnecting or MarketGap"
+        raise InvalidEvent(f"{expected}, found {type(event).__name__}")
+    if recorder.statistics is None:
+        early.append(event)
+    else:
+        loop.tell(event)
 
 
 def _sample_until(time_ns: int, loop: VirtualTimeLoop, recorder: Recorder) -> int:

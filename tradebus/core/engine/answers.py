@@ -1,10 +1,16 @@
 """Take answers of user code: what is no answer, and what user code raises, becomes a reason that stands in a tick."""
 
+import re
+from decimal import Decimal
+from typing import Final
+
 from mypy_extensions import mypyc_attr
 
 from tradebus.core.strategy.interface import Decision
 
-REASON_LENGTH_MAX = 500
+REASON_LENGTH_MAX: Final = 500
+TOLD: Final[tuple[type, ...]] = (str, int, bool, Decimal, float, type(None))
+ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
 @mypyc_attr(native_class=False)  # mypyc cannot derive native classes from this builtin
@@ -23,9 +29,15 @@ def checked_answer(answer: object) -> Decision | None:
 
 
 def failure(where: str, error: Exception) -> str:
-    """Return what is said of an exception of user code."""
-    try:
-        text = str(error).encode(errors="backslashreplace").decode()
-    except Exception:  # noqa: BLE001 - an error of user code need not even have a text
-        text = "(it has no text)"
-    return f"{where} raised {type(error).__name__}: {text}"[:REASON_LENGTH_MAX]
+    """Return what is said of an exception of user code: its class, and its text where every process writes the same.
+
+    It becomes part of the state: the order of a set or an address in it would give two runs two digests.
+    """
+    name = f"{where} raised {type(error).__name__}"
+    text = ""
+    for part in error.args:
+        if type(part) not in TOLD or ADDRESS.search(str(part)) is not None:
+            return name
+        text = f"{text}, {part}" if text else str(part)
+    text = text.encode(errors="backslashreplace").decode()
+    return f"{name}: {text}"[:REASON_LENGTH_MAX] if text else name

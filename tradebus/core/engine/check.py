@@ -9,7 +9,13 @@ from tradebus.core.engine.audit.plain import check_plain, id_problem
 from tradebus.core.engine.audit.tick import RefusedCancel, RefusedOpen
 from tradebus.core.engine.check_numbers import account_fault, market_fault
 from tradebus.core.engine.command import (
+    ByExchanges,
+    ByInstruments,
+    ByUnderlyings,
+    CancelOrders,
+    ClosePositions,
     Command,
+    InstrumentFilter,
     SendAmendRequests,
     SendCancelRequests,
     SendOpenRequests,
@@ -30,14 +36,17 @@ from tradebus.core.engine.event import (
     RequestNeverReceived,
     Shutdown,
     SnapshotReceived,
+    StrategySetup,
     TimerFired,
     TradeReceived,
     TradingStateUpdate,
 )
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.resumed import CodeChanged
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.payoff import payoff_of
+from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.check import data_fault
 from tradebus.core.market.event import BookL1, MarketEvent, MarketGap, MarketReconnecting, PublicTrade
 from tradebus.core.model.account import Trade
@@ -53,10 +62,14 @@ from tradebus.core.model.order import (
 )
 from tradebus.core.model.record import Record
 from tradebus.core.model.side import Side
+from tradebus.core.model.trading_rules import spec_problem
 from tradebus.core.strategy.interface import Decision
 
 INDEX_COUNT_MAX: Final = 2**32
 AMOUNT_EXPONENT_MIN: Final = -100
+_SHOWN: Final[tuple[type, ...]] = (type(None), bool, int, str, Decimal, float)
+TIMERS_MAX: Final = 1_000
+REASON_LENGTH_MAX: Final = 500
 TIME_NS_MIN: Final = -(2**63)
 TIME_NS_MAX: Final = 2**63 - 1
 
@@ -114,9 +127,15 @@ def _check_amount(what: str, value: Decimal) -> None:
         raise InvalidEvent(f"{what}: expected an amount of 1e{AMOUNT_EXPONENT_MIN} to 1e{EXPONENT_MAX}, found {value}")
 
 
-def _check_asset(state: EngineState, asset: AssetIndex) -> None:
+def _check_asset(state: EngineState, asset: AssetIndex, exchange: ExchangeIndex) -> None:
     if not 0 <= asset < len(state.assets):
         raise InvalidEvent(f"expected an asset index of 0 to {len(state.assets) - 1}, found {asset}")
+    definition = state.assets[asset].asset
+    if definition.exchange != state.index.exchanges[exchange]:
+        name = definition.asset.name_internal
+        raise InvalidEvent(
+            f"asset {asset} is {name} on {definition.exchange.value}, the event says exchange {exchange}"
+        )
 
 
 def _check_trade(state: EngineState, trade: Trade, exchange: ExchangeIndex) -> None:
@@ -128,7 +147,10 @@ def _check_trade(state: EngineState, trade: Trade, exchange: ExchangeIndex) -> N
     if not trade.price and payoff_of(state.instruments[trade.instrument].instrument).is_inverse:
         raise InvalidEvent(f"fill {trade.id}: expected a price above 0 for an inverse contract, found {trade.price}")
     if trade.fees_asset is not None:
-        _check_asset(state, trade.fees_asset)
+        _check_asset(state, trade.fees_asset, exchange)
+    order = state.instruments[trade.instrument].orders.get(trade.cid)
+    if order is not None and order.side is not trade.side:
+        raise InvalidEvent(f"fill {trade.id}: order {trade.cid} is a {order.side.name}, the fill a {trade.side.name}")
 
 
 def _check_key(state: EngineState, key: OrderKey, exchange: ExchangeIndex) -> None:
@@ -146,19 +168,19 @@ def _check_account_event(state: EngineState, event: AccountEvent) -> None:
     if isinstance(data, TradeReceived):
         _check_trade(state, data.trade, event.exchange)
     elif isinstance(data, BalanceReceived):
-        _check_asset(state, data.balance.asset)
+        _check_asset(state, data.balance.asset, event.exchange)
     elif isinstance(data, OrderReceived):
         _check_key(state, data.order.key, event.exchange)
     elif isinstance(data, (CancelAnswered, AmendAnswered, RequestInDoubt, RequestNeverReceived)):
         _check_key(state, data.key, event.exchange)
     elif isinstance(data, SnapshotReceived):
         for balance in data.snapshot.balances:
-            _check_asset(state, balance.asset)
+            _check_asset(state, balance.asset, event.exchange)
         for order in data.snapshot.orders:
             _check_key(state, order.key, event.exchange)
     elif isinstance(data, FundingReceived):
         _check_instrument(state, data.instrument, event.exchange)
-        _check_asset(state, data.asset)
+        _check_asset(state, data.asset, event.exchange)
         _check_amount(f"funding {data.id}", data.amount)
 
 
@@ -174,8 +196,40 @@ def _check_command(state: EngineState, command: Command) -> None:
     elif isinstance(action, SendAmendRequests):
         for amend in action.requests:
             fault = fault or amend_fault(amend, INDEX_COUNT_MAX, len(state.instruments))
+    elif isinstance(action, (CancelOrders, ClosePositions)):
+        fault = _filter_fault(action.filter)
+    else:
+        fault = f"expected what a command can ask for, found {type(action).__name__}"
     if fault:
         raise InvalidEvent(f"command {command.id}: {fault}")
+
+
+def _filter_fault(selection: object) -> str:
+    """Return why a filter selects nothing that can be told, empty if it does."""
+    wanted: object = ()
+    if isinstance(selection, ByExchanges):
+        wanted = selection.exchanges
+    elif isinstance(selection, ByInstruments):
+        wanted = selection.instruments
+    elif isinstance(selection, ByUnderlyings):
+        wanted = selection.underlyings
+    elif not isinstance(selection, InstrumentFilter):
+        return f"filter: expected a filter of instruments, found {type(selection).__name__}"
+    return "" if isinstance(wanted, tuple) else f"filter: expected a tuple, found {type(wanted).__name__}"
+
+
+def _check_configuration(event: ConfigChanged) -> None:
+    for name, setups, kind in (("strategies", event.strategies, StrategySetup), ("risk", event.risk, RiskCheckSetup)):
+        found: object = setups
+        if not isinstance(found, tuple):
+            raise InvalidEvent(f"{name}: expected a tuple, found {type(found).__name__}")
+        ids: list[str] = []
+        for setup in found:
+            if not isinstance(setup, kind):
+                raise InvalidEvent(f"{name}: expected a {kind.__name__}, found {type(setup).__name__}")
+            if setup.id in ids:
+                raise InvalidEvent(f"{name}: {setup.id} stands there twice")
+            ids.append(setup.id)
 
 
 def check_event(state: EngineState, event: EngineEvent) -> None:
@@ -190,9 +244,12 @@ def check_event(state: EngineState, event: EngineEvent) -> None:
         _check_exchange(state, event.exchange)
     elif isinstance(event, Command):
         _check_command(state, event)
-    elif not isinstance(
-        event, (TradingStateUpdate, ClockAdvanced, TimerFired, ConfigChanged, CodeChanged, Shutdown, FeedEnded)
-    ):
+    elif isinstance(event, ConfigChanged):
+        _check_configuration(event)
+    elif isinstance(event, TradingStateUpdate):
+        if not isinstance(event.state, TradingState):
+            raise InvalidEvent(f"state: expected a TradingState, found {type(event.state).__name__}")
+    elif not isinstance(event, (ClockAdvanced, TimerFired, CodeChanged, Shutdown, FeedEnded)):
         raise InvalidEvent(f"expected an event that an engine processes, found {type(event).__name__}")
 
 
@@ -215,9 +272,19 @@ class CheckedRequests(Record):
         self.opens_refused: Final = opens_refused
 
 
+def told(value: object) -> str:
+    """Return what is said of a value of user code, the same in every process: no address, and no order of a set."""
+    kind = type(value)
+    if kind in _SHOWN:
+        return f"{value!r:.80}"
+    if isinstance(value, tuple) and kind is tuple and all([type(item) in _SHOWN for item in value]):
+        return f"{value!r:.80}"
+    return f"a {kind.__name__}"
+
+
 def _index_fault(name: str, value: object, count: int) -> str:
     if not isinstance(value, int) or type(value) is not int or not 0 <= value < count:
-        return f"expected an {name} index of 0 to {count - 1}, found {value!r}"
+        return f"expected an {name} index of 0 to {count - 1}, found {told(value)}"
     return ""
 
 
@@ -241,7 +308,7 @@ def _number_fault(name: str, value: object) -> str:
 
 
 def _kind_fault(name: str, value: object, kind: type) -> str:
-    return "" if isinstance(value, kind) else f"{name}: expected a {kind.__name__}, found {value!r}"
+    return "" if isinstance(value, kind) else f"{name}: expected a {kind.__name__}, found {told(value)}"
 
 
 def open_fault(request: object, exchanges: int, instruments: int) -> str:
@@ -309,10 +376,13 @@ def amount_problem(name: str, value: Decimal) -> str:
 def open_problem(state: EngineState, request: OrderRequestOpen) -> str:
     """Return why an open request must not be sent, empty if it may."""
     problem = exchange_problem(state, request.key)
+    definition = state.instruments[request.key.instrument].instrument.definition
     if not problem:
         problem = amount_problem("quantity", request.quantity)
     if not problem:
         problem = amount_problem("price", request.price)
+    if not problem and definition.spec is not None:
+        problem = spec_problem(definition, request)
     if not problem and request.key.cid in state.instruments[request.key.instrument].orders:
         problem = f"client order id {request.key.cid} is in use by an active order"
     if not problem and state.numbering.is_past(request.key.cid):
@@ -363,14 +433,20 @@ def check_refusals(state: EngineState, cancels: object, opens: object, exchanges
         fault = cancel_fault(cancel.request, exchanges, len(state.instruments))
         if fault:
             raise InvalidDecision(fault)
-        check_plain(cancel.reason, "reason")
+        _check_reason(cancel.reason)
     for request in items("opens_refused", opens):
         if not isinstance(request, RefusedOpen):
             raise InvalidDecision(f"opens_refused: expected a RefusedOpen, found {type(request).__name__}")
         fault = open_fault(request.request, exchanges, len(state.instruments))
         if fault:
             raise InvalidDecision(fault)
-        check_plain(request.reason, "reason")
+        _check_reason(request.reason)
+
+
+def _check_reason(reason: object) -> None:
+    problem = id_problem("reason", reason, may_be_empty=True, length_max=REASON_LENGTH_MAX)
+    if problem:
+        raise InvalidDecision(problem)
 
 
 def check_side_effects(decision: Decision) -> None:
@@ -378,11 +454,14 @@ def check_side_effects(decision: Decision) -> None:
 
     Raises InvalidDecision, or PlainError and NumberError for a value that data may not hold.
     """
-    for timer in items("timers_set", decision.timers_set):
+    timers = items("timers_set", decision.timers_set)
+    if len(timers) > TIMERS_MAX:
+        raise InvalidDecision(f"timers_set: expected at most {TIMERS_MAX} in one decision, found {len(timers)}")
+    for timer in timers:
         id_, due_ns = _pair("timers_set", "(id, due time in ns)", timer)
         _check_id("timers_set", id_)
         if not isinstance(due_ns, int) or type(due_ns) is not int or not TIME_NS_MIN <= due_ns <= TIME_NS_MAX:
-            raise InvalidDecision(f"timers_set: expected (id, due time in ns), found {timer!r:.80}")
+            raise InvalidDecision(f"timers_set: expected (id, due time in ns), found {told(timer)}")
     for name in items("timers_cleared", decision.timers_cleared):
         _check_id("timers_cleared", name)
     for patch in items("patches", decision.patches):
@@ -397,14 +476,17 @@ def _check_id(name: str, value: object) -> None:
         raise InvalidDecision(problem)
 
 
-def items(name: str, value: object) -> list[object] | tuple[object, ...]:
+def items(name: str, value: object) -> tuple[object, ...]:
     """Return a list or tuple that user code gave; raises InvalidDecision for anything else."""
-    if isinstance(value, (list, tuple)):
+    kind = type(value)
+    if isinstance(value, tuple) and kind is tuple:
         return value
-    raise InvalidDecision(f"{name}: expected a list or tuple, found {type(value).__name__}")
+    if isinstance(value, list) and kind is list:
+        return tuple(value)  # what is checked must be what is used
+    raise InvalidDecision(f"{name}: expected a list or tuple, found {kind.__name__}")
 
 
 def _pair(name: str, expected: str, value: object) -> tuple[object, object]:
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise InvalidDecision(f"{name}: expected {expected}, found {value!r:.80}")
+    if not isinstance(value, tuple) or type(value) is not tuple or len(value) != 2:
+        raise InvalidDecision(f"{name}: expected {expected}, found {told(value)}")
     return value[0], value[1]

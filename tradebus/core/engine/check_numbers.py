@@ -17,7 +17,7 @@ from tradebus.core.market.check import is_number
 from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
 from tradebus.core.model.account import Balance
 from tradebus.core.model.number import ZERO, NumberError, check_computed
-from tradebus.core.model.order import Order, open_part
+from tradebus.core.model.order import Order, OrderState, open_part
 
 PLAIN_EXPONENT_MAX: Final = 40
 
@@ -42,8 +42,8 @@ def account_fault(data: AccountData) -> str:
     if isinstance(data, OrderReceived):
         return _order_fault(data.order)
     if isinstance(data, AmendAnswered):
-        fault = "" if data.price is None else _fault("price", data.price)
-        return fault or ("" if data.quantity is None else _fault("quantity", data.quantity))
+        fault = "" if data.price is None else _positive_fault("price", data.price)
+        return fault or ("" if data.quantity is None else _positive_fault("quantity", data.quantity))
     if isinstance(data, SnapshotReceived):
         for balance in data.snapshot.balances:
             fault = _balance_fault(balance.balance)
@@ -73,7 +73,7 @@ def _market_fault(name: str, value: Decimal) -> str:
 
 def _amount_fault(name: str, value: Decimal) -> str:
     fault = _market_fault(name, value)
-    if not fault and value < ZERO:
+    if not fault and value < ZERO:  # as below, but quick
         return f"{name}: expected 0 or more, found {value}"
     return fault
 
@@ -89,9 +89,27 @@ def _balance_fault(balance: Balance) -> str:
 
 
 def _order_fault(order: Order) -> str:
-    fault = _fault("price", order.price) or _fault("quantity", order.quantity)
+    state: object = order.state
+    if not isinstance(state, OrderState):
+        return f"state: expected the state of an order, found {type(state).__name__}"
+    # An order at the market may be told without a price.
+    fault = _not_negative_fault("price", order.price) or _positive_fault("quantity", order.quantity)
     part = open_part(order.state)
     if fault or part is None:
         return fault
     filled: Decimal = part.filled_quantity
-    return _fault("filled_quantity", filled)
+    return _not_negative_fault("filled_quantity", filled)
+
+
+def _positive_fault(name: str, value: Decimal) -> str:
+    fault = _fault(name, value)
+    if not fault and value <= ZERO:
+        return f"{name}: expected more than 0, found {value}"
+    return fault
+
+
+def _not_negative_fault(name: str, value: Decimal) -> str:
+    fault = _fault(name, value)
+    if not fault and value < ZERO:
+        return f"{name}: expected 0 or more, found {value}"
+    return fault

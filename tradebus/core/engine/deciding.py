@@ -25,7 +25,12 @@ from tradebus.core.engine.audit.tick import (
     TimerCleared,
     TimerSet,
 )
-from tradebus.core.engine.check import INDEX_COUNT_MAX, CheckedRequests, check_requests, check_side_effects
+from tradebus.core.engine.check import (
+    INDEX_COUNT_MAX,
+    CheckedRequests,
+    check_requests,
+    check_side_effects,
+)
 from tradebus.core.engine.error import EngineError
 from tradebus.core.engine.judging import judge
 from tradebus.core.engine.naming import OrderNames

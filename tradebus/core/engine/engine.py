@@ -15,7 +15,7 @@ from tradebus.core.engine.apply import apply_event, apply_market_event
 from tradebus.core.engine.apply_resumed import apply_resumed
 from tradebus.core.engine.apply_user import is_reserved, unknown_user_data
 from tradebus.core.engine.audit.state_hash import StateHash, StateHasher
-from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Origin, PositionExit
+from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick, Halted, Origin, PositionExit
 from tradebus.core.engine.check import check_event, check_market_event, check_market_numbers
 from tradebus.core.engine.command import (
     CancelOrders,
@@ -27,6 +27,7 @@ from tradebus.core.engine.command import (
 )
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.configuring import Makers, RiskFactory, StrategyFactory
+from tradebus.core.engine.data_faults import data_faults
 from tradebus.core.engine.deciding import Decider, Question
 from tradebus.core.engine.event import (
     AccountReconnecting,
@@ -89,6 +90,8 @@ class Engine:
         if ids != [setup.id for setup in started.strategies]:
             raise ValueError(f"expected strategies {[setup.id for setup in started.strategies]}, found {ids}")
         for name in ids:
+            if ids.count(name) > 1:
+                raise ValueError(f"expected a strategy {name!r} once, found it {ids.count(name)} times")
             if name == RISK_MANAGER or is_reserved(name):
                 raise ValueError(f"expected another id for a strategy than {name!r}")
         self.started: Final = started
@@ -97,6 +100,8 @@ class Engine:
             unknown = unknown_user_data(state)
             if unknown:
                 raise ValueError(f"expected a class for each user-defined data, found none for {unknown}")
+            for fault in data_faults(state):
+                raise ValueError(f"{fault.strategy}: what is remembered at first cannot be kept: {fault.reason}")
             self._first: int | None = sequence
         elif is_new_run:
             check_resumed(state, started)
@@ -115,6 +120,8 @@ class Engine:
         self._makers: Final = Makers(make_strategy, make_risk)
         self._hasher: Final = StateHasher()
         self._checks_numbers: Final = checks_numbers or is_debug
+        self._is_debug: Final = is_debug
+        self._data_faults: list[Halted] = []
         names = OrderNames(started.engine_id, epoch)
         self._decider: Final = Decider(self.state, risk, names, is_debug=is_debug)
 
@@ -206,8 +213,11 @@ class Engine:
         return self.state.time_ns
 
     def hash(self) -> StateHash:
-        """Return the hash of the state."""
-        return self._hasher.hash(self.state)
+        """Return the hash of the state; data that cannot be hashed fails in the next tick."""
+        found = self._hasher.hash(self.state)
+        if not found.user:
+            self._data_faults = data_faults(self.state)
+        return found
 
     def __reduce__(self) -> NoReturn:
         """Refuse copy and pickle: two engines of one journal would be two writers."""
@@ -246,6 +256,12 @@ class Engine:
             self._process_other(event)
             if self._decider.errors:
                 return self._tick(event, now_ns)
+        if self._is_debug:
+            self._data_faults = data_faults(state)
+        if self._data_faults:
+            for fault in self._data_faults:
+                self._decider.emit(fault)
+            self._data_faults = []
         self._decider.report_failures()
         if state.trading is _ENABLED:
             self._generate_algo_orders(event)

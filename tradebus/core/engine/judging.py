@@ -36,6 +36,7 @@ def judge(
         return checked
     check_refusals(state, judged.cancels_refused, judged.opens_refused, exchanges)
     again = check_requests(state, judged.cancels, judged.opens, exchanges)
+    _check_verdicts(judged)
     return CheckedRequests(
         again.cancels,
         again.opens,
@@ -52,6 +53,18 @@ def judge(
             *_opens_without_verdict(checked, judged),
         ),
     )
+
+
+def _check_verdicts(judged: RiskDecision) -> None:
+    """Refuse two verdicts about one request; raises InvalidDecision."""
+    cancels = {refused.request.key for refused in judged.cancels_refused}
+    for cancel in judged.cancels:
+        if cancel.key in cancels:
+            raise InvalidDecision(f"the risk manager both approved and refused the cancel of {cancel.key.cid}")
+    opens = {refused.request.key for refused in judged.opens_refused}
+    for request in judged.opens:
+        if request.key in opens:
+            raise InvalidDecision(f"the risk manager both approved and refused the order {request.key.cid}")
 
 
 def _cancels_without_verdict(checked: CheckedRequests, judged: RiskDecision) -> tuple[RefusedCancel, ...]:

@@ -25,7 +25,7 @@ def failing() -> list[Strategy]:
 
 def test_a_recording_begins_with_its_first_market_event() -> None:
     recording = MarketRecording([LOST, *TRADES, LOST])
-    assert recording.events == TRADES
+    assert recording.events == [LOST, *TRADES, LOST]
     assert recording.time_first_ns == 5 * SECOND
 
 

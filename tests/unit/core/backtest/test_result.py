@@ -8,21 +8,40 @@ from typing import Any
 
 import pytest
 
+import tradebus
 from tests.support.builders import (
     ASSET_BETA_USDT,
     ASSET_USDT,
+    engine_started,
     public_trade,
+    setup_of,
 )
 from tests.support.flow import market_flow, ready_made
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.backtest.result import BacktestOptions, BacktestResult, RunCounts, run_backtest
 from tradebus.core.engine.audit.state_hash import RunDigest
+from tradebus.core.engine.audit.tick import RefusedOpen
 from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.engine import Engine
-from tradebus.core.market.event import BookL1, Level, MarketData, MarketEvent, PublicTrade
+from tradebus.core.engine.event import ClockAdvanced
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.engine_state import EngineState
+from tradebus.core.engine.state.link import Health
+from tradebus.core.market.event import (
+    BookL1,
+    Level,
+    MarketData,
+    MarketEvent,
+    MarketGap,
+    MarketReconnecting,
+    PublicTrade,
+)
+from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import NumberError
+from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
 from tradebus.core.model.side import Side
-from tradebus.core.risk.interface import RiskManager
+from tradebus.core.risk.interface import RiskDecision, RiskManager
+from tradebus.core.strategy.interface import Decision, Strategy
 from tradebus.strategies.loading import load_strategy
 
 EVENTS = list(market_flow(1500, seed=3))
@@ -204,6 +223,70 @@ def test_a_number_that_is_none_ends_the_run_and_says_where(price: Any, amount: A
     for book, side in ((BookL1(level, good), "best_bid"), (BookL1(None, level), "best_ask")):
         with pytest.raises(InvalidEvent, match=re.escape(f"event 8 of the feed: BookL1: {side}.{said}")):
             backtest(damaged(book))
+
+
+class Failing(Strategy):
+    """Fails at the tenth event it is asked about."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def generate_algo_orders(self, state: EngineState, event: EngineEvent) -> Decision | None:
+        self._asked += 1
+        if self._asked == 10:
+            raise LookupError("no more ideas", 7)
+        return None
+
+
+def test_what_failed_stands_in_the_result() -> None:
+    assert RESULT.halts == ()
+    strategy = Failing()
+    started = engine_started([setup_of(strategy.id)])
+    result = run_backtest([public_trade(time_ns=i) for i in range(1, 20)], started, [strategy], RiskManager())
+    (halt,) = result.halts
+    assert (halt.strategy, halt.sequence) == (strategy.id, 10)
+    assert halt.reason == "generate_algo_orders raised LookupError: no more ideas, 7"
+    assert json.loads(result.to_json())["halts"][0]["reason"] == halt.reason
+
+
+def test_lost_links_and_gaps_happen_where_they_stand() -> None:
+    lost, gap = MarketReconnecting(ExchangeIndex(0), "lost"), MarketGap(ExchangeIndex(0), InstrumentIndex(0), 1, 2)
+    result = run_backtest([lost, *EVENTS[:5], gap, *EVENTS[5:9], lost], engine_started(), [], RiskManager())
+    assert result.events == 9
+    assert result.ticks == RESULT_OF_NINE.ticks + 3
+    assert result.state.connectivity[0].market_data is Health.RECONNECTING
+    with pytest.raises(InvalidEvent, match=r"event 3 of the feed: expected a MarketEvent, .* found ClockAdvanced"):
+        run_backtest([*EVENTS[:2], ClockAdvanced()], engine_started(), [], RiskManager())
+
+
+RESULT_OF_NINE = run_backtest(EVENTS[:9], engine_started(), [], RiskManager())
+
+
+def test_the_last_period_counts_where_the_run_ends_with_it() -> None:
+    first, second = 1_000_000_000, 60_000_000_000
+    times = [first + second * i for i in range(11)]
+    started = engine_started()
+    for count, points in ((11, 11), (10, 10)):
+        events = [
+            public_trade(100 + i, time_ns=time_ns, received_ns=time_ns) for i, time_ns in enumerate(times[:count])
+        ]
+        options = BacktestOptions(equity_period_ns=second)
+        equity = run_backtest(events, started, [], RiskManager(), options).equity["usdt"]
+        assert [point.time_ns for point in equity] == times[:points]
+
+
+def test_a_risk_manager_of_no_length_is_one() -> None:
+    class RefusesAll(RiskManager):
+        def __len__(self) -> int:
+            return 0
+
+        def check(
+            self, state: EngineState, cancels: tuple[OrderRequestCancel, ...], opens: tuple[OrderRequestOpen, ...]
+        ) -> RiskDecision:
+            return RiskDecision(cancels, (), (), tuple([RefusedOpen(request, "no") for request in opens]))
+
+    assert tradebus.backtest(EVENTS, ready_made(), risk=RefusesAll()).orders == 0
+    assert tradebus.backtest(EVENTS, ready_made()).orders > 0
 
 
 def test_a_feed_that_was_decoded_need_not_be_checked() -> None:

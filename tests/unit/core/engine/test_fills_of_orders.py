@@ -147,7 +147,7 @@ def test_what_shares_an_id_and_is_another_fill_counts() -> None:
     followed = after(filled(fill("7", quantity=2)))
     followed.process(filled(fill("7", quantity=1, time_ns=2)))  # ids that begin anew
     assert held(followed) == 3
-    followed.process(filled(fill("7", Side.SELL, quantity=1)))  # against another order of ours
+    followed.process(filled(fill("7", Side.SELL, quantity=1, cid="c2")))  # against another order of ours
     assert held(followed) == 2
     followed.process(filled(fill("7", quantity=1, instrument=1)))  # on another instrument
     assert followed.engine.state.instruments[1].position is not None

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -42,7 +43,6 @@ from tests.support.user_data import (
     misbehave,
     started_with_data,
 )
-from tradebus.core.engine.audit.plain import PlainError
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.command import SendAmendRequests, SendCancelRequests, SendOpenRequests
 from tradebus.core.engine.event import DataSetup, SnapshotReceived, TradingStateUpdate
@@ -270,18 +270,21 @@ class FloatingInstrument(InstrumentDiary):
 
 
 @pytest.mark.parametrize(
-    ("classes", "where"),
+    ("classes", "name", "where"),
     [
-        ({"of_all": Floating}, r"global data\.notes\[0\]\.mean\[1\]"),
-        ({"of_one": FloatingInstrument}, r"instrument data 0\.notes\[0\]"),
+        ({"of_all": Floating}, "global data", r"data\.notes\[0\]\.mean\[1\]"),
+        ({"of_one": FloatingInstrument}, "instrument data 0", r"data\.notes\[0\]"),
     ],
 )
-def test_a_float_in_data_is_found_at_the_next_hash(classes: dict[str, Any], where: str) -> None:
+def test_a_float_in_data_fails_in_the_tick_after_the_next_hash(classes: dict[str, Any], name: str, where: str) -> None:
     engine = engine_of(started=started_with_data(), make_user_data=factory(**classes), is_debug=False)
     engine.start(0)
     engine.process(public_trade(), 1)
-    with pytest.raises(PlainError, match=f"{where}: expected None, bool, int, .* found float"):
-        engine.hash()
+    assert engine.hash().user == ""
+    halt = halted(engine.process(public_trade(), 2))
+    assert halt.strategy == name
+    assert re.search(f"{where}: expected None, bool, int, .* found float", halt.reason)
+    assert engine.state.trading is TradingState.DISABLED
 
 
 @pytest.mark.parametrize("data", [Diary(), InstrumentDiary()])

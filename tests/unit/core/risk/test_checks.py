@@ -216,6 +216,19 @@ def test_each_exchange_may_have_a_window_of_its_own() -> None:
     assert followed.engine.state.risk.checks[0].sent == [[0], [0]]
 
 
+@pytest.mark.parametrize("price", [0, -5])
+def test_a_market_price_of_nothing_or_less_opens_no_limit(price: int) -> None:
+    followed = under(check_of("max_exposure", usdt="500"))
+    followed.process(public_trade(price))
+    assert len(refusals(followed, limit("a", Side.BUY, 100, 10))) == 1, "worth 1,000 by its own price"
+    assert refusals(followed, limit("b", Side.BUY, 100, 4)) == []
+    assert len(refusals(followed, limit("c", Side.BUY, 2, 100))) == 1
+    band = under(check_of("price_band", default="0.05"))
+    band.process(public_trade(price))
+    (said,) = refusals(band, limit("a", Side.BUY, 1, 100))
+    assert said == f"price_band: expected a price within 0.05 of the market's, found a market price of {price}"
+
+
 def test_amends_count() -> None:
     followed = under(check_of("order_rate", orders_max="2", window_ms="10"))
     followed.process(order_told(order_in(opened(1), "c1", price=100, quantity=4)))

@@ -73,12 +73,12 @@ def is_writable(text: str) -> bool:
     return True
 
 
-def id_problem(name: str, value: object, *, may_be_empty: bool = False) -> str:
+def id_problem(name: str, value: object, *, may_be_empty: bool = False, length_max: int = ID_LENGTH_MAX) -> str:
     """Return why a value cannot be an id, empty if it can: a text of 1 to 256 characters that can be encoded."""
     if not isinstance(value, str) or type(value) is not str:
         return f"{name}: expected a text, found {type(value).__name__}"
     if not value and not may_be_empty:
         return f"{name}: expected a text, found an empty one"
-    if len(value) > ID_LENGTH_MAX:
-        return f"{name}: expected at most {ID_LENGTH_MAX} characters, found {len(value)}"
+    if len(value) > length_max:
+        return f"{name}: expected at most {length_max} characters, found {len(value)}"
     return "" if is_writable(value) else f"{name}: expected Unicode text, found a lone surrogate"

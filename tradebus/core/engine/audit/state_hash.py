@@ -85,15 +85,20 @@ def core_text(state: EngineState, version: int = HASH_VERSION, texts: StateTexts
 
 
 def user_text(state: EngineState, version: int = HASH_VERSION) -> str | None:
-    """Return the canonical text of what strategies remember and users keep; none where that is not known here."""
+    """Return the canonical text of what strategies remember and users keep.
+
+    None where that is not known here, and where it cannot be written: ``engine.data_faults`` says why.
+    """
     out: list[str] = []
-    for strategy in state.strategies:
-        plain = strategy.plain()
-        if plain is None:
+    try:
+        for strategy in state.strategies:
+            plain = strategy.plain()
+            if plain is None:
+                return None
+            _write_plain(strategy.setup.id, plain, out, version)
+        if not _write_user_data(state, out, version):
             return None
-        write(strategy.setup.id, out, version)
-        write(plain, out, version)
-    if not _write_user_data(state, out, version):
+    except Exception:  # noqa: BLE001 - user code may keep anything and raise anything
         return None
     return "".join(out)
 

@@ -22,8 +22,8 @@ class MaxExposure(RiskCheck):
     """Refuse an order that could bring the gross exposure beyond a limit in quote, were all orders filled.
 
     The exposure is the sum over the instruments of one quote asset, on all exchanges, of the furthest that each can be
-    held, long or short, at its mark price (without one, at the order's own). An order that does not add to it passes.
-    Parameters: limits by quote asset (``usdt``) or as ``default``.
+    held, long or short, at its mark price; without one above 0, at the highest that it was or is to be traded at. An
+    order that does not add to it passes. Parameters: limits by quote asset (``usdt``) or as ``default``.
     """
 
     def __init__(self, id: str, params: Mapping[str, str], index: IndexedInstruments) -> None:
@@ -62,16 +62,18 @@ def _furthest_value(
     if not furthest:
         return ZERO
     price = found.price_mark()
-    if price is None and request is not None:
-        price = request.price
-    if price is None:
-        price = _highest_price(found, earlier)
+    if price is None or price <= ZERO:
+        # A price of nothing, or less, must not make what is held look like nothing.
+        price = _highest_price(found, earlier if request is None else [*earlier, request])
     value = value_in_quote(found.instrument, furthest, price)
     return DECIMAL_MAX if value is None else value
 
 
 def _highest_price(found: InstrumentState, earlier: Sequence[OrderRequestOpen]) -> Decimal:
     """Return the highest price among an instrument's orders: what nobody has traded yet is worth at most that."""
-    prices = [order.price for order in found.orders.values()]
+    prices = [abs(order.price) for order in found.orders.values()]
+    position = found.position
+    if position is not None:
+        prices.append(abs(position.price_entry_average))
     prices += [request.price for request in earlier if request.key.instrument == found.instrument.index]
     return max(prices)

@@ -1,7 +1,7 @@
 """The state hash: every leaf of the state counts, in its own root, and nothing else does."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.support.builders import (
 )
 from tests.support.full_state import full_state
 from tests.support.scenario import Memory, Scripted
-from tradebus.core.engine.audit.canonical import ADDED_IN, HASH_VERSION, NotCanonical
+from tradebus.core.engine.audit.canonical import ADDED_IN, HASH_VERSION
 from tradebus.core.engine.audit.state_hash import (
     RunDigest,
     StateHash,
@@ -32,6 +32,7 @@ from tradebus.core.engine.audit.state_hash import (
     hash_state,
     user_text,
 )
+from tradebus.core.engine.audit.tick import Halted
 from tradebus.core.engine.event import ClockAdvanced, EngineStarted
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.position import Position
@@ -44,6 +45,7 @@ from tradebus.core.model.instrument import (
 )
 from tradebus.core.model.order import FULLY_FILLED, OrderState
 from tradebus.core.model.record import Record, field_names
+from tradebus.core.model.side import Side
 from tradebus.core.strategy.interface import Decision
 
 Change = tuple[str, Any]
@@ -321,13 +323,51 @@ def test_versions_and_roots_must_agree() -> None:
         assert not some.equals(other)
 
 
-def test_data_that_holds_what_it_must_not_cannot_be_hashed() -> None:
-    class Floating(Memory):
-        def to_plain(self) -> dict[str, object]:
-            return {"a": 1.5}
+def cyclic() -> list[object]:
+    """Return a list that holds itself."""
+    made: list[object] = []
+    made.append(made)
+    return made
 
-    with pytest.raises(NotCanonical, match="float"):
-        engine_of(Scripted(data=Floating)).hash()
+
+def raising() -> object:
+    raise KeyError("no")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: 1.5, "data.a: expected None, bool, int, Decimal, str, bytes, list, tuple or dict, found float"),
+        (lambda: {1, 2}, "data.a: expected None, bool, int, Decimal, str, bytes, list, tuple or dict, found set"),
+        (lambda: {1: 2}, "data.a: expected text as key, found int"),
+        (lambda: Side.BUY, "found Side"),
+        (lambda: "\ud800", "data.a: expected Unicode text, found a lone surrogate"),
+        (lambda: Decimal("NaN"), "expected a finite number, found NaN"),
+        (lambda: 10**6000, "data.a: expected an int of at most 8192 bits, found 19932"),
+        (cyclic, "expected at most 32 levels"),
+        (raising, "data.to_plain raised KeyError"),
+    ],
+)
+def test_data_that_holds_what_it_must_not_fails_in_the_tick_after_the_hash(
+    make: Callable[[], object], said: str
+) -> None:
+    class Spoilt(Memory):
+        def to_plain(self) -> dict[str, object]:
+            return {"a": make() if is_spoilt else 1}
+
+    is_spoilt = False
+    engine = engine_of(Scripted(data=Spoilt), is_debug=False)
+    engine.start(0)
+    is_spoilt = True
+    assert engine.hash().user == ""
+    (halt, *_) = engine.process(public_trade(), 1).outputs
+    assert isinstance(halt, Halted)
+    assert said in halt.reason
+    assert engine.state.trading is TradingState.DISABLED
+    engine.hash()
+    assert engine.process(public_trade(), 2).outputs == (), "told once"
+    with pytest.raises(ValueError, match="what is remembered at first cannot be kept"):
+        engine_of(Scripted(data=Spoilt))
 
 
 def digest_of(started: EngineStarted, *, decide: bool = True, late: bool = False) -> str:

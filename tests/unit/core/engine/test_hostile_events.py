@@ -1,0 +1,96 @@
+"""Events that contradict the index, each other or plain sense: refused by name, and nothing has changed."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.support.builders import (
+    ASSET_BETA_USDT,
+    account_event,
+    amend_answered,
+    asset_balance,
+    balance_told,
+    check_of,
+    command_of,
+    fill,
+    filled,
+    funded,
+    opened,
+    order_in,
+    order_told,
+    setup_of,
+)
+from tests.support.scenario import Followed, follow
+from tradebus.core.engine.check import InvalidEvent
+from tradebus.core.engine.command import ByInstruments, CancelOrders, ClosePositions
+from tradebus.core.engine.configuration import ConfigChanged
+from tradebus.core.engine.event import SnapshotReceived, TradingStateUpdate
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.model.account import AccountSnapshot
+from tradebus.core.model.side import Side
+
+GARBAGE: Any = "garbage"
+NOTHING: Any = None
+
+
+def resting() -> Followed:
+    """An engine with an open order c1: buy 4 at 100."""
+    followed = follow()
+    followed.process(order_told(order_in(opened(1), "c1", quantity=4)))
+    return followed
+
+
+def snapshot(*orders: Any) -> EngineEvent:
+    return account_event(SnapshotReceived(AccountSnapshot((asset_balance(total=77, time_ns=99),), orders)))
+
+
+CASES = {
+    "an order of nothing": (
+        order_told(order_in(opened(2), "c1", quantity=0)),
+        "quantity: expected more than 0",
+    ),
+    "an order of less": (
+        order_told(order_in(opened(2), "c1", quantity=-1)),
+        "quantity: expected more than 0",
+    ),
+    "an order below nothing": (order_told(order_in(opened(2), "c1", price=-1)), "price: expected 0 or more, found -1"),
+    "less than nothing filled": (order_told(order_in(opened(2, -3), "c2")), "filled_quantity: expected 0 or more"),
+    "amended to nothing": (amend_answered(price=100, quantity=0), "quantity: expected more than 0"),
+    "amended below nothing": (amend_answered(price=-1, quantity=5), "price: expected more than 0"),
+    "a sale of what was bought": (filled(fill("1", Side.SELL, quantity=50)), "order c1 is a BUY, the fill a SELL"),
+    "a balance elsewhere": (
+        balance_told(asset_balance(ASSET_BETA_USDT, 777)),
+        "is usdt on sim_beta, the event says exchange 0",
+    ),
+    "fees elsewhere": (filled(fill("1", fees_asset=ASSET_BETA_USDT)), "is usdt on sim_beta"),
+    "funding elsewhere": (funded(-1, ASSET_BETA_USDT), "is usdt on sim_beta"),
+    "a snapshot whose last order is none": (
+        snapshot(order_in(opened(2), "c3"), order_in(NOTHING, "c4")),
+        "state: expected the state of an order, found NoneType",
+    ),
+    "no filter": (command_of(CancelOrders(NOTHING)), "filter: expected a filter of instruments, found NoneType"),
+    "a filter of nothing": (command_of(ClosePositions(ByInstruments(GARBAGE))), "filter: expected a tuple, found str"),
+    "no command": (command_of(GARBAGE), "expected what a command can ask for, found str"),
+    "no configuration": (ConfigChanged("op", NOTHING, ()), "strategies: expected a tuple, found NoneType"),
+    "no setup": (ConfigChanged("op", (), (GARBAGE,)), "risk: expected a RiskCheckSetup, found str"),
+    "a strategy twice": (ConfigChanged("op", (setup_of("a"), setup_of("a")), ()), "strategies: a stands there twice"),
+    "a check twice": (
+        ConfigChanged("op", (), (check_of("order_rate"), check_of("order_rate"))),
+        "risk: order_rate stands there twice",
+    ),
+    "no trading state": (TradingStateUpdate(GARBAGE, "op"), "state: expected a TradingState, found str"),
+}
+
+
+@pytest.mark.parametrize(("event", "said"), CASES.values(), ids=CASES.keys())
+def test_it_is_refused_and_changes_nothing(event: EngineEvent, said: str) -> None:
+    followed = resting()
+    before, sequence, time_ns = followed.engine.hash(), followed.engine.sequence, followed.engine.state.time_ns
+    with pytest.raises(InvalidEvent) as refused:
+        followed.engine.process(event, 10**6)
+    assert said in str(refused.value)
+    assert (followed.engine.hash(), followed.engine.sequence) == (before, sequence)
+    assert followed.engine.state.time_ns == time_ns
+    order = followed.engine.state.instruments[0].orders
+    assert [(each.key.cid, each.quantity) for each in order.values()] == [("c1", Decimal(4))]
