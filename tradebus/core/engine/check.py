@@ -277,7 +277,7 @@ def told(value: object) -> str:
     kind = type(value)
     if kind in _SHOWN:
         return f"{value!r:.80}"
-    if isinstance(value, tuple) and kind is tuple and all([type(item) in _SHOWN for item in value]):
+    if isinstance(value, tuple) and kind is tuple and all(type(item) in _SHOWN for item in value):
         return f"{value!r:.80}"
     return f"a {kind.__name__}"
 
