@@ -30,7 +30,12 @@ from tradebus.core.engine.audit.tick import PositionExit
 from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.state.funding import FUNDING_IDS_MAX, AssetAmount
 from tradebus.core.engine.state.instrument import InstrumentState
-from tradebus.core.engine.state.strategy_position import StrategyPosition
+from tradebus.core.engine.state.strategy_position import (
+    StrategyPosition,
+    StrategyPositions,
+    share_funding,
+    strategy_position,
+)
 from tradebus.core.model.identifiers import AssetIndex, StrategyId
 from tradebus.core.model.index import index_instruments
 from tradebus.core.model.instrument import InstrumentDefinition, InstrumentKind
@@ -338,3 +343,13 @@ def test_funding_is_shared_by_what_is_held() -> None:
     assert a.funding > 0, "who is short receives what the long pay"
     assert abs(a.funding - Decimal("0.1") / 3) < Decimal("1e-25")
     assert abs(a.funding + b.funding + Decimal("0.1")) < Decimal("1e-25")
+
+
+def test_three_holders_share_a_payment_to_the_last_digit() -> None:
+    positions: StrategyPositions = {}
+    for name, held in (("a", 1), ("b", 2), ("c", 4)):
+        strategy_position(positions, StrategyId(name)).quantity_net = Decimal(held)
+    share_funding(positions, Decimal(-7), Decimal(7))
+    assert [positions[StrategyId(name)].funding for name in "abc"] == [-1, -2, -4]
+    share_funding(positions, Decimal(1), Decimal(7))
+    assert sum(each.funding for each in positions.values()) == -6

@@ -114,6 +114,8 @@ NONSENSE: dict[str, Callable[..., Any]] = {
     "a cancel on an exchange that there is not": answering((OrderRequestCancel(order_key(exchange=2), None),)),
     "a timer without a time": answering((), (), ["t"]),
     "a timer with a float": answering((), (), [("t", 1.5)]),
+    "a timer with a bool": answering((), (), [("t", True)]),
+    "timers without end": answering((), (), [(f"t{i}", 10**9) for i in range(1_001)]),
     "a timer in a list": answering((), (), [["t", 1]]),
     "a timer beyond all times": answering((), (), [("t", 2**63)]),
     "a timer without an id": answering((), (), [("", 1)]),

@@ -28,6 +28,7 @@ from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import SnapshotReceived, TradingStateUpdate
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.model.account import AccountSnapshot
+from tradebus.core.model.identifiers import StrategyId
 from tradebus.core.model.side import Side
 
 GARBAGE: Any = "garbage"
@@ -74,7 +75,10 @@ CASES = {
     "no command": (command_of(GARBAGE), "expected what a command can ask for, found str"),
     "no configuration": (ConfigChanged("op", NOTHING, ()), "strategies: expected a tuple, found NoneType"),
     "no setup": (ConfigChanged("op", (), (GARBAGE,)), "risk: expected a RiskCheckSetup, found str"),
-    "a strategy twice": (ConfigChanged("op", (setup_of("a"), setup_of("a")), ()), "strategies: a stands there twice"),
+    "a strategy twice": (
+        ConfigChanged("op", (setup_of(StrategyId("a")), setup_of(StrategyId("a"))), ()),
+        "strategies: a stands there twice",
+    ),
     "a check twice": (
         ConfigChanged("op", (), (check_of("order_rate"), check_of("order_rate"))),
         "risk: order_rate stands there twice",

@@ -46,6 +46,13 @@ def test_a_resumed_engine_goes_on_with_the_next_tick_and_never_back_in_time() ->
     assert (tick.sequence, tick.time_ns) == (2, 7)
 
 
+def test_a_resumed_engine_takes_the_time_of_the_last_tick_which_a_state_does_not_hold() -> None:
+    engine, strategy = stopped()
+    time_ns, engine.state.time_ns = engine.state.time_ns, 0
+    again = Engine.resume(engine.started, [strategy], RiskManager(), engine.state, sequence=1, time_ns=time_ns, epoch=4)
+    assert again.process(ClockAdvanced(), 3).time_ns == time_ns == 7
+
+
 def test_a_resumed_engine_has_its_start_record_already() -> None:
     engine, strategy = stopped()
     again = resume(engine, strategy)

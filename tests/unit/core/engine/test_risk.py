@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.builders import BTC, cancel_of, open_request, public_trade
-from tests.support.scenario import Memory, Scripted, answer_once, decided, follow, halted
+from tests.support.scenario import Memory, Scripted, answer_once, decided, follow, halted, opens_sent
 from tradebus.core.engine.answers import DecisionChangedState
 from tradebus.core.engine.audit.tick import Origin, RefusedCancel, RefusedOpen, RequestsDecided
 from tradebus.core.engine.state.engine_state import EngineState
@@ -104,6 +104,13 @@ def test_what_it_approves_is_checked_again() -> None:
     followed = follow(Scripted(answer_once(Decision((), [open_request("a")]))), risk=spoil)
     output = decided(followed.process(public_trade()))
     assert [refused.reason for refused in output.opens_refused] == ["client order id a is used twice in one decision"]
+
+
+def test_it_cannot_both_approve_and_refuse() -> None:
+    both = Judge(lambda _s, cancels, opens: RiskDecision(cancels, opens, (), (RefusedOpen(opens[0], "no"),)))
+    tick = follow(Scripted(answer_once(Decision((), [open_request("a")]))), risk=both).process(public_trade())
+    assert opens_sent([tick]) == []
+    assert halted(tick).reason.endswith("the risk manager both approved and refused the order a")
 
 
 def raising(*_: object) -> RiskDecision:

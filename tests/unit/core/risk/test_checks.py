@@ -277,6 +277,11 @@ def test_orders_of_one_decision_must_not_reach_each_other() -> None:
     assert refusals(followed, *pair) == ["self_cross: expected no order of our own in reach, found a to buy at 100"]
 
 
+def test_orders_of_other_instruments_are_not_in_the_way() -> None:
+    followed = under(check_of("self_cross"))
+    assert refusals(followed, limit("a", Side.BUY, 100, 1, ETH), limit("b", Side.SELL, 99)) == []
+
+
 def test_market_orders_rest_nowhere() -> None:
     followed = under(check_of("self_cross"))
     buy = open_request("a", Side.BUY, 100, kind=OrderKind.MARKET)
