@@ -241,6 +241,11 @@ selections = st.sampled_from(
 )
 
 
+def _asset_at(instrument: int, number: int) -> AssetIndex:
+    """Return one of the assets of the exchange of an instrument."""
+    return AssetIndex(3 + number % 2 if instrument == BETA_BTC else number % 3)
+
+
 def _fill(spec: Any) -> Make:
     instrument, side, price, amount, fee, fees_asset, time, key, pick = spec
 
@@ -248,9 +253,11 @@ def _fill(spec: Any) -> Make:
         order = history.pick(pick)
         cid = order.key.cid if order is not None else "ghost"
         strategy = (*STRATEGIES, "nobody")[pick % 4]
+        # A fill of the other side than its order's is refused.
+        is_its_own = order is not None and order.key.instrument == instrument
         trade = fill(
             f"t{pick}",
-            side,
+            order.side if order is not None and is_its_own else side,
             price,
             amount,
             fee,
@@ -258,7 +265,7 @@ def _fill(spec: Any) -> Make:
             cid=cid,
             strategy=strategy,
             time_ns=time,
-            fees_asset=fees_asset,
+            fees_asset=None if fees_asset is None else _asset_at(instrument, fees_asset),
         )
         return history.account_event(TradeReceived(trade), BETA if instrument == BETA_BTC else ALPHA, key)
 
@@ -267,7 +274,7 @@ def _fill(spec: Any) -> Make:
 
 def _funding(spec: Any) -> Make:
     instrument, amount, asset, time, key, pick = spec
-    data = FundingReceived(instrument, amount, AssetIndex(asset), time, f"f{pick}")
+    data = FundingReceived(instrument, amount, _asset_at(instrument, asset), time, f"f{pick}")
     return told(data, BETA if instrument == BETA_BTC else ALPHA, key)
 
 

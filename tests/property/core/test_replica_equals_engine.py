@@ -1,5 +1,6 @@
 """Whatever happens and whatever strategies answer: after every tick the replica equals the engine."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -11,7 +12,8 @@ from tests.property.core.histories import History, Step, histories
 from tests.support.scenario import Followed, assert_same_state, check_invariants, same_data
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.tick import AuditTick
-from tradebus.core.engine.event import AccountEvent, SnapshotReceived, TradeReceived
+from tradebus.core.engine.event import AccountEvent, FundingReceived, SnapshotReceived, TradeReceived
+from tradebus.core.engine.state.funding import FundingTotals
 from tradebus.core.engine.state.position import signed_quantity
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import ExchangeIndex
@@ -27,12 +29,13 @@ from tradebus.wire.codec.bounds import bounds_of
 
 
 class Fills:
-    """Adds up each fill once, by the venue's id, and by key where it has one."""
+    """Adds up each fill once, by the venue's id, and by key where it has one; what came before leaves the key alone."""
 
     def __init__(self) -> None:
         self.held: dict[int, Decimal] = {}
         self._last: dict[ExchangeIndex, tuple[int, int]] = {}
         self._seen: set[tuple[int, str, Side, int]] = set()
+        self._payments: dict[int, FundingTotals] = defaultdict(lambda: FundingTotals(0, Decimal(0), 0, []))
 
     def add(self, event: object) -> None:
         if not isinstance(event, AccountEvent):
@@ -40,11 +43,15 @@ class Fills:
         data = event.data
         if isinstance(data, TradeReceived) and _mark(data.trade) in self._seen:
             return
+        if isinstance(data, FundingReceived) and self._payments[data.instrument].has(data.time_exchange_ns, data.id):
+            return
         key = (event.cause, event.ordinal)
         if key != (0, 0):
             if key <= self._last.get(event.exchange, (0, 0)):
                 return
             self._last[event.exchange] = key
+        if isinstance(data, FundingReceived):
+            self._payments[data.instrument].add(data.time_exchange_ns, data.id, data.amount)
         if isinstance(data, TradeReceived):
             trade = data.trade
             self._seen.add(_mark(trade))

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.builders import ALPHA, BETA, BETA_BTC, BTC, fill, filled
+from tests.support.builders import ALPHA, BETA, BETA_BTC, BTC, fill, filled, funded
 from tests.support.scenario import Followed, Memory, Scripted, follow
 from tradebus.core.engine.event import AccountReconnecting
 from tradebus.core.engine.state.link import Health
@@ -73,3 +73,15 @@ def test_a_duplicate_tells_nothing_of_the_link_and_reaches_no_data_but_is_a_step
     assert data.seen == seen
     assert strategy.asked[-1] is event
     assert BETA != ALPHA
+
+
+def test_what_was_told_before_under_another_key_leaves_the_key_alone() -> None:
+    followed = follow()
+    followed.process(funded(-1))
+    followed.process(filled(fill("7")))
+    followed.process(funded(-1, cause=9))
+    followed.process(filled(fill("7"), 9))
+    followed.process(filled(fill("8"), 3))
+    assert held(followed) == 2
+    cursor = followed.engine.state.cursors[ALPHA]
+    assert (cursor.cause, cursor.ordinal) == (3, 0)
