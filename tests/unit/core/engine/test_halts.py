@@ -20,6 +20,7 @@ from tests.support.builders import (
     setup_of,
 )
 from tests.support.scenario import Memory, Scripted, decided, follow, halted
+from tradebus.core.engine.answers import failure
 from tradebus.core.engine.audit.tick import AuditTick, Halted, Origin, RequestsDecided
 from tradebus.core.engine.command import ALL_INSTRUMENTS, ClosePositions
 from tradebus.core.engine.event import TradingStateUpdate
@@ -379,3 +380,17 @@ def test_the_engine_works_in_its_own_context_whatever_the_caller_left() -> None:
     position = followed.engine.state.instruments[BTC].position
     assert position is not None
     assert position.price_entry_average == Decimal("1.73456789")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("no", 1, True, Decimal("0.5"), None), "ValueError: no, 1, True, 0.5, None"),
+        (ValueError({"alpha", "beta"}), "ValueError"),
+        (ValueError(f"found {object()!r}"), "ValueError"),
+        (ValueError(object()), "ValueError"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_a_failure_is_told_alike_in_every_process(error: Exception, said: str) -> None:
+    assert failure("it", error) == f"it raised {said}"
