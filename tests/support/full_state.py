@@ -155,8 +155,8 @@ def full_run() -> Followed:
     for asset in range(len(index.assets)):
         followed.process(balance_told(asset_balance(asset, 10, 4, time_ns=6)))
     followed.process(MarketGap(ALPHA, BTC, 1, 2))
-    followed.process(command_of(SendOpenRequests((open_request("teste2s7n3"),))), 10)
-    followed.process(command_of(SendOpenRequests((open_request("sent"),))), 11)
+    followed.process(command_of(SendOpenRequests((open_request("teste2s7n3", quantity=6),))), 10)
+    followed.process(command_of(SendOpenRequests((open_request("sent", quantity=6),))), 11)
     followed.process(TradingStateUpdate(TradingState.ENABLED, "operator", "asked", 7), 12)
     state = followed.engine.state
     state.strategies[0].failure = "none really"
