@@ -59,7 +59,7 @@ def test_without_its_class_data_is_kept_and_nobody_is_given_it() -> None:
     [
         public_trade(),
         filled(fill()),
-        command_of(SendOpenRequests((open_request("new"),))),
+        command_of(SendOpenRequests((open_request("new", quantity=6),))),
         command_of(SendCancelRequests((cancel_of("new"),))),
     ],
 )
