@@ -5,7 +5,7 @@ from typing import ClassVar, Final, final
 
 from mypy_extensions import mypyc_attr
 
-from tradebus.core.engine.audit.plain import check_plain, id_problem
+from tradebus.core.engine.audit.plain import check_plain, id_problem, plain_size
 from tradebus.core.engine.audit.tick import RefusedCancel, RefusedOpen
 from tradebus.core.engine.check_numbers import account_fault, market_fault
 from tradebus.core.engine.command import (
@@ -69,6 +69,9 @@ INDEX_COUNT_MAX: Final = 2**32
 AMOUNT_EXPONENT_MIN: Final = -100
 _SHOWN: Final[tuple[type, ...]] = (type(None), bool, int, str, Decimal, float)
 TIMERS_MAX: Final = 1_000
+ALL_TIMERS_MAX: Final = 10_000
+PATCHES_SIZE_MAX: Final = 100_000
+"""A tick of 900 KiB is the largest that a journal takes."""
 REASON_LENGTH_MAX: Final = 500
 TIME_NS_MIN: Final = -(2**63)
 TIME_NS_MAX: Final = 2**63 - 1
@@ -449,14 +452,16 @@ def _check_reason(reason: object) -> None:
         raise InvalidDecision(problem)
 
 
-def check_side_effects(decision: Decision) -> None:
-    """Refuse timers and patches of a decision that are not what they should be.
+def check_side_effects(state: EngineState, decision: Decision) -> None:
+    """Refuse timers and patches of a decision that are not what they should be, or more than a tick can hold.
 
     Raises InvalidDecision, or PlainError and NumberError for a value that data may not hold.
     """
     timers = items("timers_set", decision.timers_set)
     if len(timers) > TIMERS_MAX:
         raise InvalidDecision(f"timers_set: expected at most {TIMERS_MAX} in one decision, found {len(timers)}")
+    if len(timers) + len(state.timers) > ALL_TIMERS_MAX:
+        raise InvalidDecision(f"timers_set: expected at most {ALL_TIMERS_MAX} timers in all, found {len(state.timers)}")
     for timer in timers:
         id_, due_ns = _pair("timers_set", "(id, due time in ns)", timer)
         _check_id("timers_set", id_)
@@ -464,10 +469,14 @@ def check_side_effects(decision: Decision) -> None:
             raise InvalidDecision(f"timers_set: expected (id, due time in ns), found {told(timer)}")
     for name in items("timers_cleared", decision.timers_cleared):
         _check_id("timers_cleared", name)
+    room = PATCHES_SIZE_MAX
     for patch in items("patches", decision.patches):
         key, value = _pair("patches", "(key, value)", patch)
         _check_id("patches", key)
         check_plain(value, str(key))
+        room -= plain_size(value)
+        if room < 0:
+            raise InvalidDecision(f"patches: expected at most {PATCHES_SIZE_MAX} characters in one decision")
 
 
 def _check_id(name: str, value: object) -> None:

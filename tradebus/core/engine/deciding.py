@@ -124,7 +124,7 @@ class Decider:
         if question.origin in _OPERATORS:
             exchanges = INDEX_COUNT_MAX
         try:
-            check_side_effects(decision)
+            check_side_effects(state, decision)
             checked = check_requests(state, decision.cancels, decision.opens, exchanges)
             amends, amends_refused = check_amends(state, decision.amends, exchanges)
         except Exception as error:  # noqa: BLE001 - user code may answer anything; it stands in the tick

@@ -360,7 +360,9 @@ class Engine:
                     answer = checked_answer(strategy.on_disconnect(self.state, exchange))
             except Exception as error:  # noqa: BLE001 - as above
                 reason = failure(f"the hook for {origin.name.lower()}", error)
-            self._decider.answered(Question(self.sequence, origin, strategy.id), answer, reason, before)
+            # Not the strategy's own `id`: that is user code, and may fail or change.
+            name = self.state.strategies[i].setup.id
+            self._decider.answered(Question(self.sequence, origin, name), answer, reason, before)
 
     def _generate_algo_orders(self, event: EngineEvent) -> None:
         state = self.state
@@ -375,7 +377,7 @@ class Engine:
                 except Exception as error:  # noqa: BLE001 - as above
                     reason = failure("generate_algo_orders", error)
                 if answer is not None or reason or before is not None or not context_is_intact():
-                    question = Question(self.sequence, Origin.ALGO, strategy.id)
+                    question = Question(self.sequence, Origin.ALGO, state.strategies[i].setup.id)
                     decider.answered(question, answer, reason, before)
                     if state.trading is not _ENABLED:
                         return  # one strategy's failure has just switched trading off for all

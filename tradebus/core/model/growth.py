@@ -16,8 +16,8 @@ def grown_index(before: IndexedInstruments, definitions: Iterable[InstrumentDefi
     known = {instrument.definition for instrument in before.instruments}
     added = index_instruments(definition for definition in definitions if definition not in known)
     index_instruments([*known, *(instrument.definition for instrument in added.instruments)])  # no two assets of a name
-    exchanges = [*before.exchanges, *(exchange for exchange in added.exchanges if exchange not in before.exchanges)]
-    assets = [*before.assets, *(asset for asset in added.assets if asset not in before.assets)]
+    exchanges = [*before.exchanges, *[exchange for exchange in added.exchanges if exchange not in before.exchanges]]
+    assets = [*before.assets, *[asset for asset in added.assets if asset not in before.assets]]
     numbers = {(item.exchange, item.asset.name_internal): AssetIndex(i) for i, item in enumerate(assets)}
 
     def number(exchange: ExchangeId, asset: Asset) -> AssetIndex:

@@ -11,6 +11,7 @@ from tests.support.builders import (
     BTC,
     cancel_of,
     command_of,
+    engine_of,
     engine_started,
     fill,
     filled,
@@ -19,7 +20,7 @@ from tests.support.builders import (
     public_trade,
     setup_of,
 )
-from tests.support.scenario import Memory, Scripted, decided, follow, halted
+from tests.support.scenario import Memory, Scripted, answer_once, decided, follow, halted
 from tradebus.core.engine.answers import failure
 from tradebus.core.engine.audit.tick import AuditTick, Halted, Origin, RequestsDecided
 from tradebus.core.engine.command import ALL_INSTRUMENTS, ClosePositions
@@ -28,7 +29,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.market.event import MarketReconnecting
-from tradebus.core.model.identifiers import ExchangeIndex
+from tradebus.core.model.identifiers import ExchangeIndex, StrategyId
 from tradebus.core.model.number import context_is_intact
 from tradebus.core.model.order import OrderKey, OrderRequestCancel, OrderRequestOpen
 from tradebus.core.model.record import field_values
@@ -116,6 +117,8 @@ NONSENSE: dict[str, Callable[..., Any]] = {
     "a timer without a time": answering((), (), ["t"]),
     "a timer with a float": answering((), (), [("t", 1.5)]),
     "a timer with a bool": answering((), (), [("t", True)]),
+    "patches without end": answering((), (), (), (), [(f"k{i}", "x" * 1_000) for i in range(101)]),
+    "a huge patch": answering((), (), (), (), [("note", ["x" * 50_000, {"y": b"x" * 50_000}])]),
     "timers without end": answering((), (), [(f"t{i}", 10**9) for i in range(1_001)]),
     "a timer in a list": answering((), (), [["t", 1]]),
     "a timer beyond all times": answering((), (), [("t", 2**63)]),
@@ -394,3 +397,25 @@ def test_the_engine_works_in_its_own_context_whatever_the_caller_left() -> None:
 )
 def test_a_failure_is_told_alike_in_every_process(error: Exception, said: str) -> None:
     assert failure("it", error) == f"it raised {said}"
+
+
+class Renamed(Scripted):
+    """Has a name that fails once the engine runs."""
+
+    is_running = False
+
+    @property
+    def id(self) -> StrategyId:
+        if self.is_running:
+            raise LookupError("who am I?")
+        return super().id
+
+
+def test_a_name_that_changes_is_that_of_the_start() -> None:
+    strategy = Renamed(answer_once(Decision((), [open_request("a")])))
+    engine = engine_of(strategy)
+    engine.start(0)
+    strategy.is_running = True
+    (output,) = engine.process(public_trade(), 1).outputs
+    assert isinstance(output, RequestsDecided)
+    assert (output.strategy, len(output.opens_sent)) == ("s", 1)

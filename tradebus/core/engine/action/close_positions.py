@@ -25,13 +25,14 @@ def close_positions(decider: Decider, strategies: list[Strategy], action: CloseP
         answer: Decision | None = None
         reason = ""
         if state.strategies[i].failure:
-            answer = close_with_market_orders(state, action.filter, strategy.id)
+            answer = close_with_market_orders(state, action.filter, state.strategies[i].setup.id)
         else:
             try:
                 answer = checked_answer(strategy.close_positions_requests(state, action.filter))
             except Exception as error:  # noqa: BLE001 - user code may raise anything; it stands in the tick
                 reason = failure("close_positions_requests", error)
-        decider.answered(Question(sequence, origin, strategy.id, action.override_risk), answer, reason, before)
+        question = Question(sequence, origin, state.strategies[i].setup.id, action.override_risk)
+        decider.answered(question, answer, reason, before)
     if len(strategies) != 1:
         rest = close_with_market_orders(state, action.filter, STRATEGY_UNKNOWN)
         if rest.opens or not strategies:

@@ -51,6 +51,19 @@ def check_plain(value: object, where: str, depth: int = 0) -> None:
         )
 
 
+def plain_size(value: object) -> int:
+    """Return about how many characters a checked value takes."""
+    if isinstance(value, (str, bytes)):
+        return len(value) + 2
+    if isinstance(value, (list, tuple)):
+        return 2 + sum([plain_size(item) for item in value])
+    if isinstance(value, dict):
+        return 2 + sum([len(key) + plain_size(item) for key, item in value.items()])
+    if isinstance(value, int):
+        return 2 + value.bit_length() // 3
+    return 8 if value is None else len(str(value))
+
+
 def copy_plain(value: object) -> object:
     """Return a copy of a checked value that shares no list or dict with it: the one in a tick must never change."""
     if isinstance(value, list):
