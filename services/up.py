@@ -17,6 +17,7 @@ from services.runtime.run import print_problems
 from services.supervisor import Supervisor, Terminal, background, foreground
 from tradebus.config import ConfigError, ExitCode, Flags, RuntimeSettings, Settings, load_settings
 from tradebus.config.risk import make_risk
+from tradebus.config.sections.modes import Mode
 from tradebus.config.strategies import make_strategies
 
 _YES = frozenset({"1", "yes", "true"})
@@ -46,6 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         make_risk(settings)
     except ConfigError as error:
         print_problems(error, sys.stderr)
+        return ExitCode.CONFIG_INVALID
+    if settings.mode is Mode.REPLAY:
+        # A replay begins on empty streams: here it would remove what a demo or paper run left.
+        print(
+            'mode: expected demo, paper or live; recordings are replayed by make replay RECORDINGS="..."',
+            file=sys.stderr,
+        )
         return ExitCode.CONFIG_INVALID
     if detach:
         rest = [argument for argument in arguments if argument != "--detach"]

@@ -146,3 +146,14 @@ async def test_a_service_on_its_own_says_the_same_of_its_port(run: Run) -> None:
     assert f"port {port} is already in use; it is for health and metrics of engine." in said
     assert "TRADEBUS__RUNTIME__HTTP__ENGINE=127.0.0.1:PORT" in said
     assert "Traceback" not in said
+
+
+async def test_a_replay_is_not_brought_up_over_what_another_run_left(run: Run, tmp_path: Path) -> None:
+    left = tmp_path / "data" / "audit" / "demo"
+    left.mkdir(parents=True)
+    recording = tmp_path / "binance-spot-x.gz"
+    recording.touch()
+    code, said = await run("up", MODE="replay", TRADEBUS_RECORDING=str(recording))
+    assert code == 3
+    assert "make replay RECORDINGS=" in said
+    assert left.exists()
