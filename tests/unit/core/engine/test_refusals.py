@@ -19,6 +19,8 @@ from tests.support.builders import (
     order_told,
     public_trade,
     setup_of,
+    steps,
+    usual_index,
 )
 from tests.support.scenario import Scripted, answer_once, decided, follow
 from tradebus.core.engine.audit.tick import Origin, RequestsDecided
@@ -28,7 +30,7 @@ from tradebus.core.engine.event import AccountLinkChanged
 from tradebus.core.engine.state.link import AccountLink
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.identifiers import ClientOrderId
-from tradebus.core.model.order import OrderRequestCancel, OrderRequestOpen
+from tradebus.core.model.order import OrderKind, OrderRequestCancel, OrderRequestOpen
 from tradebus.core.strategy.interface import Decision
 
 REFUSED: dict[str, tuple[OrderRequestOpen, str]] = {
@@ -136,3 +138,20 @@ def test_a_refused_price_may_have_the_decimals_of_a_division() -> None:
     price = Decimal(1) / Decimal(3)
     followed = follow(Scripted(answer_once(Decision((), [open_request(price=price)]))))
     assert decided(followed.process(public_trade())).opens_refused[0].request.price == price
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "kind", "said"),
+    [
+        ("100.05", "1", OrderKind.LIMIT, "price 100.05 is not a multiple of the tick size 0.1"),
+        ("100.1", "1.05", OrderKind.LIMIT, "quantity 1.05 is not a multiple of the lot size 0.1"),
+        ("100.1", "1.1", OrderKind.LIMIT, ""),
+        ("100.05", "1.1", OrderKind.MARKET, ""),
+    ],
+)
+def test_what_the_venue_would_refuse_does_not_leave(price: str, quantity: str, kind: OrderKind, said: str) -> None:
+    followed = follow(started=engine_started(index=usual_index(steps("0.1", "0.1"))))
+    request = open_request("a", price=price, quantity=quantity, kind=kind)
+    output = decided(followed.process(command_of(SendOpenRequests((request,)))))
+    assert [refused.reason for refused in output.opens_refused] == ([said] if said else [])
+    assert len(output.opens_sent) == (0 if said else 1)
