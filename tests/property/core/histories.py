@@ -80,7 +80,14 @@ from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.engine.state.user_setup import UserDataFactory
 from tradebus.core.market.event import Candle, Liquidation, MarketGap, MarketReconnecting
 from tradebus.core.model.account import AccountSnapshot
-from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex, OrderId, StrategyId
+from tradebus.core.model.identifiers import (
+    AssetIndex,
+    ClientOrderId,
+    ExchangeIndex,
+    InstrumentIndex,
+    OrderId,
+    StrategyId,
+)
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.core.model.order import (
     EXPIRED,
@@ -254,10 +261,10 @@ def _fill(spec: Any) -> Make:
         cid = order.key.cid if order is not None else "ghost"
         strategy = (*STRATEGIES, "nobody")[pick % 4]
         # A fill of the other side than its order's is refused.
-        is_its_own = order is not None and order.key.instrument == instrument
+        own = history.engine.state.instruments[instrument].orders.get(ClientOrderId(cid))
         trade = fill(
             f"t{pick}",
-            order.side if order is not None and is_its_own else side,
+            side if own is None else own.side,
             price,
             amount,
             fee,
