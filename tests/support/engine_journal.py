@@ -12,9 +12,7 @@ from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import Shutdown
 from tradebus.core.engine.event_base import EngineEvent
-from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.risk.interface import RiskManager
-from tradebus.core.strategy.interface import Decision
 from tradebus.journal.sealed import SealedBatch
 from tradebus.wire.codec.audit import AuditBatch, audit_batch_from_bytes
 from tradebus.wire.integrity import CHAIN_START
@@ -42,8 +40,7 @@ class DrivenJournal:
     """An engine, its journal and the batches taken out of it so far."""
 
     def __init__(self, cadence: Cadence = EVERY_BATCH, end: JournalEnd = EMPTY_JOURNAL) -> None:
-        self._sizes: list[int] = []
-        self.strategy = Scripted(self._decide)
+        self.strategy = Scripted()
         self.started = engine_started([setup_of(self.strategy.id)])
         self.engine: Engine
         if end.sequence < 0:
@@ -60,11 +57,9 @@ class DrivenJournal:
         self.journal.record(self.engine.start(0))
 
     def feed(self, count: int = 1, size: int = 0) -> None:
-        """Process events; each tick decides on about so many bytes, beside the event itself."""
+        """Process events, each of about so many bytes more than usual."""
         for _ in range(count):
-            if size:
-                self._sizes.append(size)
-            self.process(public_trade(sequence=self.engine.sequence))
+            self.process(public_trade(sequence=self.engine.sequence, trade_id="1" + "x" * size))
 
     def process(self, event: EngineEvent) -> None:
         self._time_ns += 1
@@ -92,6 +87,3 @@ class DrivenJournal:
     def check(self) -> int:
         """Compare every hash with a replica that folds the batches; return how many there are."""
         return check_hashes(self.batches, Replica(same_data([self.strategy])))
-
-    def _decide(self, _state: EngineState, _event: EngineEvent) -> Decision | None:
-        return Decision((), (), (), (), (("note", b"x" * self._sizes.pop()),)) if self._sizes else None

@@ -286,7 +286,9 @@ def told(value: object) -> str:
 
 
 def _index_fault(name: str, value: object, count: int) -> str:
-    if not isinstance(value, int) or type(value) is not int or not 0 <= value < count:
+    # Asked before anything is known of it: compiled, what is known to be an int is one, and True has become 1.
+    kind = type(value)
+    if not isinstance(value, int) or kind is not int or not 0 <= value < count:
         return f"expected an {name} index of 0 to {count - 1}, found {told(value)}"
     return ""
 
@@ -465,7 +467,8 @@ def check_side_effects(state: EngineState, decision: Decision) -> None:
     for timer in timers:
         id_, due_ns = _pair("timers_set", "(id, due time in ns)", timer)
         _check_id("timers_set", id_)
-        if not isinstance(due_ns, int) or type(due_ns) is not int or not TIME_NS_MIN <= due_ns <= TIME_NS_MAX:
+        kind = type(due_ns)  # as in _index_fault
+        if not isinstance(due_ns, int) or kind is not int or not TIME_NS_MIN <= due_ns <= TIME_NS_MAX:
             raise InvalidDecision(f"timers_set: expected (id, due time in ns), found {told(timer)}")
     for name in items("timers_cleared", decision.timers_cleared):
         _check_id("timers_cleared", name)
