@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 POLL_S = 0.002
-LIMIT_S = 15.0
+LIMIT_S = 30.0
 
 
 async def eventually(condition: Callable[[], object], what: str = "", limit_s: float = LIMIT_S) -> None:
