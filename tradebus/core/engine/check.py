@@ -151,8 +151,10 @@ def _check_trade(state: EngineState, trade: Trade, exchange: ExchangeIndex) -> N
         raise InvalidEvent(f"fill {trade.id}: expected a price above 0 for an inverse contract, found {trade.price}")
     if trade.fees_asset is not None:
         _check_asset(state, trade.fees_asset, exchange)
-    order = state.instruments[trade.instrument].orders.get(trade.cid)
-    if order is not None and order.side is not trade.side:
+    instrument = state.instruments[trade.instrument]
+    order = instrument.orders.get(trade.cid)
+    # One that is told again is known, whatever has its order's id by now.
+    if order is not None and order.side is not trade.side and not instrument.fills.has(trade):
         raise InvalidEvent(f"fill {trade.id}: order {trade.cid} is a {order.side.name}, the fill a {trade.side.name}")
 
 

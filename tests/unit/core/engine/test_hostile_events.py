@@ -101,6 +101,18 @@ CASES: dict[str, tuple[Callable[[], EngineEvent], str]] = {
 }
 
 
+def test_a_fill_that_is_told_again_is_no_contradiction_whatever_has_its_orders_id_by_now() -> None:
+    followed = follow()
+    followed.process(filled(fill("7", Side.BUY, cid="x")))
+    followed.process(order_told(order_in(opened(1), "x", Side.SELL)))
+    followed.process(filled(fill("7", Side.BUY, cid="x")))
+    position = followed.engine.state.instruments[0].position
+    assert position is not None
+    assert position.quantity_abs == 1
+    with pytest.raises(InvalidEvent, match="order x is a SELL, the fill a BUY"):
+        followed.process(filled(fill("8", Side.BUY, cid="x")))
+
+
 @pytest.mark.parametrize(("make", "said"), CASES.values(), ids=CASES.keys())
 def test_it_is_refused_and_changes_nothing(make: Callable[[], EngineEvent], said: str) -> None:
     followed = resting()
