@@ -5,6 +5,7 @@ from typing import ClassVar, Final, final
 
 from mypy_extensions import mypyc_attr
 
+from tradebus.core.engine.apply import is_duplicate
 from tradebus.core.engine.audit.plain import check_plain, id_problem, plain_size
 from tradebus.core.engine.audit.tick import RefusedCancel, RefusedOpen
 from tradebus.core.engine.check_numbers import account_fault, market_fault
@@ -151,10 +152,12 @@ def _check_trade(state: EngineState, trade: Trade, exchange: ExchangeIndex) -> N
         raise InvalidEvent(f"fill {trade.id}: expected a price above 0 for an inverse contract, found {trade.price}")
     if trade.fees_asset is not None:
         _check_asset(state, trade.fees_asset, exchange)
-    instrument = state.instruments[trade.instrument]
-    order = instrument.orders.get(trade.cid)
-    # One that is told again is known, whatever has its order's id by now.
-    if order is not None and order.side is not trade.side and not instrument.fills.has(trade):
+
+
+def _check_side(state: EngineState, event: AccountEvent, trade: Trade) -> None:
+    """Refuse a fill of the other side than its order's; one that is told again changes nothing and passes."""
+    order = state.instruments[trade.instrument].orders.get(trade.cid)
+    if order is not None and order.side is not trade.side and not is_duplicate(state, event):
         raise InvalidEvent(f"fill {trade.id}: order {trade.cid} is a {order.side.name}, the fill a {trade.side.name}")
 
 
@@ -172,6 +175,7 @@ def _check_account_event(state: EngineState, event: AccountEvent) -> None:
         raise InvalidEvent(f"{type(data).__name__}: {fault}")
     if isinstance(data, TradeReceived):
         _check_trade(state, data.trade, event.exchange)
+        _check_side(state, event, data.trade)
     elif isinstance(data, BalanceReceived):
         _check_asset(state, data.balance.asset, event.exchange)
     elif isinstance(data, OrderReceived):

@@ -110,7 +110,10 @@ def test_a_fill_that_is_told_again_is_no_contradiction_whatever_has_its_orders_i
     assert position is not None
     assert position.quantity_abs == 1
     with pytest.raises(InvalidEvent, match="order x is a SELL, the fill a BUY"):
-        followed.process(filled(fill("8", Side.BUY, cid="x")))
+        followed.process(filled(fill("8", Side.BUY, cid="x"), 1))
+    followed.process(funded(1, cause=5))
+    followed.process(filled(fill("8", Side.BUY, cid="x"), 1))
+    assert position.quantity_abs == 1, "its key says that it was told before"
 
 
 @pytest.mark.parametrize(("make", "said"), CASES.values(), ids=CASES.keys())
