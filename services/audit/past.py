@@ -22,6 +22,7 @@ from tradebus.journal.archive.damage import ArchiveDamaged, ArchiveError
 from tradebus.journal.archive.thinning import NEWEST_KEPT, dispensable
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire import subjects
+from tradebus.wire.codec.error import EncodeError
 
 REST_FACTOR: Final = 10
 """After a checkpoint none is taken for so many times the time that it took: under load they must not eat the core."""
@@ -154,8 +155,14 @@ class Past:
         if not fold.is_started or not fold.is_exact:
             return
         enter_engine_context()
-        self._frozen = freeze(fold, self._stream)
         self._ticks_since = 0
+        try:
+            self._frozen = freeze(fold, self._stream)
+        except EncodeError as error:
+            # Users' data that holds what it must not: the engine halts who keeps it, the journal goes on.
+            self._metrics.archive_troubles.labels("write").inc()
+            self._log.error("the state cannot be kept as a checkpoint", sequence=fold.sequence, reason=str(error))
+            return
         self._is_due.set()
 
     def _write(self, frozen: FrozenFold) -> None:
