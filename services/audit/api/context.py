@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from services.audit.api.cache import AnswerCache
 from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope, Page, PageEnvelope, VerificationView
+from services.audit.api.moment import Moment
 from services.audit.api.problems import Problem
 from services.audit.api.views.base import View
 from services.audit.api.views.ticks import AuditTickView
@@ -20,9 +21,7 @@ from services.audit.history import History
 from services.audit.lag import Lag
 from services.runtime.health import HealthReport
 from services.runtime.service import Json
-from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.model.index import IndexedInstruments
-from tradebus.core.model.number import enter_engine_context
 
 V = TypeVar("V", bound=View)
 
@@ -62,18 +61,13 @@ class NamesCache:
 
 
 @final
-class Reading:
+class Reading(Moment):
     """The replica at one sequence. Nothing may be awaited between making it and answering from it."""
 
     def __init__(self, request: Request, context: ApiContext, names: NamesCache, cache: AnswerCache) -> None:
-        enter_engine_context()  # what is derived on read computes like the engine
         fold = context.fold
+        super().__init__(fold, names.of(fold.numbering_at(fold.sequence)))
         self.context: Final = context
-        self.fold: Final = fold
-        self.state: Final[EngineState] = fold.state
-        self.names: Final = names.of(fold.numbering_at(fold.sequence))
-        self.sequence: Final = fold.sequence
-        self.time_ns: Final = fold.time_ns
         self._request: Final = request
         self._cache: Final = cache
 

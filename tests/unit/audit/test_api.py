@@ -470,7 +470,7 @@ async def test_our_own_mistake_is_told_without_details(api: AuditApi, monkeypatc
     def fail(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("services.audit.api.resources.trading._view", fail)
+    monkeypatch.setattr("services.audit.api.resources.trading.trading_view", fail)
     body = await api.problem("/v1/trading", 500, "internal_error")
     assert "secret" not in str(body)
     assert "Traceback" not in str(body)

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from services.audit.api.context import Read, Reading
+from services.audit.api.context import Read
 from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
 from services.audit.api.envelope import Envelope
 from services.audit.api.find import exchange_index
+from services.audit.api.moment import Moment
 from services.audit.api.strict import StrictRoute
 from services.audit.api.views.projections import (
     AccountLinkView,
@@ -37,7 +38,7 @@ async def get_connectivity(read: Read) -> Response:
         All,
         lambda: ConnectivityView(
             health=enum_text(now.state.global_health),
-            exchanges=[_exchange(now, exchange) for exchange in range(len(now.names.exchanges))],
+            exchanges=[exchange_view(now, exchange) for exchange in range(len(now.names.exchanges))],
         ),
     )
 
@@ -55,10 +56,11 @@ async def get_exchange_connectivity(
     """Return the feed and the account of one exchange."""
     now = read.now()
     index = exchange_index(now.names, exchange)
-    return now.answer(One, lambda: _exchange(now, index))
+    return now.answer(One, lambda: exchange_view(now, index))
 
 
-def _exchange(now: Reading, index: int) -> ExchangeConnectivityView:
+def exchange_view(now: Moment, index: int) -> ExchangeConnectivityView:
+    """Return both links of an exchange."""
     links = now.state.connectivity[index]
     history = now.fold.projections.links.exchanges[index]
     market = MarketLinkView(
@@ -80,7 +82,7 @@ def _exchange(now: Reading, index: int) -> ExchangeConnectivityView:
     )
 
 
-def _link(now: Reading, health: Health, history: LinkHistory) -> dict[str, Any]:
+def _link(now: Moment, health: Health, history: LinkHistory) -> dict[str, Any]:
     last_ns = history.time_last_ns
     return {
         "health": enum_text(health),

@@ -9,6 +9,7 @@ from services.audit.api.context import Read, Reading
 from services.audit.api.documents import READ_PROBLEMS
 from services.audit.api.envelope import Envelope, Page, PageEnvelope
 from services.audit.api.find import filters
+from services.audit.api.moment import Moment
 from services.audit.api.paging import ListOrder, PageRequest, Paging
 from services.audit.api.strict import StrictRoute
 from services.audit.api.views.positions import OpenPositionView, PositionView
@@ -29,7 +30,7 @@ async def list_positions(read: Read) -> Response:
     """Return the open positions in the order of their instruments."""
     now = read.now()
     return now.answer_list(
-        All, lambda: [_open(now, each) for each in now.state.instruments if each.position is not None]
+        All, lambda: [open_position_view(now, each) for each in now.state.instruments if each.position is not None]
     )
 
 
@@ -45,7 +46,8 @@ async def list_exited_positions(
     return now.answer_page(Exited, lambda: _exited(now, paging, wanted))
 
 
-def _open(now: Reading, state: InstrumentState) -> OpenPositionView:
+def open_position_view(now: Moment, state: InstrumentState) -> OpenPositionView:
+    """Return the open position of an instrument at its value now."""
     position = PositionView.of(state.position, now.names)
     return OpenPositionView(
         **position.model_dump(),

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Response
 
-from services.audit.api.context import Read, Reading
+from services.audit.api.context import Read
 from services.audit.api.documents import READ_PROBLEMS
 from services.audit.api.envelope import Envelope
+from services.audit.api.moment import Moment
 from services.audit.api.strict import StrictRoute
 from services.audit.api.views.projections import TradingChangeView, TradingView
 from services.audit.api.views.values import enum_text
@@ -18,10 +19,11 @@ Answer = Envelope[TradingView]
 async def get_trading(read: Read) -> Response:
     """Return the trading state, the tick that changed it last and who did that."""
     now = read.now()
-    return now.answer(Answer, lambda: _view(now))
+    return now.answer(Answer, lambda: trading_view(now))
 
 
-def _view(now: Reading) -> TradingView:
+def trading_view(now: Moment) -> TradingView:
+    """Return the trading state and what changed it last."""
     last = now.fold.projections.trading.last
     return TradingView(
         state=enum_text(now.state.trading),
