@@ -1,4 +1,7 @@
-"""Two hundred systems, forty of them with an account at a venue, in which everything goes wrong, each of them twice."""
+"""Two hundred systems, forty of them with an account at a venue, in which everything goes wrong.
+
+Every fourth runs twice and must give the same journals; `make chaos` does that with all of its seeds.
+"""
 
 import random
 from collections import Counter
@@ -11,6 +14,7 @@ from tests.simulation.world import Menu, RunResult, World, run_seed
 SEEDS = 160
 VENUE_SEEDS = 40
 PER_TEST = 10
+TWICE_EVERY = 4
 
 FAULTS = frozenset(
     {
@@ -49,11 +53,16 @@ def twice(seed: int, kind: type[World] = World) -> RunResult:
     return first
 
 
+def once_or_twice(seed: int, kind: type[World] = World) -> RunResult:
+    """Run a seed, and some of them two times."""
+    return twice(seed, kind) if seed % TWICE_EVERY == 0 else run_seed(seed, kind=kind)
+
+
 @pytest.mark.parametrize("begin", range(0, SEEDS, PER_TEST))
 def test_no_seed_breaks_a_promise(begin: int) -> None:
     fired: Counter[str] = Counter()
     for seed in range(begin, begin + PER_TEST):
-        outcome = twice(seed)
+        outcome = once_or_twice(seed)
         assert outcome.ticks > 100
         assert outcome.hashes > 0
         fired += outcome.fired
@@ -64,7 +73,7 @@ def test_no_seed_breaks_a_promise(begin: int) -> None:
 def test_no_seed_breaks_a_promise_about_a_venue(begin: int) -> None:
     fired: Counter[str] = Counter()
     for seed in range(begin, begin + PER_TEST):
-        outcome = twice(seed, VenueWorld)
+        outcome = once_or_twice(seed, VenueWorld)
         assert outcome.ticks > 100
         fired += outcome.fired
     assert any(name.startswith("venue_") for name in fired)
