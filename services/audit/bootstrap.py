@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from services.audit.api.access import Doorkeeper, Keyring
+from services.audit.api.access.bad_keys import BadKeys
 from services.audit.api.app import build_application
 from services.audit.api.context import ApiContext
 from services.audit.api.server import ApiServer
@@ -19,6 +21,7 @@ from services.audit.pruner import Pruner, PrunerConfig
 from services.audit.service import AuditService, Keeping
 from services.runtime import Runtime
 from services.runtime.dead_letters import DeadLetterBox
+from tradebus.access import KeyFile
 from tradebus.bus.interface import Bus
 from tradebus.bus.nats_options import NatsOptions
 from tradebus.bus.purging import NatsPurger, StreamPurger
@@ -48,6 +51,24 @@ async def bootstrap(runtime: Runtime, fold_factory: FoldFactory = make_fold) -> 
     service = await build(runtime, config, bus, fold_factory)
     service.look_after(_pruner(runtime, bus))
     return service
+
+
+def _doorkeeper(runtime: Runtime, config: AuditConfig) -> Doorkeeper:
+    """Return who decides about callers; the service is not ready while its keys cannot be read."""
+
+    def trouble(reason: str) -> None:
+        if reason:
+            runtime.health.trouble("API keys", reason)
+        else:
+            runtime.health.clear("API keys")
+
+    keyring = Keyring(KeyFile(config.keys_file), trouble)
+
+    async def close() -> None:
+        keyring.close()
+
+    runtime.on_exit(close)
+    return Doorkeeper(keyring, BadKeys(), reading_without_key=config.reading_without_key)
 
 
 def _pruner(runtime: Runtime, bus: Bus) -> Pruner:
@@ -92,7 +113,7 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
         health=runtime.health.report,
         metrics=runtime.metrics.exposition,
         status=lambda: runtime.status(service),
-        reading_without_key=config.reading_without_key,
+        doorkeeper=_doorkeeper(runtime, config),
     )
     await service.serve(ApiServer(build_application(context, metrics, runtime.log), config.api))
     return service

@@ -75,6 +75,7 @@ class AuditConfig:
     """What the journal must be of; one of another mode is refused."""
     api: Listening
     reading_without_key: bool
+    keys_file: Path
     limits: Limits = Limits()
     lag: LagLimits = LagLimits()
     archive: ArchiveConfig | None = None
@@ -88,5 +89,6 @@ class AuditConfig:
             mode=settings.mode.value,
             api=Listening(settings.api.listen, "the REST API and the web page", "api.listen"),
             reading_without_key=settings.api.reading_without_key,
+            keys_file=settings.api_keys_file(),
             archive=ArchiveConfig.of(settings),
         )

@@ -1,13 +1,18 @@
 """The API in one process: a fold fed by hand, its journal on a memory bus, and a client that asks without sockets."""
 
 import itertools
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import httpx2
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.stdlib import BoundLogger, get_logger
 
+from services.audit.api.access import Doorkeeper, Keyring, Role
+from services.audit.api.access.bad_keys import BadKeys
 from services.audit.api.app import build_api
 from services.audit.api.cache import AnswerCache
 from services.audit.api.context import ApiContext
@@ -20,6 +25,7 @@ from services.audit.metrics import AuditMetrics
 from services.runtime import HealthReport, Json
 from services.runtime.lifecycle import State
 from tests.support.audit_run import append_all
+from tradebus.access import KeyFile
 from tradebus.bus.memory import MemoryBus
 from tradebus.bus.memory_broker import MemoryBroker
 from tradebus.bus.topology import topology
@@ -48,6 +54,13 @@ class AuditApi:
         self.report = HealthReport(State.READY, {})
         self.registry = CollectorRegistry()
         self.metrics = AuditMetrics(self.registry)
+        self._folder = TemporaryDirectory()
+        self.keys = KeyFile(Path(self._folder.name) / "access" / "keys.json")
+        self.bad_keys_clock = 0.0
+        self.key_trouble = ""
+        self.doorkeeper = Doorkeeper(
+            Keyring(self.keys, self._note_key_trouble), BadKeys(lambda: self.bad_keys_clock), reading_without_key=True
+        )
         log: BoundLogger = get_logger("test")
         self.context = ApiContext(
             fold=fold,
@@ -58,7 +71,7 @@ class AuditApi:
             health=lambda: self.report,
             metrics=lambda: generate_latest(self.registry),
             status=self._status,
-            reading_without_key=True,
+            doorkeeper=self.doorkeeper,
         )
         self.app = build_api(self.context, log)
         # Seconds pass between any two looks at the clock: a test sees what is, not what was some milliseconds ago.
@@ -74,6 +87,11 @@ class AuditApi:
     async def __aexit__(self, *_: object) -> None:
         await self.client.aclose()
         await self.bus.close()
+        self._folder.cleanup()
+
+    def key(self, role: Role, name: str = "test") -> dict[str, str]:
+        """Make a key; return the header that shows it."""
+        return {"Authorization": f"Bearer {self.keys.add(name, role, time.time_ns()).text}"}
 
     async def store(self, batches: Sequence[SealedBatch]) -> None:
         """Put batches on the stream that the fold has taken in already."""
@@ -114,6 +132,9 @@ class AuditApi:
         assert body["type"] == f"urn:tradebus:problem:{code}"
         assert body["status"] == status
         return body
+
+    def _note_key_trouble(self, trouble: str) -> None:
+        self.key_trouble = trouble
 
     def _lag(self) -> Lag:
         return self.lag

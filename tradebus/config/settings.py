@@ -126,6 +126,10 @@ class Settings(BaseSettings):
         """Return the folder of the embedded server's streams."""
         return self.nats.store_dir or self.runtime.data_dir / "nats"
 
+    def api_keys_file(self) -> Path:
+        """Return the file of the API keys."""
+        return self.api.keys_file or self.runtime.data_dir / "access" / "keys.json"
+
     def came_from(self, sources: Sources) -> None:
         """Note where the values came from; told once, by who loaded them."""
         self._sources = sources

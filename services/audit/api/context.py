@@ -8,6 +8,7 @@ from typing import Annotated, Final, TypeVar, final
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
+from services.audit.api.access import Doorkeeper, Viewer
 from services.audit.api.cache import AnswerCache
 from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope, Page, PageEnvelope, VerificationView
 from services.audit.api.moment import Moment
@@ -41,7 +42,7 @@ class ApiContext:
     health: Callable[[], HealthReport]
     metrics: Callable[[], bytes]
     status: Callable[[], Mapping[str, Json]]
-    reading_without_key: bool
+    doorkeeper: Doorkeeper
 
 
 @final
@@ -141,14 +142,7 @@ def _headers(etag: str) -> dict[str, str]:
 
 
 def check_readable(context: ApiContext) -> None:
-    """Raise the problem for a replica that cannot be read now: 503 while it is behind, 401 without a key."""
-    if not context.reading_without_key:
-        raise Problem(
-            HTTPStatus.UNAUTHORIZED,
-            "key_required",
-            "reading needs a key here (`api.reading_without_key` is off), and no keys have been made",
-            headers={"WWW-Authenticate": 'ApiKey realm="tradebus"'},
-        )
+    """Raise the problem for a replica that cannot be read now: 503 before it has a state, and while it is behind."""
     retry = {"Retry-After": str(RETRY_AFTER_S)}
     fold = context.fold
     if not fold.is_started:
@@ -195,8 +189,12 @@ class Reader:
         return Reading(self._request, self.context, self._names, self._cache)
 
 
-async def reading(request: Request, context: Annotated[ApiContext, Depends(api_context)]) -> Reader:
-    """Return what makes readings for this request; raises the problem if the replica cannot be read."""
+async def reading(
+    request: Request,
+    context: Annotated[ApiContext, Depends(api_context)],
+    caller: Viewer,  # noqa: ARG001 - asked for so that there is one
+) -> Reader:
+    """Return what makes readings for this request; raises the problem if the caller may not, or it cannot be read."""
     check_readable(context)
     names, cache = request.app.state.names, request.app.state.cache
     assert isinstance(names, NamesCache)

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 
+from services.audit.api.access import Doorkeeper, Role, role_of
 from services.audit.api.problems import MEDIA_TYPE, ProblemView
 from tradebus import __version__
 
@@ -53,7 +55,25 @@ def _problem(status: int, title: str, code: str, detail: str, path: str, **membe
 
 NOT_MODIFIED: Final[Responses] = {304: {"description": "Nothing has happened since the `ETag` that was given"}}
 KEY_REQUIRED: Final = _problem(
-    401, "Unauthorized", "key_required", "reading needs a key here (`api.reading_without_key` is off)", "/v1/state"
+    401,
+    "Unauthorized",
+    "key_required",
+    "a key is needed here: `Authorization: Bearer tb_...`; `tradebus key new` makes one",
+    "/v1/state",
+)
+ROLE_REQUIRED: Final = _problem(
+    403,
+    "Forbidden",
+    "role_required",
+    "this needs the role operator; the key 1f00ab42 (dashboard) has viewer",
+    "/v1/commands/trading-state",
+)
+TOO_MANY: Final = _problem(
+    429,
+    "Too Many Requests",
+    "too_many_requests",
+    "more than 1000 requests a second from dashboard (key 1f00ab42); try again in 1 s",
+    "/v1/state",
 )
 WRONG_PARAMETERS: Final = _problem(
     422,
@@ -74,6 +94,12 @@ BEHIND: Final = _problem(
     lag_ms=2_630,
 )
 READ_PROBLEMS: Final[Responses] = {**NOT_MODIFIED, **KEY_REQUIRED, **WRONG_PARAMETERS, **BEHIND}
+SCHEME: Final = "key"
+SECURITY_SCHEME: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key from `tradebus key new` or `POST /v1/keys`, with the role viewer, operator or admin.",
+}
 UNKNOWN_NAME: Final = _problem(
     404,
     "Not Found",
@@ -120,10 +146,34 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     _add_problem_schema(schemas)
+    document["components"]["securitySchemes"] = {SCHEME: SECURITY_SCHEME}
+    doorkeeper = app.state.context.doorkeeper
+    assert isinstance(doorkeeper, Doorkeeper)
+    roles = _roles(app)
     for operations in document["paths"].values():
         for operation in operations.values():
             _finish(operation)
+            _guard(operation, roles[operation["operationId"]], needs_key=not doorkeeper.reading_without_key)
     return document
+
+
+def _roles(app: FastAPI) -> dict[str, Role | None]:
+    """Return the role that each operation needs, None where it is open."""
+    routes = (each.original_route for each in iter_route_contexts(app.routes))
+    return {str(route.operation_id): role_of(route.dependant) for route in routes if isinstance(route, APIRoute)}
+
+
+def _guard(operation: dict[str, Any], role: Role | None, *, needs_key: bool) -> None:
+    """Say which role an operation needs, and how it refuses others."""
+    if role is None:
+        operation["security"] = []
+        return
+    is_optional = role is Role.VIEWER and not needs_key
+    operation["x-required-role"] = role.value
+    operation["security"] = [{SCHEME: []}, *([{}] if is_optional else [])]
+    refusals = {**KEY_REQUIRED, **TOO_MANY} if role is Role.VIEWER else {**KEY_REQUIRED, **ROLE_REQUIRED, **TOO_MANY}
+    for status, response in refusals.items():
+        operation["responses"].setdefault(str(status), response)
 
 
 def _add_problem_schema(schemas: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from structlog.stdlib import BoundLogger
 
+from services.audit.api.access.caller import AccessDenied, Denial
+
 MEDIA_TYPE: Final = "application/problem+json"
 _SHOWN_CHARACTERS_MAX: Final = 200
 """What was asked for is repeated in the answer, but not at any length."""
@@ -19,6 +21,14 @@ _NEAR_MAX: Final = 5
 _NEAR_CUTOFF: Final = 0.5
 _TITLES: Final = {HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content"}
 """Where the phrase of `http` depends on the version of Python."""
+
+
+_DENIED: Final = {
+    Denial.ROLE_REQUIRED: HTTPStatus.FORBIDDEN,
+    Denial.TOO_MANY_BAD_KEYS: HTTPStatus.TOO_MANY_REQUESTS,
+    Denial.TOO_MANY_REQUESTS: HTTPStatus.TOO_MANY_REQUESTS,
+    Denial.KEYS_UNREADABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
 
 
 class ParameterProblem(BaseModel):
@@ -127,6 +137,15 @@ def problem_response(request: Request, problem: Problem) -> Response:
     return Response(body, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def denied_problem(denied: AccessDenied) -> Problem:
+    """Return the problem of a request that was refused for who it is from."""
+    headers = {"Retry-After": str(denied.retry_after_s)} if denied.retry_after_s else {}
+    status = _DENIED.get(denied.denial, HTTPStatus.UNAUTHORIZED)
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="tradebus"'
+    return Problem(status, denied.denial.value, denied.detail, headers=headers)
+
+
 def install(app: FastAPI, log: BoundLogger) -> None:
     """Answer with problems whatever goes wrong; what we did not expect is logged, and told without details."""
 
@@ -134,6 +153,11 @@ def install(app: FastAPI, log: BoundLogger) -> None:
     async def on_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
         return problem_response(request, error)
+
+    @app.exception_handler(AccessDenied)
+    async def on_denied(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AccessDenied)
+        return problem_response(request, denied_problem(error))
 
     @app.exception_handler(RequestValidationError)
     async def on_validation(request: Request, error: Exception) -> Response:

@@ -9,18 +9,23 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from services.audit.api.access.require import needed_by
 from services.audit.api.problems import near_matches
 
 
 class StrictRoute(APIRoute):
-    """A route that takes the query parameters it declares, each at most once, and no others."""
+    """A route that takes the query parameters it declares, each at most once, and no others, from who may ask."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the check before it."""
         handle = super().get_route_handler()
         known = sorted(_query_parameters(self.dependant))
+        needed = needed_by(self.dependant)
 
         async def strict(request: Request) -> Response:
+            if needed is not None:
+                # Before anything is read of the request: who may not ask is not told what is wrong with the question.
+                needed.admit(request)
             wrong = _wrong(request, known)
             if not wrong:
                 return await handle(request)

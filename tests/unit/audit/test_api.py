@@ -419,9 +419,9 @@ async def test_replica_that_stopped_at_a_damaged_batch_is_not_equal_and_says_why
 
 
 async def test_reading_needs_a_key_where_the_switch_is_off(api: AuditApi) -> None:
-    object.__setattr__(api.context, "reading_without_key", False)
+    api.doorkeeper.reading_without_key = False
     response = await api.get("/v1/state")
-    assert response.headers["www-authenticate"].startswith("ApiKey")
+    assert response.headers["www-authenticate"].startswith("Bearer")
     for path in PATHS:
         await api.problem(path, 401, "key_required")
     assert (await api.get("/health/ready")).status_code == HTTPStatus.OK

@@ -112,6 +112,7 @@ async def test_problems_in_the_document_are_problems(document: dict[str, Any]) -
             codes.add(problem.code)
     assert codes == {
         "key_required",
+        "too_many_requests",
         "invalid_parameters",
         "replica_behind",
         "unknown_instrument",

@@ -21,7 +21,9 @@ class ApiSettings(Section):
     listen: ListenAddress = Address("127.0.0.1", 8000)
     """Where the API listens. Loopback unless something else guards it."""
     reading_without_key: bool = False
-    """Whether anyone who reaches the port may read; the demo sets it."""
+    """Whether anyone who reaches the port may read; the demo sets it. Commands need a key in any case."""
+    keys_file: Path | None = None
+    """The file of API keys, see `tradebus key`; `<data_dir>/access/keys.json` when left out."""
 
 
 class AuditSettings(Section):

@@ -4,9 +4,10 @@ import platform
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict
 
+from services.audit.api.access import viewer
 from services.audit.api.context import ApiContext, Context
 from services.audit.api.strict import StrictRoute
 from services.audit.api.views.values import TimeOrNever, time_text
@@ -98,7 +99,7 @@ async def get_version() -> Response:
     return _json(view, HTTPStatus.OK)
 
 
-@router.get("/status", operation_id="getStatus", summary="The service's own figures")
+@router.get("/status", operation_id="getStatus", summary="The service's own figures", dependencies=[Depends(viewer)])
 async def get_status(context: Context) -> dict[str, Any]:
     """Return sequence, hash of the replica's own state, verification and counts: for supervisors and tools."""
     return dict(context.status())
