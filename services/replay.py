@@ -1,7 +1,8 @@
 """Replay recordings through the services: ``make replay RECORDINGS="file ..."``.
 
 Starts NATS and the four services on free ports, feeds the recordings at full speed without loss, lets the strategies
-trade, waits for the replica, and prints a summary; the last line is one JSON object. Exit codes: 0 replica, fold and
+trade, waits for the replica, and prints a summary; the last line is one JSON object. What ended early, however it did,
+goes on with ``--resume RUN`` and gives the same orders, fills and final state. Exit codes: 0 replica, fold and
 counts agree with the engine and every line could be read; 1 something differs or failed; 2 usage.
 """
 
@@ -21,7 +22,7 @@ from services.replaying.outcome import Outcome
 from services.replaying.run import STALLED_S, ReplayFailed, progress_bar, run_replay
 from services.replaying.settings import replay_settings
 from services.supervisor import SERVICES, Program, SupervisorError
-from tradebus.config import ConfigError, ExitCode, Flags, Settings, load_settings
+from tradebus.config import ConfigError, ExitCode, Flags, Mode, RuntimeSettings, Settings, load_settings
 from tradebus.config.risk import make_risk
 from tradebus.config.strategies import make_strategies
 
@@ -31,18 +32,25 @@ SKIPPED_SHOWN = 6
 def main(argv: Sequence[str] | None = None, programs: Sequence[Program] = SERVICES) -> int:
     """Run a replay as the command line says, with these programs as services; return the exit code."""
     parser = ArgumentParser("python -m services.replay", description=__doc__.partition("\n")[0])
-    parser.add_argument("recordings", nargs="+", type=Path, help="raw recordings, their names begin with the exchange")
+    parser.add_argument("recordings", nargs="*", type=Path, help="raw recordings, their names begin with the exchange")
     parser.add_argument(
         "--config", type=Path, help="a configuration to trade by, instead of one made from the recordings"
+    )
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with a replay that ended early, with all that it began with"
     )
     parser.add_argument("--keep", action="store_true", help="keep streams and logs of the run")
     parser.add_argument("--hash-every-batch", action="store_true", help="compare the hashes at every batch")
     parser.add_argument("--timeout-s", type=float, default=STALLED_S, help="give up when nothing moved for so long")
     options = parser.parse_args(argv)
-    run = secrets.token_hex(4)
+    run = options.resume or secrets.token_hex(4)
     talk = Console(stderr=True, highlight=False)
     try:
-        settings = _settings(options.recordings, options.config, run, options.hash_every_batch)
+        if options.resume is not None:
+            settings, folder = _begun(run, options.recordings, options.config)
+        else:
+            settings = _settings(options.recordings, options.config, run, options.hash_every_batch)
+            folder = settings.runtime.data_dir / "replays" / run
         make_strategies(settings)
         make_risk(settings)
     except ConfigError as error:
@@ -52,20 +60,30 @@ def main(argv: Sequence[str] | None = None, programs: Sequence[Program] = SERVIC
     except (LookupError, OSError, ValueError) as error:
         talk.print(f"cannot replay: {error}", markup=False)
         return ExitCode.USAGE
-    folder = settings.runtime.data_dir / "replays" / run
     try:
         with progress_bar() as bar:
-            outcome = asyncio.run(run_replay(settings, folder, programs=programs, stalled_s=options.timeout_s, bar=bar))
+            outcome = asyncio.run(
+                run_replay(
+                    settings,
+                    folder,
+                    programs=programs,
+                    stalled_s=options.timeout_s,
+                    bar=bar,
+                    resume=options.resume is not None,
+                )
+            )
     except (ReplayFailed, SupervisorError) as error:
-        talk.print(f"replay failed: {error}\nlogs: {folder / 'logs'}", markup=False)
+        talk.print(f"replay failed: {error}\nlogs: {folder / 'logs'}; to go on: --resume {run}", markup=False)
         return ExitCode.FAILURE
     except KeyboardInterrupt:
-        talk.print("interrupted; everything was stopped")
+        talk.print(f"interrupted; everything was stopped. To go on: --resume {run}")
         return ExitCode.FAILURE
     return _tell(outcome, talk, folder, keep=options.keep)
 
 
 def _settings(files: Sequence[Path], config: Path | None, run: str, hash_every_batch: bool) -> Settings:
+    if not files:
+        raise ValueError("expected recordings, or --resume with the name of a run, found neither")
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise FileNotFoundError(f"no such recording: {', '.join(missing)}")
@@ -81,6 +99,17 @@ def _settings(files: Sequence[Path], config: Path | None, run: str, hash_every_b
             "runtime": settings.runtime.model_copy(update={"run": run}),
         }
     )
+
+
+def _begun(run: str, files: Sequence[Path], config: Path | None) -> tuple[Settings, Path]:
+    """Return what a replay that ended early runs with, and its folder."""
+    if files or config is not None:
+        raise ValueError("expected nothing beside --resume: a replay goes on with what it began with")
+    folder = RuntimeSettings().data_dir / "replays" / run
+    written = folder / "run" / "tradebus.toml"
+    if not written.is_file():
+        raise FileNotFoundError(f"no replay {run!r} to go on with: expected {written}")
+    return load_settings(Flags(config=written, mode=Mode.REPLAY.value)), folder
 
 
 def _tell(outcome: Outcome, talk: Console, folder: Path, *, keep: bool) -> int:

@@ -22,6 +22,7 @@ from services.engine.owners import OwnerWatch
 from services.engine.position import EMPTY_JOURNAL, journal_end
 from services.engine.recovery import CannotRecover, Recovered, check_not_behind, recover
 from services.engine.replay import ReplayEngine
+from services.engine.replay_resuming import BegunReplay, resume_replay
 from services.engine.snapshot_store import SnapshotStore
 from services.engine.snapshotting import Snapshotting
 from services.engine.started import engine_started
@@ -95,16 +96,22 @@ async def build(
     """
     settings = runtime.settings
     is_replay = settings.mode is Mode.REPLAY
-    end = await journal_end(bus, settings.journal_id, started, is_replay=is_replay)
+    end = await journal_end(bus, settings.journal_id, started)
     stream = subjects.audit_stream(settings.journal_id)
     recovered: Recovered | None = None
+    begun: BegunReplay | None = None
+    counts = EngineCounts(runtime.metrics.registry)
     if store is not None and not is_replay:
         await check_not_behind(bus, stream, store)
     if end.position or lead is not None:
         runtime.log.info("recovering", journal=settings.journal_id, last_sequence=end.sequence, messages=end.position)
-        recovered = await recover(bus, stream, started.code, runtime.log, store, lead)
-        end = EMPTY_JOURNAL if recovered is None else recovered.end
-    engine = make_engine(started, strategies, recovered)
+        if is_replay:
+            begun = await resume_replay(bus, stream, started, counts, runtime.log)
+            end = begun.recovered.end
+        else:
+            recovered = await recover(bus, stream, started.code, runtime.log, store, lead)
+            end = EMPTY_JOURNAL if recovered is None else recovered.end
+    engine = make_engine(started, strategies, recovered) if begun is None else resume_engine(begun, strategies)
     snapshots: Snapshotting | None = None
     if store is not None and not is_replay:
         first_tick = engine.sequence if recovered is None else recovered.first_tick
@@ -123,11 +130,11 @@ async def build(
             snapshots=snapshots,
             may_write=guard.may_write,
         ),
-        EngineCounts(runtime.metrics.registry),
+        counts,
         DeadLetterBox("engine", bus, runtime.metrics.registry, runtime.log),
         guard,
     )
-    return ReplayEngine(base, bus, ending(runtime)) if is_replay else make_live(base, bus, recovered, latch)
+    return ReplayEngine(base, bus, ending(runtime), begun) if is_replay else make_live(base, bus, recovered, latch)
 
 
 def make_engine(started: EngineStarted, strategies: list[Strategy], recovered: Recovered | None) -> Engine:
@@ -162,6 +169,21 @@ def make_engine(started: EngineStarted, strategies: list[Strategy], recovered: R
         raise CannotRecover(f"{error}; {hint}") from error
     except CannotResume as error:
         raise CannotRecover(str(error)) from error
+
+
+def resume_engine(begun: BegunReplay, strategies: list[Strategy]) -> Engine:
+    """Return the engine of a replay as it would have gone on: no new run begins, ids and ticks are those to come."""
+    recovered = begun.recovered
+    return Engine.resume(
+        recovered.started,
+        strategies,
+        load_risk(recovered.started.risk, recovered.started.index),
+        recovered.state,
+        sequence=recovered.end.sequence,
+        time_ns=recovered.time_ns,
+        make_strategy=load_strategy,
+        make_risk=load_risk,
+    )
 
 
 def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latch: CrashLatch | None) -> LiveEngine:

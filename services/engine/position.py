@@ -27,10 +27,10 @@ EMPTY_JOURNAL = JournalEnd(0, CHAIN_START, -1)
 
 
 class ForeignJournal(Exception):
-    """A journal that this engine must not go on with: of another engine or mode, or of a replay that has begun."""
+    """A journal that this engine must not go on with: of another engine or mode."""
 
 
-async def journal_end(bus: Bus, stream_engine: str, started: EngineStarted, *, is_replay: bool) -> JournalEnd:
+async def journal_end(bus: Bus, stream_engine: str, started: EngineStarted) -> JournalEnd:
     """Return where the journal ends that an engine with this start record is to go on in.
 
     Raises ForeignJournal where it must not, and JournalDamaged when the last message, or the record that began the last
@@ -40,8 +40,6 @@ async def journal_end(bus: Bus, stream_engine: str, started: EngineStarted, *, i
     last = await bus.last_message(stream)
     if last is None:
         return EMPTY_JOURNAL
-    if is_replay:
-        raise ForeignJournal(f"{stream}: a replay needs an empty journal, found {last.sequence} messages in it")
     frames, chain = _checked(last)
     await check_last_link(bus, last, frames.head.previous_chain)
     earlier = await _started(bus, stream, frames.head.engine_epoch)

@@ -16,6 +16,7 @@ from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.audit.canonical import HASH_VERSION
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.state_hash import StateHash, hash_state
+from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.state.engine_state import EngineState
@@ -78,7 +79,7 @@ class Recovered:
 
 @final
 class Recovery:
-    """Takes a journal's messages in order. ``code`` names the code that runs here.
+    """Takes a journal's messages in order. ``code`` names the code that runs here, ``follow`` is called with each tick.
 
     A state that differs from the recorded one is refused where the same code had recorded it. Where other code had, the
     state that this code gives holds, and the engine has to say so.
@@ -91,7 +92,9 @@ class Recovery:
         log: BoundLogger,
         begin: StoredSnapshot | None = None,
         clock: Callable[[], float] = time.monotonic,
+        follow: Callable[[AuditTick], None] | None = None,
     ) -> None:
+        self._follow: Final = follow
         self._stream: Final = stream
         self._code: Final = code
         self._log: Final = log
@@ -137,6 +140,8 @@ class Recovery:
             except Exception as error:
                 where = f"{self._stream}, message {message.sequence}: tick {tick.sequence} cannot be applied"
                 raise CannotRecover(f"{where}: {type(error).__name__}: {error}") from error
+            if self._follow is not None:
+                self._follow(tick)
             self._switched_off.take(tick)
             if isinstance(tick.event, EngineStarted):
                 self._first_tick = tick.sequence
@@ -209,15 +214,22 @@ def _agrees(head: AuditBatchHead, found: StateHash) -> bool:
 
 
 async def recover(
-    bus: Bus, stream: str, code: str, log: BoundLogger, store: SnapshotStore | None = None, lead: Lead | None = None
+    bus: Bus,
+    stream: str,
+    code: str,
+    log: BoundLogger,
+    store: SnapshotStore | None = None,
+    lead: Lead | None = None,
+    follow: Callable[[AuditTick], None] | None = None,
 ) -> Recovered | None:
     """Return the state at the end of a journal: newest snapshot that fits, and what is behind it; none if it is empty.
 
-    Where another process leads the engine, its journal is folded until this one leads. Raises JournalDamaged,
+    Where another process leads the engine, its journal is folded until this one leads. ``follow`` is called with each
+    tick once it is applied, which without a store are all of them. Raises JournalDamaged,
     StateDiffers, CannotRecover, and what the bus raises.
     """
     begin = None if store is None else await _snapshot_to_begin_with(bus, stream, code, log, store)
-    recovery = Recovery(stream, code, log, begin)
+    recovery = Recovery(stream, code, log, begin, follow=follow)
     if begin is not None:
         log.info("beginning with a snapshot", sequence=begin.head.sequence, code=begin.snapshot.head.code)
     if lead is not None and not await lead.acquire():

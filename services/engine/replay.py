@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, final
 
 from services.engine.journaled import JournaledEngine
+from services.engine.replay_resuming import BegunReplay
 from services.runtime import Json, Position, Service
 from tradebus.bus.interface import Bus, Subscription
 from tradebus.bus.message import Message
@@ -28,26 +29,40 @@ INBOX_MESSAGES: Final = 2 * WINDOW
 """A message may hold one event only, and what is sent again comes beside what was under way."""
 
 
+class OtherFeed(Exception):
+    """A feed that is not the one that the journal was made from; the message names the event."""
+
+
 @final
 class ReplayEngine(Service):
     """The engine in virtual time. It grants the feed credit and asks again for what did not arrive.
 
-    ``on_end`` is called with what made the engine fail; then nothing more is taken in.
+    ``on_end`` is called with what made the engine fail; then nothing more is taken in. ``begun`` is what an earlier
+    process of this run left. The last event in its journal is asked for once more: it shows that the feed is the same.
     """
 
-    def __init__(self, base: JournaledEngine, bus: Bus, on_end: Callable[[AuditTick | Exception], None]) -> None:
+    def __init__(
+        self,
+        base: JournaledEngine,
+        bus: Bus,
+        on_end: Callable[[AuditTick | Exception], None],
+        begun: BegunReplay | None = None,
+    ) -> None:
         self._base: Final = base
         self._bus: Final = bus
         self._on_end: Final = on_end
         started = base.engine.started
         self._bounds: Final = bounds_of(started.index)
-        self._loop: Final = VirtualTimeLoop(base.engine, simulated_exchanges(started), self._sink)
-        self._digest: Final = RunDigest()
+        run = None if begun is None else begun.run
+        exchanges = simulated_exchanges(started) if run is None else run.exchanges
+        self._loop: Final = VirtualTimeLoop(base.engine, exchanges, self._sink, run)
+        self._digest: Final = RunDigest() if begun is None else begun.digest
         self._flow: Final = subjects.flow(base.runtime.settings.journal_id)
         self._run: Final = started.run
         self._event_bytes: bytes | None = None
-        self._received = 0
-        self._granted = WINDOW
+        self._journaled: MarketEvent | None = None if run is None else run.last
+        self._received = 0 if run is None or run.last is None else run.feed_position - 1
+        self._granted = self._received + WINDOW
         self._asked_from = 0
         self._feed_total: int | None = None
         self._is_finished = False
@@ -58,6 +73,7 @@ class ReplayEngine(Service):
     async def start(self) -> None:
         """Listen for the feed and grant it its first credit; the journal begins with the first event."""
         self._base.start()
+        self._loop.go_on()
         self._subscription = await self._bus.subscribe(
             subjects.md_replay(), self._on_message, pending_messages_max=INBOX_MESSAGES
         )
@@ -123,6 +139,10 @@ class ReplayEngine(Service):
             self._received += 1
             if not isinstance(item, MarketEvent):
                 continue
+            if self._journaled is not None:
+                self._check_feed(item, self._journaled)
+                self._journaled = None
+                continue
             self._event_bytes = event_bytes
             try:
                 self._loop.feed(item)
@@ -133,6 +153,14 @@ class ReplayEngine(Service):
             self._feed_total = head.feed_total
         if self._feed_total is not None and self._received >= self._feed_total and not self._is_finished:
             self._finish()
+
+    def _check_feed(self, found: MarketEvent, journaled: MarketEvent) -> None:
+        """Compare the first event that comes with the last one that is journaled. Raises OtherFeed."""
+        if found != journaled:
+            raise OtherFeed(
+                f"event {journaled.sequence} of the feed: expected {journaled!r} as in the journal, found {found!r}; "
+                "a replay goes on only with the recordings that it began with"
+            )
 
     def _finish(self) -> None:
         self._loop.finish()

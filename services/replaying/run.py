@@ -28,9 +28,15 @@ async def run_replay(
     programs: Sequence[Program] = SERVICES,
     stalled_s: float = STALLED_S,
     bar: Progress | None = None,
+    resume: bool = False,
 ) -> Outcome:
-    """Return what a replay gave; raises ReplayFailed or SupervisorError."""
-    supervisor = Supervisor(settings, data_dir=data_dir, any_ports=True, programs=programs, progress=Silent())
+    """Return what a replay gave, one that ended early in ``data_dir`` if it is to ``resume``.
+
+    Raises ReplayFailed or SupervisorError.
+    """
+    supervisor = Supervisor(
+        settings, data_dir=data_dir, any_ports=True, programs=programs, progress=Silent(), resume=resume
+    )
     loop = asyncio.get_running_loop()
     try:
         await supervisor.start()

@@ -46,8 +46,8 @@ class Supervisor:
 
     All data (streams, logs, effective configuration) go to `data_dir`, by default the configured one. With
     `any_ports` API and NATS listen on free ports instead of the configured ones. `environment` is added to the
-    children's. What an earlier run left in the data folder is gone on with, unless `fresh`, or in a replay: then it is
-    removed first. To be used from one event loop in the main thread.
+    children's. What an earlier run left in the data folder is gone on with, unless `fresh`, or in a replay that is not
+    to `resume`: then it is removed first. To be used from one event loop in the main thread.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Supervisor:
         progress: Progress | None = None,
         policy: RestartPolicy | None = None,
         fresh: bool = False,
+        resume: bool = False,
     ) -> None:
         self.data_dir: Final = (data_dir or settings.runtime.data_dir).resolve()
         self.settings = effective.settle(settings, self.data_dir, any_ports=any_ports)
@@ -69,7 +70,7 @@ class Supervisor:
         self._programs: Final = tuple(programs)
         self._progress: Final = progress or Silent()
         self._policy: Final = policy or RestartPolicy()
-        self._is_fresh: Final = fresh or settings.mode is Mode.REPLAY
+        self._is_fresh: Final = fresh or (settings.mode is Mode.REPLAY and not resume)
         self._lock: Final = RunLock(self.data_dir)
         self._broker: Broker | None = None
         self._keepers: dict[str, Keeper] = {}

@@ -29,12 +29,12 @@ def started_as(run: EngineRun, *, engine_id: str = "demo", mode: str = "demo") -
 
 async def end_of(bus: MemoryBus, run: EngineRun, batches: Sequence[SealedBatch], **who: str) -> JournalEnd:
     await append_all(bus, "demo", batches)
-    return await journal_end(bus, "demo", started_as(run, **who), is_replay=False)
+    return await journal_end(bus, "demo", started_as(run, **who))
 
 
 async def test_an_empty_journal_is_begun(bus: MemoryBus, run: EngineRun) -> None:
     assert await end_of(bus, run, []) == EMPTY_JOURNAL
-    assert await journal_end(bus, "demo", started_as(run), is_replay=True) == EMPTY_JOURNAL
+    assert await journal_end(bus, "demo", started_as(run)) == EMPTY_JOURNAL
 
 
 async def test_the_end_is_the_last_batch(bus: MemoryBus, run: EngineRun) -> None:
@@ -53,18 +53,12 @@ async def test_a_journal_of_another_engine_or_mode_is_refused(
         await end_of(bus, run, run.batches(), engine_id=engine_id, mode=mode)
 
 
-async def test_a_replay_begins_on_an_empty_journal_only(bus: MemoryBus, run: EngineRun) -> None:
-    await append_all(bus, "demo", run.batches()[:2])
-    with pytest.raises(ForeignJournal, match="a replay needs an empty journal, found 2 messages"):
-        await journal_end(bus, "demo", started_as(run), is_replay=True)
-
-
 async def test_a_last_message_that_is_not_what_was_written_is_refused(bus: MemoryBus, run: EngineRun) -> None:
     batches = run.batches()[:3]
     await append_all(bus, "demo", batches)
     await bus.append(subjects.audit("demo"), b"garbage", headers=batches[0].headers)
     with pytest.raises(JournalDamaged, match="AUDIT_demo, message 4"):
-        await journal_end(bus, "demo", started_as(run), is_replay=False)
+        await journal_end(bus, "demo", started_as(run))
 
 
 async def test_a_last_message_that_is_no_batch_is_refused(bus: MemoryBus, run: EngineRun) -> None:
@@ -85,6 +79,6 @@ async def test_a_run_whose_first_record_was_pruned_is_known_by_the_engines_id(
     await append_all(bus, "demo", batches)
     broker.prune(subjects.audit_stream("demo"), len(batches))
     end = JournalEnd(len(batches), batches[-1].chain, run.ticks[-1].sequence)
-    assert await journal_end(bus, "demo", started_as(run), is_replay=False) == end
+    assert await journal_end(bus, "demo", started_as(run)) == end
     with pytest.raises(ForeignJournal, match="expected the journal of engine 'other' in mode demo, found that of"):
-        await journal_end(bus, "demo", started_as(run, engine_id="other"), is_replay=False)
+        await journal_end(bus, "demo", started_as(run, engine_id="other"))

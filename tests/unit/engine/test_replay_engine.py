@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.engine import replay as replay_module
-from services.engine.position import ForeignJournal
+from services.engine.recovery import CannotRecover
 from services.engine.replay import WINDOW
 from services.market.recording import read_recordings
 from services.replaying.settings import replay_settings
@@ -30,6 +31,7 @@ from tradebus.bus.memory import MemoryBus
 from tradebus.bus.memory_broker import MemoryBroker
 from tradebus.bus.message import Message
 from tradebus.config import Mode, Settings
+from tradebus.core.engine.audit.canonical import canonical_text
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.event import EngineStarted, FeedEnded
 from tradebus.core.market.event import MarketEvent
@@ -265,13 +267,67 @@ async def test_a_tick_that_cannot_be_recorded_ends_it(
     assert not engine.status["is_finished"]
 
 
-async def test_a_replay_never_goes_on_in_a_journal_that_has_begun(
+async def feed_of(engine: RunningEngine, bus: MemoryBus, events: list[MarketEvent]) -> Feed:
+    feed = Feed(bus, events, engine.runtime.settings.indexed_instruments().fingerprint())
+    await feed.listen(engine.journal_id)
+    return feed
+
+
+async def begin(
+    settings: Settings, broker: MemoryBroker, bus: MemoryBus, events: list[MarketEvent], last: int
+) -> dict[str, Any]:
+    """Let an engine take in the feed up to an event; return what it said at the end."""
+    async with running_engine(settings, on_memory(broker)) as engine:
+        feed = await feed_of(engine, bus, events)
+        feed.send(1, last)
+        await received(engine, last)
+        await eventually(lambda: engine.status["durable_sequence"] == engine.status["sequence"])
+        return engine.status
+
+
+@pytest.mark.parametrize("cut", [1, 130, EVENTS])
+async def test_it_goes_on_in_its_journal_as_if_it_had_never_ended(
+    settings: Settings, broker: MemoryBroker, other_bus: MemoryBus, events: list[MarketEvent], cut: int
+) -> None:
+    before = await begin(settings, broker, other_bus, events, cut)
+    async with running_engine(settings, on_memory(broker)) as engine:
+        feed = await feed_of(engine, other_bus, events)
+        await eventually(lambda: feed.asked)
+        assert feed.asked[0] == cut, "the last journaled event, to see that the feed is the same"
+        assert engine.status["market_events"] == before["market_events"]
+        feed.send(cut, EVENTS)
+        await eventually(lambda: engine.status["is_finished"])
+        status = engine.status
+    whole = memory_broker(settings)
+    bus = MemoryBus(whole)
+    expected = await begin(settings, whole, bus, events, EVENTS)
+    same = ("sequence", "digest", "hash", "orders", "fills", "cancels", "market_events", "pnl_realised", "epoch")
+    assert {name: status[name] for name in same} == {name: expected[name] for name in same}
+    ticks, wanted = [
+        [canonical_text(tick) for tick in ticks_of(await read_journal(each, engine.journal_id))]
+        for each in (other_bus, bus)
+    ]
+    assert ticks == wanted
+    await bus.close(0.1)
+
+
+async def test_another_feed_than_the_one_it_began_with_ends_it(
     settings: Settings, broker: MemoryBroker, other_bus: MemoryBus, events: list[MarketEvent]
 ) -> None:
+    await begin(settings, broker, other_bus, events, 10)
     async with running_engine(settings, on_memory(broker)) as engine:
-        feed = Feed(other_bus, events, engine.runtime.settings.indexed_instruments().fingerprint())
-        feed.send(1, 10)
-        await received(engine, 10)
-    with pytest.raises(ForeignJournal, match="a replay needs an empty journal"):
-        async with running_engine(settings, on_memory(broker)):
+        feed = await feed_of(engine, other_bus, [*events[:9], events[11]])
+        feed.send(10, 10)
+        await asyncio.wait_for(engine.runtime.stopping.wait(), 5)
+        assert engine.runtime.failure is not None
+        assert "event 10 of the feed: expected" in engine.runtime.failure
+
+
+async def test_a_replay_that_was_begun_otherwise_is_refused(
+    settings: Settings, broker: MemoryBroker, other_bus: MemoryBus, events: list[MarketEvent]
+) -> None:
+    await begin(settings, broker, other_bus, events, 10)
+    fewer = settings.engine.model_copy(update={"strategies": settings.engine.strategies[:1]})
+    with pytest.raises(CannotRecover, match="this replay was begun with other strategies; it goes on only as it began"):
+        async with running_engine(settings.model_copy(update={"engine": fewer}), on_memory(broker)):
             pass

@@ -5,12 +5,14 @@ requests arrive, answers come back, timers fire, each at its own time; at equal 
 order given), then timers, then the feed.
 """
 
+from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, final
 
 from mypy_extensions import mypyc_attr
 
+from tradebus.core.backtest.journaled import FEED_END, JournaledRun
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.command import ALL_INSTRUMENTS, CancelOrders, ClosePositions, Command, CommandAction
 from tradebus.core.engine.engine import Engine
@@ -36,22 +38,43 @@ class VirtualTimeStuck(RuntimeError):
 class VirtualTimeLoop:
     """An engine with its simulated exchanges, driven by a feed. Every tick goes to ``sink``, in order.
 
-    After a terminal tick ``is_ended`` is true and whatever is fed is left alone.
+    After a terminal tick ``is_ended`` is true and whatever is fed is left alone. ``begun`` is a run that an earlier
+    process began, with the exchanges that were given: ``go_on`` before anything is fed.
     """
 
-    def __init__(self, engine: Engine, exchanges: list[SimulatedExchange], sink: Callable[[AuditTick], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        exchanges: list[SimulatedExchange],
+        sink: Callable[[AuditTick], None],
+        begun: JournaledRun | None = None,
+    ) -> None:
         self.engine: Final = engine
         self.exchanges: Final = exchanges
         self._sink: Final = sink
+        self._due: Final[deque[AccountEvent]] = deque()
         self._is_started = False
+        self._is_feed_ended = False
         self._is_finished = False
         self.is_ended = False
         self.time_ns = 0
         self.events = 0
+        if begun is not None:
+            self._due.extend(begun.due)
+            self._is_started = True
+            self._is_feed_ended = begun.is_feed_ended
+            self._is_finished = begun.is_ended
+            self.is_ended = begun.is_ended
+            self.time_ns = begun.time_ns
+            self.events = begun.events
+
+    def go_on(self) -> None:
+        """Process what had arrived and stood in no tick when the earlier process ended."""
+        self._process_due(self.time_ns)
 
     def feed(self, event: MarketEvent) -> None:
         """Process the next market event of the feed, and before it whatever is due."""
-        if self.is_ended:
+        if self.is_ended or self._is_feed_ended:
             return
         received = event.time_received_ns or event.time_exchange_ns
         if received > self.time_ns:
@@ -97,8 +120,9 @@ class VirtualTimeLoop:
         self._is_finished = True
         if not self._is_started:
             self.start(self.time_ns)
-        if not self.is_ended:
-            self._process(TradingStateUpdate(TradingState.DISABLED, "feed end"), self.time_ns)
+        if not self.is_ended and not self._is_feed_ended:
+            self._is_feed_ended = True
+            self._process(TradingStateUpdate(TradingState.DISABLED, FEED_END), self.time_ns)
         self._deliver(before)
         if close_out:
             self._close_out(before)
@@ -163,14 +187,14 @@ class VirtualTimeLoop:
                 raise VirtualTimeStuck(f"{STEPS_WITHOUT_TIME_MAX} steps at {now} ns: strategies answer without end")
 
     def _run_exchanges(self, now_ns: int) -> None:
-        due: list[AccountEvent] = []
         for exchange in self.exchanges:
             exchange.advance(now_ns)
-            due.extend(exchange.pop_due(now_ns))
-        for event in due:
-            if self.is_ended:
-                return
-            self._process(event, now_ns)
+            self._due.extend(exchange.pop_due(now_ns))
+        self._process_due(now_ns)
+
+    def _process_due(self, now_ns: int) -> None:
+        while self._due and not self.is_ended:
+            self._process(self._due.popleft(), now_ns)
 
     def _process(self, event: EngineEvent, now_ns: int) -> None:
         self._emit(self.engine.process(event, now_ns))
