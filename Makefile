@@ -34,14 +34,15 @@ check: $(INSTALLED) ## lint, format, types, import contracts, freshness of gener
 bench: compile ## measure, print a table and write JSON
 	@$(BIN)/python -m bench
 
-replay: compile ## run recordings through the services: make replay RECORDINGS="file ..."
-	@test -n "$(RECORDINGS)" || { echo 'usage: make replay RECORDINGS="file ..."' >&2; exit 2; }
-	@$(BIN)/python -m services.replay $(RECORDINGS)
+replay: compile ## run recordings through the services: make replay RECORDINGS="file ..."; RESUME=run goes on
+	@test -n "$(RECORDINGS)$(RESUME)" || { echo 'usage: make replay RECORDINGS="file ..." or RESUME=run' >&2; exit 2; }
+	@$(BIN)/python -m services.replay $(RECORDINGS) $(if $(RESUME),--resume $(RESUME))
 
 chaos: compile ## kill and pause a running system some hundred times, and run thousands of simulated ones
 	@$(BIN)/python -m tests.simulation
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.chaos.venue_trials
+	@$(BIN)/python -m tests.chaos.replay_trials
 
 proto: $(INSTALLED) ## generate tradebus/wire/pb from proto/
 	@$(BIN)/python tools/gen_proto.py
