@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Final, final
 
+from services.engine.account_place import AccountPlace
 from services.engine.intake import Loop, Reject
+from services.engine.pruned_front import first_to_read, verifier_before
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.check import InvalidEvent
@@ -18,11 +20,12 @@ from tradebus.wire.codec.bounds import UNBOUNDED
 
 @final
 class AccountInlet:
-    """Reads one account's journal from its beginning, which proves the chain, and steps what is new to this engine.
+    """Reads one account's journal, verified, and steps what is new to this engine.
 
     What ticks before ``first_tick`` caused is left out: they belong to an engine that ran before on the same journal.
     An engine that begins takes what is written from then on. One that goes on (``cursor``: the key of the last event in
-    its state) takes what stands behind that event. ``note`` is called with every record, also with those left out.
+    its state) takes what stands behind that event; it reads from ``place``, which its snapshot knew, or from the
+    beginning, as far as that is there. ``note`` is called with every record that is read, also with those left out.
     """
 
     def __init__(
@@ -34,6 +37,9 @@ class AccountInlet:
         reject: Reject,
         cursor: AccountCursor | None = None,
         note: Callable[[AccountRecord], None] | None = None,
+        *,
+        journal_id: str = "",
+        place: AccountPlace | None = None,
     ) -> None:
         self._bus: Final = bus
         self._setup: Final = setup
@@ -42,11 +48,16 @@ class AccountInlet:
         self._reject: Final = reject
         self._note: Final = note
         # An earlier run may have numbered its instruments otherwise; what is stepped is checked by the engine.
-        self._verifier: Final = AccountVerifier(UNBOUNDED)
+        self._verifier = AccountVerifier(UNBOUNDED)
+        self._journal_id: Final = journal_id
         self._start_after = 0
         self._is_resumed: Final = cursor is not None
         self._applied: Final = (0, 0) if cursor is None else (cursor.cause, cursor.ordinal)
         self._is_applied = self._applied != (0, 0)
+        self._seen = (0, 0)
+        self._handed: AccountPlace | None = None
+        if place is not None:
+            self._begin_at(place)
         self._reader: JournalReader | None = None
         self.events = 0
         self.refused = 0
@@ -58,14 +69,41 @@ class AccountInlet:
         state = await self._bus.journal_state(subjects.acct_stream(self._setup.account))
         self._start_after = state.last_sequence
 
+    @property
+    def place(self) -> AccountPlace | None:
+        """Return how far the journal was handed to the engine, whole messages; none while nothing was."""
+        return self._handed
+
     async def start(self) -> None:
-        """Begin to read."""
-        self._reader = await self._bus.consume(subjects.acct_stream(self._setup.account), 1, self._on_message)
+        """Begin to read. Raises PrunedTooFar, JournalDamaged, and as ``Bus.consume``."""
+        stream = subjects.acct_stream(self._setup.account)
+        first = await self._first(stream)
+        if first > self._verifier.position + 1:
+            self._verifier = await verifier_before(self._bus, stream, first)
+            self._is_applied = self._applied != (0, 0)
+        self._reader = await self._bus.consume(stream, first, self._on_message)
 
     async def stop(self) -> None:
         """Stop reading."""
         if self._reader is not None:
             await self._reader.stop()
+
+    async def _first(self, stream: str) -> int:
+        """Return the message to begin with. The last one of a stream is never pruned."""
+        if self._is_resumed:
+            return await first_to_read(self._bus, self._journal_id, stream, self._verifier.position)
+        return (await self._bus.journal_state(stream)).first_sequence
+
+    def _begin_at(self, place: AccountPlace) -> None:
+        self._verifier = AccountVerifier(
+            UNBOUNDED, position=place.position, chain=place.chain, entry=place.next_entry - 1
+        )
+        self._verifier.account = self._setup.account
+        self._verifier.owner_epoch = place.owner_epoch
+        self._seen = (place.cause, place.ordinal)
+        # Where the last event in the state lies before the place, nothing behind the place is in it.
+        self._is_applied = self._applied > self._seen
+        self._handed = place
 
     def _on_message(self, message: JournalMessage) -> None:
         # A damaged journal of money raises and ends the reader: the service stops rather than guess.
@@ -73,19 +111,32 @@ class AccountInlet:
         if self._note is not None:
             for entry in batch.entries:
                 self._note(entry.record)
-        if message.sequence <= self._start_after:
-            return
         for entry in batch.entries:
-            if self._is_applied and self._was_applied(entry):
-                continue
-            try:
-                event = self._event(entry)
-                if event is not None:
-                    self._loop.step(event)
-                    self.events += 1
-            except InvalidEvent as error:
-                self.refused += 1
-                self._reject(message.subject, message.payload, str(error))
+            record = entry.record
+            if isinstance(record, AccountEvent) and (record.cause, record.ordinal) != (0, 0):
+                self._seen = (record.cause, record.ordinal)
+            if message.sequence > self._start_after and not (self._is_applied and self._was_applied(entry)):
+                self._step(entry, message)
+        # Only now: a snapshot that is taken while one of its entries is stepped does not hold the others.
+        verifier = self._verifier
+        self._handed = AccountPlace(
+            self._setup.account,
+            verifier.position,
+            verifier.chain,
+            verifier.entry + 1,
+            verifier.owner_epoch,
+            *self._seen,
+        )
+
+    def _step(self, entry: AccountEntry, message: JournalMessage) -> None:
+        try:
+            event = self._event(entry)
+            if event is not None:
+                self._loop.step(event)
+                self.events += 1
+        except InvalidEvent as error:
+            self.refused += 1
+            self._reject(message.subject, message.payload, str(error))
 
     def _was_applied(self, entry: AccountEntry) -> bool:
         """Tell whether the state holds an entry; all that stands before its last keyed event is in it, too."""

@@ -2,9 +2,11 @@
 
 import secrets
 import time
+from pathlib import Path
 from typing import Final
 
 from services.engine.account_inlet import AccountInlet
+from services.engine.account_place import AccountPlace
 from services.engine.awake import AwakeClock
 from services.engine.command_inlet import CommandInlet
 from services.engine.counts import EngineCounts
@@ -12,6 +14,7 @@ from services.engine.crash_latch import CrashLatch
 from services.engine.durability import check_durability
 from services.engine.ending import ending
 from services.engine.guard import JournalGuard
+from services.engine.inlets import JournalInlets
 from services.engine.journal import HASH_EVERY_BATCH, NS_PER_S, AuditJournal, Cadence
 from services.engine.journaled import JournaledEngine
 from services.engine.leadership import Leadership
@@ -20,6 +23,8 @@ from services.engine.market_inlet import MarketInlet
 from services.engine.outbox import Outbox
 from services.engine.owners import OwnerWatch
 from services.engine.position import EMPTY_JOURNAL, journal_end
+from services.engine.proof import Prover
+from services.engine.prover import ProcessProver
 from services.engine.recovery import CannotRecover, Recovered, check_not_behind, recover
 from services.engine.replay import ReplayEngine
 from services.engine.replay_resuming import BegunReplay, resume_replay
@@ -62,7 +67,9 @@ async def bootstrap(runtime: Runtime) -> Service:
     bus = await runtime.connect_nats()
     await provision_streams(settings)
     lead = None if settings.mode is Mode.REPLAY else Leadership(runtime, bus, settings.journal_id)
-    return await build(runtime, bus, started, strategies, crash_latch(settings), snapshot_store(settings), lead)
+    store = snapshot_store(settings)
+    prover = ProcessProver(bus, snapshot_folder(settings), settings.engine.strategies_dir, started.code)
+    return await build(runtime, bus, started, strategies, crash_latch(settings), store, lead, prover)
 
 
 def crash_latch(settings: Settings) -> CrashLatch:
@@ -74,9 +81,14 @@ def crash_latch(settings: Settings) -> CrashLatch:
 
 def snapshot_store(settings: Settings) -> SnapshotStore:
     """Return the engine's snapshots, in the service's data folder."""
-    folder = settings.runtime.data_dir / "engine" / settings.journal_id
+    folder = snapshot_folder(settings)
     stream = subjects.audit_stream(settings.journal_id)
     return SnapshotStore(folder, stream, settings.engine_id, settings.engine.snapshot.kept)
+
+
+def snapshot_folder(settings: Settings) -> Path:
+    """Return where the engine's snapshots lie."""
+    return settings.runtime.data_dir / "engine" / settings.journal_id
 
 
 async def build(
@@ -87,8 +99,11 @@ async def build(
     latch: CrashLatch | None = None,
     store: SnapshotStore | None = None,
     lead: Leadership | None = None,
+    prover: Prover | None = None,
 ) -> Service:
     """Return the engine service on a bus that has the streams; without a store it keeps no snapshots.
+
+    Without a prover no snapshot but the one that recovery began with lets the streams be pruned.
 
     Where another process leads this engine it returns when this one does.
 
@@ -116,7 +131,9 @@ async def build(
     if store is not None and not is_replay:
         first_tick = engine.sequence if recovered is None else recovered.first_tick
         switched_off = SwitchedOff("" if recovered is None else recovered.switched_off_by)
-        snapshots = Snapshotting(runtime, bus, engine, store, settings.engine.snapshot, first_tick, switched_off)
+        snapshots = Snapshotting(
+            runtime, bus, engine, store, settings.engine.snapshot, first_tick, switched_off, prover=prover
+        )
     guard = JournalGuard(snapshots, lead)
     base = JournaledEngine(
         runtime,
@@ -134,7 +151,9 @@ async def build(
         DeadLetterBox("engine", bus, runtime.metrics.registry, runtime.log),
         guard,
     )
-    return ReplayEngine(base, bus, ending(runtime), begun) if is_replay else make_live(base, bus, recovered, latch)
+    if is_replay:
+        return ReplayEngine(base, bus, ending(runtime), begun)
+    return make_live(base, bus, recovered, latch, snapshots)
 
 
 def make_engine(started: EngineStarted, strategies: list[Strategy], recovered: Recovered | None) -> Engine:
@@ -186,7 +205,13 @@ def resume_engine(begun: BegunReplay, strategies: list[Strategy]) -> Engine:
     )
 
 
-def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latch: CrashLatch | None) -> LiveEngine:
+def make_live(
+    base: JournaledEngine,
+    bus: Bus,
+    recovered: Recovered | None,
+    latch: CrashLatch | None,
+    snapshots: Snapshotting | None = None,
+) -> LiveEngine:
     """Return the engine on live input."""
     runtime, engine, reject = base.runtime, base.engine, base.letters.put
     settings, started = runtime.settings, engine.started
@@ -206,6 +231,8 @@ def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latc
             reject,
             None if recovered is None else _cursor(recovered, account),
             None if outbox is None or account.simulation is not None else outbox.note,
+            journal_id=settings.journal_id,
+            place=None if recovered is None else _place(recovered, account),
         )
         for account in started.accounts
     ]
@@ -219,11 +246,13 @@ def make_live(base: JournaledEngine, bus: Bus, recovered: Recovered | None, latc
         runtime.log,
         is_resumed=recovered is not None,
     )
+    if snapshots is not None:
+        snapshots.inputs = JournalInlets(accounts, commands)
     policy = TradingPolicy(settings.engine.health)
     if recovered is not None:
         policy.take_over(recovered.switched_off_by)
     trading = TradingWatch(base, stepper, policy, latch)
-    return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands, trading, recovered)
+    return LiveEngine(base, bus, stepper, clock, market, owners, accounts, commands, trading, recovered, snapshots)
 
 
 def make_outbox(bus: Bus, started: EngineStarted, recovered: Recovered | None) -> Outbox | None:
@@ -243,6 +272,11 @@ def _cursor(recovered: Recovered, account: AccountSetup) -> AccountCursor:
     if account.exchange >= len(cursors):
         return AccountCursor(0, 0)
     return AccountCursor(cursors[account.exchange].cause, cursors[account.exchange].ordinal)
+
+
+def _place(recovered: Recovered, account: AccountSetup) -> AccountPlace | None:
+    """Return how far the snapshot that recovery began with knew an account's journal."""
+    return next((place for place in recovered.places if place.account == account.account), None)
 
 
 def hash_cadence(settings: Settings) -> Cadence:

@@ -7,6 +7,7 @@ from typing import Final, final
 from structlog.stdlib import BoundLogger
 
 from services.engine.intake import Loop, Reject
+from services.engine.pruned_front import first_to_read
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.check import InvalidEvent
@@ -45,6 +46,7 @@ class CommandInlet:
         is_resumed: bool = False,
     ) -> None:
         self._bus: Final = bus
+        self._engine: Final = engine
         self._stream: Final = subjects.cmd_stream(engine)
         self._bounds: Final = bounds_of(index)
         self._loop: Final = loop
@@ -54,7 +56,10 @@ class CommandInlet:
         self._applied: Final = applied
         self._is_resumed: Final = is_resumed
         self._start_after = applied.position
+        self._is_left = False
         self._reader: JournalReader | None = None
+        self.position = applied.position
+        """The last message with which this engine is done: what was applied up to there is in its state."""
         self.commands = 0
         self.refused = 0
 
@@ -63,10 +68,13 @@ class CommandInlet:
         if self._is_resumed:
             return
         self._start_after = (await self._bus.journal_state(self._stream)).last_sequence
+        self.position = self._start_after
 
     async def start(self) -> None:
-        """Begin to read."""
-        self._reader = await self._bus.consume(self._stream, self._start_after + 1, self._on_message)
+        """Begin to read. Raises PrunedTooFar, and as ``Bus.consume``."""
+        # Behind the last command that was applied there may be refused ones, which are pruned like the others.
+        first = await first_to_read(self._bus, self._engine, self._stream, self._start_after)
+        self._reader = await self._bus.consume(self._stream, first, self._on_message)
 
     async def stop(self) -> None:
         """Stop reading."""
@@ -79,12 +87,14 @@ class CommandInlet:
             command = command_message_from_bytes(message.payload, self._bounds)
             if self._applied.has(command.id):
                 self._log.info("command repeated, ignored", id=command.id, origin=command.origin)
-                return
-            self._apply(command, message.sequence)
+            else:
+                self._apply(command, message.sequence)
         except (IntegrityError, DecodeError, InvalidEvent, CommandRefused) as error:
             self.refused += 1
             self._log.warning("command refused", reason=str(error), stream_sequence=message.sequence)
             self._reject(message.subject, message.payload, str(error))
+        if not self._is_left:
+            self.position = message.sequence
 
     def _apply(self, command: CommandMessage, position: int) -> None:
         if command.expiry_ns and command.expiry_ns < self._clock():
@@ -92,6 +102,7 @@ class CommandInlet:
         name = type(command.event).__name__
         if self._loop.step(read_at(command, position)) is None:
             # The next run reads it again: in the state it is not.
+            self._is_left = True
             self._log.warning("command left for the next run", id=command.id, origin=command.origin, command=name)
             return
         self.commands += 1

@@ -32,5 +32,6 @@ class JournalGuard:
             return {}
         return {
             "snapshot_sequence": self.snapshots.sequence,
+            "snapshot_proven_sequence": self.snapshots.proven_sequence,
             "snapshot_encode_us": self.snapshots.encode_ns // 1_000,
         }

@@ -15,6 +15,7 @@ from services.engine.journaled import JournaledEngine
 from services.engine.market_inlet import MarketInlet
 from services.engine.owners import OwnerWatch
 from services.engine.recovery import Recovered
+from services.engine.snapshotting import Snapshotting
 from services.engine.stepper import Stepper
 from services.engine.trading_watch import TradingWatch
 from services.runtime import Json, Position, Service
@@ -46,6 +47,7 @@ class LiveEngine(Service):
         commands: CommandInlet,
         trading: TradingWatch,
         recovered: Recovered | None = None,
+        snapshots: Snapshotting | None = None,
     ) -> None:
         self._base: Final = base
         self._bus: Final = bus
@@ -58,6 +60,7 @@ class LiveEngine(Service):
         self._trading: Final = trading
         bus.add_listener(trading.on_bus_event)
         self._recovered: Final = recovered
+        self._snapshots: Final = snapshots
         self._beats_in: Subscription | None = None
         self._idle: asyncio.Task[None] | None = None
 
@@ -77,6 +80,8 @@ class LiveEngine(Service):
             await account.start()
         await self._commands.start()
         await self._market.start()
+        if self._snapshots is not None and self._recovered is not None and self._recovered.proven is not None:
+            self._snapshots.was_proven(self._recovered.proven)
         self._beats_in = await self._bus.subscribe(subjects.hb_service("execution"), self._on_execution_heartbeat)
         base.runtime.spawn(self._market.run(), "market data")
         self._idle = base.runtime.spawn(self._run_idle(), "idle")

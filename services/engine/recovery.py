@@ -7,6 +7,7 @@ from typing import Final, Protocol, final
 
 from structlog.stdlib import BoundLogger
 
+from services.engine.account_place import AccountPlace
 from services.engine.position import JournalEnd
 from services.engine.snapshot_store import SnapshotStore, StoredSnapshot
 from services.engine.switched_off import SwitchedOff
@@ -63,7 +64,8 @@ class Recovered:
 
     ``first_tick`` is that of the last fresh start, before which nothing counts. ``code_change`` is none where the last
     run had the same code. ``switched_off_by`` is the origin of the update by which trading is off, empty where it is on
-    or off for another reason. ``ticks`` is how many were replayed, in ``seconds``.
+    or off for another reason. ``ticks`` is how many were replayed, in ``seconds``. ``places`` are those in the
+    accounts' journals that the snapshot knew. ``proven`` is the snapshot, where a hash behind it was compared.
     """
 
     state: EngineState
@@ -75,6 +77,8 @@ class Recovered:
     switched_off_by: str
     ticks: int
     seconds: float
+    places: tuple[AccountPlace, ...] = ()
+    proven: StoredSnapshot | None = None
 
 
 @final
@@ -104,6 +108,7 @@ class Recovery:
         self._first_tick = 0
         self._differs = False
         self._switched_off = SwitchedOff()
+        self._begun_with: Final = begin
         if begin is not None:
             self._begin_with(begin)
         self._begun_s = clock()
@@ -176,6 +181,8 @@ class Recovery:
             self._switched_off.by,
             self.ticks,
             self._clock() - self._begun_s,
+            () if self._begun_with is None else self._begun_with.notes.accounts,
+            self._begun_with if self.hashes and not self._differs else None,
         )
 
     def _compare(self, head: AuditBatchHead, message: JournalMessage) -> None:

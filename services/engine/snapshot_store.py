@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, Self, final
 
+from services.engine.account_place import AccountPlace
 from tradebus.journal.archive.checkpoints import CheckpointDamaged, CheckpointHead, Checkpoints
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire.codec.snapshot import EngineSnapshot
@@ -16,10 +17,20 @@ class SnapshotNotes:
     """What going on needs besides the state.
 
     ``first_tick`` is that of the last fresh start, ``switched_off_by`` who switched trading off (see ``SwitchedOff``).
+    ``commands`` is how far the stream of commands was read, ``accounts`` how far the accounts' journals were.
     """
 
     first_tick: int
     switched_off_by: str
+    commands: int = 0
+    accounts: tuple[AccountPlace, ...] = ()
+
+    @classmethod
+    def of(cls, text: bytes) -> Self:
+        """Return what was kept. Raises ValueError, TypeError."""
+        data: dict[str, Any] = json.loads(text)
+        accounts = tuple(AccountPlace(**each) for each in data.pop("accounts", ()))
+        return cls(**data, accounts=accounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,7 @@ class SnapshotStore:
         self._stream: Final = stream
         self._engine_id: Final = engine_id
         self._kept: Final = kept
+        self._proven: int | None = None
 
     def write(self, head: CheckpointHead, payload: bytes, notes: SnapshotNotes) -> StoredSnapshot:
         """Write a snapshot, fsynced, read it back, and drop the oldest beyond those that are kept.
@@ -53,8 +65,20 @@ class SnapshotStore:
         self._files.write(head, payload, json.dumps(asdict(notes)).encode())
         stored = self.read(head.sequence)
         for sequence in self._files.sequences()[: -self._kept]:
-            self._files.drop(sequence)
+            if sequence != self._proven:
+                self._files.drop(sequence)
         return stored
+
+    def prove(self, sequence: int) -> None:
+        """Take note that a snapshot was proven by what followed it: it stays until another one is."""
+        self._proven = sequence
+
+    def refute(self, sequence: int) -> Path:
+        """Put a snapshot aside that does not lead to the state that was recorded; return where it lies now.
+
+        Raises OSError.
+        """
+        return self._files.put_aside(sequence)
 
     def newest(self) -> CheckpointHead | None:
         """Return where the newest snapshot stands that is not damaged, none if there is none."""
@@ -77,7 +101,7 @@ class SnapshotStore:
             extras = self._files.extras(sequence)
             if extras is None:
                 raise SnapshotRefused(f"{path}: the notes that belong to it are missing")
-            notes = SnapshotNotes(**json.loads(extras))
+            notes = SnapshotNotes.of(extras)
         except (CheckpointDamaged, OSError) as error:
             raise SnapshotRefused(str(error)) from error
         except (ValueError, TypeError) as error:

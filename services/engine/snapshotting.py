@@ -1,14 +1,18 @@
 """Take snapshots where a batch of the journal ends, and write them when that batch is on disk.
 
 What is encoded is the state at that tick; what is slow, compressing, syncing and reading back, happens in a thread.
+Then it is proven: loaded and replayed to a later hash, beside the engine. Only of a snapshot that was proven the bucket
+``positions`` is told, because what lies behind it in the journals may be dropped then.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, Protocol, final
 
+from services.engine.account_place import AccountPlace
+from services.engine.proof import Prover, SnapshotRefuted, SnapshotUnproven
 from services.engine.snapshot_store import SnapshotNotes, SnapshotRefused, SnapshotStore, StoredSnapshot
 from services.engine.switched_off import SwitchedOff
 from services.runtime import Runtime
@@ -19,13 +23,22 @@ from tradebus.core.engine.audit.state_hash import StateHash
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
 from tradebus.journal.archive.checkpoints import CheckpointHead
-from tradebus.journal.positions import JournalMark, fingerprint_of, publish_positions
+from tradebus.journal.positions import (
+    JournalMark,
+    PositionsUnreadable,
+    fingerprint_of,
+    publish_positions,
+    read_positions,
+)
 from tradebus.wire import subjects
 from tradebus.wire.codec.error import EncodeError
 from tradebus.wire.codec.snapshot import EngineSnapshot, SnapshotHead, snapshot_to_bytes
 
 TROUBLE: Final = "snapshot"
+TROUBLE_REFUTED: Final = "snapshot refuted"
 STOP_TIMEOUT_S: Final = 3.0
+PROOF_PERIOD_S: Final = 10.0
+"""A proof takes about a second of a core: not every snapshot is worth one where they are taken often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,16 @@ class _Taken:
     time_ns: int
     payload: bytes
     notes: SnapshotNotes
-    commands: int
+
+
+class Inputs(Protocol):
+    """What feeds the engine out of journals."""
+
+    def accounts(self) -> tuple[AccountPlace, ...]:
+        """Return how far the accounts' journals were handed to the engine."""
+
+    def commands(self) -> int:
+        """Return the last message of the stream of commands with which the engine is done."""
 
 
 @final
@@ -54,6 +76,8 @@ class Snapshotting:
         first_tick: int,
         switched_off: SwitchedOff,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        prover: Prover | None = None,
     ) -> None:
         self._runtime: Final = runtime
         self._bus: Final = bus
@@ -67,8 +91,15 @@ class Snapshotting:
         self._taken_sequence = engine.sequence - 1
         self._pending: _Taken | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._prover: Final = prover
+        self._proving: asyncio.Task[None] | None = None
+        self._proof_begun_s: float | None = None
+        self.inputs: Inputs | None = None
+        """Where the inputs stand; none while nothing feeds the engine."""
         self.sequence: int | None = None
         """The last tick in the newest snapshot that was written and read back."""
+        self.proven_sequence: int | None = None
+        """The last tick in the newest snapshot that was proven by what followed it."""
         self.encode_ns = 0
         """What taking the last one cost the engine."""
 
@@ -104,8 +135,14 @@ class Snapshotting:
         except EncodeError as error:
             self._runtime.health.trouble(TROUBLE, f"the state cannot be written as a snapshot: {error}")
             return
-        notes = SnapshotNotes(self._first_tick, self._switched_off.by)
-        self._pending = _Taken(tick.sequence, tick.time_ns, payload, notes, engine.state.commands.position)
+        inputs = self.inputs
+        notes = SnapshotNotes(
+            self._first_tick,
+            self._switched_off.by,
+            engine.state.commands.position if inputs is None else inputs.commands(),
+            () if inputs is None else inputs.accounts(),
+        )
+        self._pending = _Taken(tick.sequence, tick.time_ns, payload, notes)
         self.encode_ns = time.perf_counter_ns() - begun_ns
 
     def durable(self, last_sequence: int, position: int, chain: str) -> None:
@@ -129,9 +166,16 @@ class Snapshotting:
         self._writing = self._runtime.spawn(self._write(head, taken), "snapshot")
 
     async def finish(self) -> None:
-        """Wait until the last snapshot is written, or for as long as there is time."""
+        """Wait until the last snapshot is written, or for as long as there is time; nothing more is proven."""
+        if self._proving is not None:
+            self._proving.cancel()
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=STOP_TIMEOUT_S)
+
+    def was_proven(self, stored: StoredSnapshot) -> None:
+        """Take note of a snapshot that recovery has replayed from, to a hash that was recorded later."""
+        self._store.prove(stored.head.sequence)
+        self._runtime.spawn(self._announce_unless_behind(stored), "snapshot announced")
 
     @property
     def _is_writing(self) -> bool:
@@ -139,26 +183,78 @@ class Snapshotting:
 
     async def _write(self, head: CheckpointHead, taken: _Taken) -> None:
         try:
-            stored = await asyncio.to_thread(self._store.write, head, taken.payload, taken.notes)
+            await asyncio.to_thread(self._store.write, head, taken.payload, taken.notes)
         except (OSError, SnapshotRefused) as error:
             self._runtime.health.trouble(TROUBLE, f"the snapshot at {head.sequence} cannot be kept: {error}")
             return
         self._runtime.health.clear(TROUBLE)
         self.sequence = head.sequence
         self._runtime.log.info("snapshot written", sequence=head.sequence, bytes=len(taken.payload))
+        if self._prover is not None and self._may_prove():
+            self._proof_begun_s = self._clock()
+            self._proving = self._runtime.spawn(self._prove(self._prover, head, taken.notes), "proof of a snapshot")
+
+    def _may_prove(self) -> bool:
+        """Tell whether it is time for another proof; there is one at a time, and the next snapshot says more."""
+        if self._runtime.stopping.is_set() or (self._proving is not None and not self._proving.done()):
+            return False
+        return self._proof_begun_s is None or self._clock() - self._proof_begun_s >= PROOF_PERIOD_S
+
+    async def _prove(self, prover: Prover, head: CheckpointHead, notes: SnapshotNotes) -> None:
         try:
-            await self._announce(stored, taken.commands)
+            proof = await prover.prove(head)
+        except SnapshotUnproven as error:
+            # The next one says more; until then the streams keep more than they need to.
+            self._runtime.log.warning("snapshot not proven", sequence=head.sequence, reason=str(error))
+        except SnapshotRefuted as error:
+            await self._refute(head, error)
+        else:
+            self._store.prove(head.sequence)
+            self._runtime.health.clear(TROUBLE_REFUTED)
+            self._runtime.log.info("snapshot proven", sequence=head.sequence, until=proof.sequence)
+            await self._announce(head, notes)
+
+    async def _refute(self, head: CheckpointHead, error: SnapshotRefuted) -> None:
+        """Tell of a snapshot that does not give what was recorded, and never begin with it."""
+        reason = f"the snapshot at {head.sequence} does not lead to the state that was recorded: {error}"
+        try:
+            aside = await asyncio.to_thread(self._store.refute, head.sequence)
+        except OSError as failed:
+            reason += f"; it cannot be put aside: {failed}"
+        else:
+            reason += f"; it is put aside as {aside}"
+        self._runtime.log.error("snapshot refuted", sequence=head.sequence, reason=reason)
+        self._runtime.health.trouble(TROUBLE_REFUTED, reason)
+
+    async def _announce_unless_behind(self, stored: StoredSnapshot) -> None:
+        """Announce a snapshot unless a later one was: by the leader before us, whose snapshots we do not have."""
+        reader = subjects.engine_reader(self._runtime.settings.journal_id)
+        try:
+            before = await read_positions(self._bus, reader)
+        except (BusError, PositionsUnreadable) as error:
+            self._runtime.log.warning("snapshot not announced", sequence=stored.head.sequence, reason=str(error))
+            return
+        mark = None if before is None else before.mark(stored.head.stream)
+        if mark is None or mark.position < stored.head.position:
+            await self._announce(stored.head, stored.notes)
+
+    async def _announce(self, head: CheckpointHead, notes: SnapshotNotes) -> None:
+        """Say which journals nobody needs for this engine any more."""
+        settings = self._runtime.settings
+        marks = [JournalMark(head.stream, head.position, head.chain, head.sequence + 1)]
+        marks += [
+            JournalMark(subjects.acct_stream(place.account), place.position, place.chain, place.next_entry)
+            for place in notes.accounts
+        ]
+        stream = subjects.cmd_stream(settings.journal_id)
+        try:
+            message = await self._bus.message(stream, notes.commands) if notes.commands else None
+            if message is not None:
+                marks.append(JournalMark(stream, notes.commands, fingerprint_of(message), notes.commands + 1))
+            reader = subjects.engine_reader(settings.journal_id)
+            await publish_positions(self._bus, reader, self._runtime.instance, tuple(marks))
         except BusError as error:
             # The next one says more; until then the streams keep more than they need to.
             self._runtime.log.warning("snapshot not announced", sequence=head.sequence, reason=str(error))
-
-    async def _announce(self, stored: StoredSnapshot, commands: int) -> None:
-        """Say which journals nobody needs for this engine any more."""
-        settings, head = self._runtime.settings, stored.head
-        marks = [JournalMark(head.stream, head.position, head.chain, head.sequence + 1)]
-        stream = subjects.cmd_stream(settings.journal_id)
-        message = await self._bus.message(stream, commands) if commands else None
-        if message is not None:
-            marks.append(JournalMark(stream, commands, fingerprint_of(message), commands + 1))
-        reader = subjects.engine_reader(settings.journal_id)
-        await publish_positions(self._bus, reader, self._runtime.instance, tuple(marks))
+            return
+        self.proven_sequence = head.sequence

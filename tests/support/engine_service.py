@@ -12,6 +12,7 @@ from services.engine.snapshot_store import SnapshotStore
 from services.engine.started import engine_started
 from services.runtime import Runtime, Service
 from tests.support.market_settings import market_settings
+from tests.support.proving import LocalProver
 from tradebus.bus.events import Listener
 from tradebus.bus.interface import Bus
 from tradebus.bus.memory import MemoryBus
@@ -105,15 +106,20 @@ async def running_engine(
     *,
     is_stopped: bool = True,
     store: SnapshotStore | None = None,
+    proves: bool = False,
 ) -> AsyncIterator[RunningEngine]:
-    """Run the engine service; with ``is_stopped`` false the test stops it itself, or leaves it as if it were killed."""
+    """Run the engine service; with ``is_stopped`` false the test stops it itself, or leaves it as if it were killed.
+
+    With ``proves`` its snapshots are proven, in this process.
+    """
     runtime = Runtime("engine", "engine-1", settings)
     bus = await runtime.connect(connect)
     started = engine_started(settings, "run-1")
     if strategies is None:
         strategies = [load_strategy(setup, started.index) for setup in started.strategies]
     try:
-        service = await build(runtime, bus, started, list(strategies), store=store)
+        prover = LocalProver(bus, store, started.code) if proves and store is not None else None
+        service = await build(runtime, bus, started, list(strategies), store=store, prover=prover)
         try:
             await service.start()
             runtime.health.started()

@@ -87,11 +87,8 @@ async def test_an_ordered_stop_leaves_nothing_to_replay(
     assert len(files(tmp_path)) == 3, "so many are kept"
     batches = await read_journal(other_bus, "demo")
     assert check_hashes(batches, Replica(load_data)) == len(batches)
-    marks = await read_positions(other_bus, subjects.engine_reader("demo"))
-    assert marks is not None
-    mark = marks.mark(STREAM)
-    assert mark is not None
-    assert (mark.position, mark.next_sequence) == (len(batches), ticks_of(batches)[-1].sequence + 1)
+    positions = await read_positions(other_bus, subjects.engine_reader("demo"))
+    assert positions is None, "nothing was recorded behind the last one that would prove it"
 
 
 def _flip(path: Path) -> None:

@@ -24,6 +24,7 @@ CHECKPOINT_MAGIC: Final = b"TBCKP1\r\n"
 EXTRAS_MAGIC: Final = b"TBCKX1\r\n"
 CHECKPOINT_SUFFIX: Final = ".ckp"
 EXTRAS_SUFFIX: Final = ".ckx"
+ASIDE_SUFFIX: Final = ".refuted"
 SEQUENCE_DIGITS: Final = 20
 
 _LEVEL: Final = 3
@@ -112,6 +113,15 @@ class Checkpoints:
         """Remove a checkpoint with its extras. Raises OSError."""
         self.path(sequence).unlink(missing_ok=True)
         self.drop_extras(sequence)
+
+    def put_aside(self, sequence: int) -> Path:
+        """Take a checkpoint out of use and return where it lies now, with its extras beside it. Raises OSError."""
+        aside = self.path(sequence).with_suffix(CHECKPOINT_SUFFIX + ASIDE_SUFFIX)
+        self.path(sequence).replace(aside)
+        if self.extras_path(sequence).exists():
+            self.extras_path(sequence).replace(self.extras_path(sequence).with_suffix(EXTRAS_SUFFIX + ASIDE_SUFFIX))
+        sync_folder(self._folder)
+        return aside
 
     def drop_extras(self, sequence: int) -> None:
         """Remove the extras of a checkpoint. Raises OSError."""
