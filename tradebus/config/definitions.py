@@ -12,14 +12,19 @@ from tradebus.config.sections.instruments import (
 )
 from tradebus.core.model import instrument as core
 from tradebus.core.model.asset import Asset, asset_from_name
-from tradebus.core.model.index import IndexedInstruments, index_instruments
+from tradebus.core.model.growth import index_in_order
+from tradebus.core.model.index import IndexedInstruments
 
 _NS_PER_MS = 1_000_000
 
 
 def indexed(instruments: Iterable[InstrumentSettings]) -> IndexedInstruments:
-    """Return the numbering of the configured instruments. Raises AssetIndexError on clashing asset names."""
-    return index_instruments([definition(instrument) for instrument in instruments])
+    """Return the numbering of the configured instruments, in the order of the file.
+
+    So an instrument that is added behind the others changes no number that a journal has. Raises AssetIndexError on
+    clashing asset names.
+    """
+    return index_in_order([definition(instrument) for instrument in instruments])
 
 
 def definition(settings: InstrumentSettings) -> core.InstrumentDefinition:

@@ -198,6 +198,16 @@ class IndexedInstruments(Record):
         return digest.hexdigest()
 
 
+def assets_of(definition: InstrumentDefinition) -> list[ExchangeAsset]:
+    """Return the assets that an instrument needs on its exchange: base, quote, settlement, unit of the quantity."""
+    assets = [definition.base, definition.quote]
+    if definition.contract.settlement is not None:
+        assets.append(definition.contract.settlement)
+    if definition.spec is not None and definition.spec.quantity_asset is not None:
+        assets.append(definition.spec.quantity_asset)
+    return [ExchangeAsset(definition.exchange, asset) for asset in assets]
+
+
 def index_instruments(definitions: Iterable[InstrumentDefinition]) -> IndexedInstruments:
     """Sort, deduplicate and number the instruments with their exchanges and assets; input order never matters.
 
@@ -208,15 +218,7 @@ def index_instruments(definitions: Iterable[InstrumentDefinition]) -> IndexedIns
     """
     unique = sorted(set(definitions), key=_instrument_key)
     exchanges = sorted({definition.exchange for definition in unique}, key=exchange_order)
-    found: set[ExchangeAsset] = set()
-    for definition in unique:
-        found.add(ExchangeAsset(definition.exchange, definition.base))
-        found.add(ExchangeAsset(definition.exchange, definition.quote))
-        if definition.contract.settlement is not None:
-            found.add(ExchangeAsset(definition.exchange, definition.contract.settlement))
-        if definition.spec is not None and definition.spec.quantity_asset is not None:
-            found.add(ExchangeAsset(definition.exchange, definition.spec.quantity_asset))
-    assets = sorted(found, key=_asset_key)
+    assets = sorted({asset for definition in unique for asset in assets_of(definition)}, key=_asset_key)
     numbers: dict[tuple[ExchangeId, str], AssetIndex] = {}
     for i, item in enumerate(assets):
         key = (item.exchange, item.asset.name_internal)

@@ -10,7 +10,10 @@ price reaches it, when a trade goes through it, and at a trade at its price once
 amended order keeps its place in the queue if it only gets smaller; at another price, or larger, it begins at the end. A
 setup that is ``is_market_only`` knows no market: see ``_open_at_request``.
 
-An engine that goes on (``EngineResumed``) finds its account as it was; one that starts afresh finds a new one.
+An engine that goes on (``EngineResumed``) finds its account as it was, on the terms that it is configured with now:
+latency and fees are those of the new start record, what open orders bind follows the fees (an order that the account
+cannot bear any more is cancelled), and an asset that it had no balance for begins with the configured one. One that
+starts afresh finds a new account.
 
 Keys. An event's key is (sequence of the last tick folded, ordinal from 1); keys only grow, so each is applied once.
 """
@@ -83,14 +86,14 @@ class SimulatedExchange:
         if setup.simulation is None:
             raise ValueError(f"account {setup.account}: expected a simulated account, found one of a venue")
         simulation: SimulationSetup = setup.simulation
-        self.setup: Final = setup
+        self.setup = setup
         self._index = index
         self._is_begun = False
-        self._fee_maker: Final = simulation.fee_maker
-        self._fee_taker: Final = simulation.fee_taker
-        self._fee_reserved: Final = max(simulation.fee_maker, simulation.fee_taker, ZERO)
-        self._half_ns: Final = simulation.latency_ns // 2
-        self._answer_ns: Final = simulation.latency_ns - simulation.latency_ns // 2
+        self._fee_maker = simulation.fee_maker
+        self._fee_taker = simulation.fee_taker
+        self._fee_reserved = max(simulation.fee_maker, simulation.fee_taker, ZERO)
+        self._half_ns = simulation.latency_ns // 2
+        self._answer_ns = simulation.latency_ns - simulation.latency_ns // 2
         self._books = [empty_book() for _ in index.instruments]
         self._resting: Final[dict[ClientOrderId, RestingOrder]] = {}
         self._arrivals = Arrivals()
@@ -101,7 +104,7 @@ class SimulatedExchange:
         self._orders = 0
         self._trades = 0
         self._history: Final[deque[Trade]] = deque(maxlen=TRADES_KEPT_MAX)
-        self._is_market_only: Final = simulation.is_market_only
+        self._is_market_only = simulation.is_market_only
 
     @property
     def index(self) -> IndexedInstruments:
@@ -114,16 +117,16 @@ class SimulatedExchange:
         if isinstance(event, EngineStarted):
             self._begin(tick)
             return
-        if isinstance(event, EngineResumed):
-            if not self._is_begun:
-                self._begin(tick)
-                return
-            self._grow(event.started.index)
+        if isinstance(event, EngineResumed) and not self._is_begun:
+            self._begin(tick)
+            return
         if self._arrivals.next_ns <= tick.time_ns:
             self.advance(tick.time_ns)
         if tick.sequence != self._sequence:
             self._sequence = tick.sequence
             self._ordinal = 0
+        if isinstance(event, EngineResumed):
+            self._resume(event.started, tick.time_ns)
         if isinstance(event, MarketEvent) and event.exchange == self.setup.exchange:
             self._fold_market(event, tick.time_ns)
         if tick.outputs:
@@ -187,11 +190,6 @@ class SimulatedExchange:
         """Return the fills from a time on, in order; of the last ``TRADES_KEPT_MAX`` of the account."""
         return [trade for trade in self._history if trade.time_exchange_ns >= since_ns]
 
-    def _grow(self, index: IndexedInstruments) -> None:
-        """Learn what was added to the index; what is there keeps its number."""
-        self._books += [empty_book() for _ in range(len(index.instruments) - len(self._books))]
-        self._index = index
-
     def state(self) -> SimulationState:
         """Return everything that this exchange knows, as it is now."""
         ledger = self._ledger
@@ -254,6 +252,43 @@ class SimulatedExchange:
         self._trades = 0
         self._history.clear()
         self._tell(SnapshotReceived(AccountSnapshot(tuple(self.balances(tick.time_ns)), ())), tick.time_ns)
+
+    def _resume(self, started: EngineStarted, time_ns: int) -> None:
+        """Learn what was added to the index, and take the account's terms as they are configured now."""
+        self._books += [empty_book() for _ in range(len(started.index.instruments) - len(self._books))]
+        self._index = started.index
+        for setup in started.accounts:
+            if setup.account == self.setup.account and setup.simulation is not None:
+                self._take_terms(setup, setup.simulation, time_ns)
+
+    def _take_terms(self, setup: AccountSetup, simulation: SimulationSetup, time_ns: int) -> None:
+        enter_engine_context()
+        before = self._fee_reserved
+        self.setup = setup
+        self._fee_maker = simulation.fee_maker
+        self._fee_taker = simulation.fee_taker
+        self._fee_reserved = max(simulation.fee_maker, simulation.fee_taker, ZERO)
+        self._half_ns = simulation.latency_ns // 2
+        self._answer_ns = simulation.latency_ns - simulation.latency_ns // 2
+        self._is_market_only = simulation.is_market_only
+        held = self._ledger.assets()
+        for asset, amount in simulation.balances:
+            if asset not in held:
+                self._ledger.credit(asset, amount)
+                self._tell(BalanceReceived(self._ledger.balance(asset, time_ns)), time_ns)
+        if self._fee_reserved == before:
+            return
+        for order in list(self._resting.values()):
+            asset = self._paid_asset(order)
+            bound, required = order.required(before), order.required(self._fee_reserved)
+            if required <= bound:
+                self._ledger.release(asset, bound - required)
+            elif not self._ledger.reserve(asset, required - bound):
+                self._ledger.release(asset, bound)
+                del self._resting[order.request.key.cid]
+                self._tell_order(order.request, Cancelled(order.id, time_ns), time_ns)
+            if required != bound:
+                self._tell_reserved(order, time_ns)
 
     def _fold_requests(self, output: RequestsDecided, time_ns: int) -> None:
         exchange = self.setup.exchange

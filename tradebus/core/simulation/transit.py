@@ -1,7 +1,7 @@
 """Hold what is on its way between engine and simulated exchange: requests one way, account events the other.
 
-The latency is the same for all, so what left first arrives first. When the next one is due stands ready to be read: the
-loop asks at every market event, and nearly always the answer is "not yet".
+What left first arrives first, also where the latency has become less in between. When the next one is due stands ready
+to be read: the loop asks at every market event, and nearly always the answer is "not yet".
 """
 
 from typing import ClassVar, Final, final
@@ -39,9 +39,11 @@ class Arrivals:
         self._head = 0
 
     def add(self, time_ns: int, request: Request) -> None:
-        """Add a request that arrives after all others."""
+        """Add a request that arrives at a time, not before the others."""
         if self._head == len(self._items):
             self.next_ns = time_ns
+        elif self._items[-1].time_ns > time_ns:
+            time_ns = self._items[-1].time_ns
         self._items.append(Arrival(time_ns, request))
 
     def items(self) -> tuple[Arrival, ...]:
@@ -85,9 +87,11 @@ class Deliveries:
         self._head = 0
 
     def add(self, due_ns: int, event: AccountEvent) -> None:
-        """Add an event that is due after all others."""
+        """Add an event that is due at a time, not before the others."""
         if self._head == len(self._items):
             self.next_ns = due_ns
+        elif self._items[-1].due_ns > due_ns:
+            due_ns = self._items[-1].due_ns
         self._items.append(Delivery(due_ns, event))
 
     def items(self) -> tuple[Delivery, ...]:
