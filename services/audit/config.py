@@ -22,6 +22,7 @@ class Limits:
     fills: int = 40_000
     orders: int = 15_000
     exits: int = 5_000
+    commands: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)

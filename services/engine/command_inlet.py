@@ -11,6 +11,8 @@ from services.engine.pruned_front import first_to_read
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.check import InvalidEvent
+from tradebus.core.engine.command import CommandRejected
+from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.commands import CommandLog
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.wire import subjects
@@ -18,6 +20,9 @@ from tradebus.wire.codec.bounds import bounds_of
 from tradebus.wire.codec.command import CommandMessage, command_message_from_bytes, read_at
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import IntegrityError, verify_checksum
+
+REASON_CHARACTERS_MAX: Final = 500
+"""Of what is journaled of a refusal: it may repeat what was sent."""
 
 
 class CommandRefused(ValueError):
@@ -29,7 +34,8 @@ class CommandInlet:
     """Reads ``CMD_<engine>`` behind the last command in the state, so that none is applied twice, and none is missed.
 
     A journal that begins takes what comes from then on: older commands were for another one. A command's id is its key,
-    and one that was not sure to have arrived may be there twice. ``clock`` gives nanoseconds since the epoch.
+    and one that was not sure to have arrived may be there twice. One that can be read but not carried out is journaled
+    as rejected, so that its sender learns why. ``clock`` gives nanoseconds since the epoch.
     """
 
     def __init__(
@@ -88,22 +94,41 @@ class CommandInlet:
             if self._applied.has(command.id):
                 self._log.info("command repeated, ignored", id=command.id, origin=command.origin)
             else:
-                self._apply(command, message.sequence)
-        except (IntegrityError, DecodeError, InvalidEvent, CommandRefused) as error:
-            self.refused += 1
-            self._log.warning("command refused", reason=str(error), stream_sequence=message.sequence)
-            self._reject(message.subject, message.payload, str(error))
+                self._apply_or_reject(command, message)
+        except (IntegrityError, DecodeError) as error:
+            self._refuse(message, str(error))
         if not self._is_left:
             self.position = message.sequence
+
+    def _apply_or_reject(self, command: CommandMessage, message: JournalMessage) -> None:
+        try:
+            self._apply(command, message.sequence)
+        except (InvalidEvent, CommandRefused) as error:
+            reason = str(error)
+            self._refuse(message, reason)
+            shown = reason[:REASON_CHARACTERS_MAX]
+            self._step(command, CommandRejected(command.id, command.origin, shown, message.sequence))
+
+    def _refuse(self, message: JournalMessage, reason: str) -> None:
+        self.refused += 1
+        self._log.warning("command refused", reason=reason, stream_sequence=message.sequence)
+        self._reject(message.subject, message.payload, reason)
 
     def _apply(self, command: CommandMessage, position: int) -> None:
         if command.expiry_ns and command.expiry_ns < self._clock():
             raise CommandRefused(f"command {command.id} expired before it was read")
-        name = type(command.event).__name__
-        if self._loop.step(read_at(command, position)) is None:
-            # The next run reads it again: in the state it is not.
-            self._is_left = True
-            self._log.warning("command left for the next run", id=command.id, origin=command.origin, command=name)
-            return
-        self.commands += 1
-        self._log.info("command applied", id=command.id, origin=command.origin, command=name)
+        if self._step(command, read_at(command, position)):
+            self.commands += 1
+            self._log.info("command applied", id=command.id, origin=command.origin, command=_name(command))
+
+    def _step(self, command: CommandMessage, event: EngineEvent) -> bool:
+        """Process the event of a command; false when the engine has ended, and the next run will read it again."""
+        if self._loop.step(event) is not None:
+            return True
+        self._is_left = True
+        self._log.warning("command left for the next run", id=command.id, origin=command.origin, command=_name(command))
+        return False
+
+
+def _name(command: CommandMessage) -> str:
+    return type(command.event).__name__

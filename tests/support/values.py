@@ -36,6 +36,7 @@ from tradebus.core.engine.command import (
     CancelOrders,
     ClosePositions,
     Command,
+    CommandRejected,
     SendAmendRequests,
     SendCancelRequests,
     SendOpenRequests,
@@ -446,6 +447,7 @@ engine_events: Final[SearchStrategy[EngineEvent]] = st.one_of(
     st.builds(Shutdown),
     st.builds(FeedEnded),
     st.builds(CodeChanged, texts, texts, st.booleans()),
+    st.builds(CommandRejected, ids, texts, texts, st.integers(0, 2**63 - 1)),
 )
 """Every event but the start, which brings an index of its own (``engines_started``)."""
 

@@ -4,6 +4,7 @@ Built tick by tick beside the replica, so always as of the same sequence, and bo
 """
 
 from services.audit.projections.batches import BatchIndex
+from services.audit.projections.commands import CommandOutcome, Commands, CommandStatus
 from services.audit.projections.counts import Counts, kind_name
 from services.audit.projections.exits import Exit, Exits
 from services.audit.projections.fills import Fill, Fills
@@ -14,6 +15,9 @@ from services.audit.projections.trading import TradingChange, TradingHistory
 
 __all__ = [
     "BatchIndex",
+    "CommandOutcome",
+    "CommandStatus",
+    "Commands",
     "Counts",
     "ExchangeHistory",
     "Exit",

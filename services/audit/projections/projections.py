@@ -3,6 +3,7 @@
 from typing import Final, final
 
 from services.audit.config import Limits
+from services.audit.projections.commands import Commands
 from services.audit.projections.counts import Counts
 from services.audit.projections.exits import Exits
 from services.audit.projections.fills import Fills
@@ -27,6 +28,7 @@ class Projections:
         self.fills: Final = Fills(limits.fills)
         self.exits: Final = Exits(limits.exits)
         self.orders: Final = Orders(limits.orders)
+        self.commands: Final = Commands(limits.commands)
 
     def take(self, tick: AuditTick, state: EngineState, *, is_duplicate: bool) -> None:
         """Take in a tick that ``state`` has taken in just now.
@@ -45,6 +47,7 @@ class Projections:
     def _take_other(self, tick: AuditTick, event: EngineEvent, state: EngineState, *, is_duplicate: bool) -> None:
         self.links.take(tick)
         self.trading.take_event(tick)
+        self.commands.take(tick)
         if not isinstance(event, AccountEvent):
             self.counts.add(type(event))
             if isinstance(event, AccountLinkChanged):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from services.audit.config import Limits
 from services.audit.projections.bounded import Newest, Row
+from services.audit.projections.commands import CommandOutcome, CommandStatus
 from services.audit.projections.exits import Exit
 from services.audit.projections.fills import Fill
 from services.audit.projections.links import ExchangeHistory, LinkHistory
@@ -20,7 +21,7 @@ from services.audit.projections.projections import Projections
 from services.audit.projections.trading import TradingChange
 from tradebus.core.engine.state.trading import TradingState
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _COUNTS: Final = (
     "orders_sent",
@@ -49,6 +50,7 @@ def frozen(projections: Projections) -> Callable[[], bytes]:
     fills, exits = projections.fills.rows.frozen(), projections.exits.rows.frozen()
     lives = [life.copy() for life in projections.orders.oldest_first()]
     finished, count, dropped = projections.orders.frozen()
+    commands = projections.commands.rows.frozen()
 
     def encode() -> bytes:
         data = {
@@ -59,6 +61,7 @@ def frozen(projections: Projections) -> Callable[[], bytes]:
             "links": links,
             "fills": {"first": fills[0], "rows": [_fill_to_plain(each) for each in fills[1]]},
             "exits": {"first": exits[0], "rows": [_exit_to_plain(each) for each in exits[1]]},
+            "commands": {"first": commands[0], "rows": [_command_to_plain(each) for each in commands[1]]},
             "orders": {
                 "count": count,
                 "dropped": dropped,
@@ -92,6 +95,8 @@ def _projections(data: dict[str, Any], limits: Limits) -> Projections:
     made.links.exchanges = [_link_from_plain(each) for each in data["links"]]
     _restore(made.fills.rows, data["fills"], _fill_from_plain)
     _restore(made.exits.rows, data["exits"], _exit_from_plain)
+    commands = data["commands"]
+    made.commands.restore(commands["first"], [_command_from_plain(each) for each in commands["rows"]])
     orders = data["orders"]
     lives = [_life_from_plain(each) for each in orders["lives"]]
     made.orders.restore(lives, orders["finished"], orders["count"], orders["dropped"])
@@ -142,6 +147,30 @@ def _exit_to_plain(row: Exit) -> list[Any]:
 
 def _exit_from_plain(data: list[Any]) -> Exit:
     return Exit(data[0], data[1], from_plain(data[2]))
+
+
+def _command_to_plain(row: CommandOutcome) -> list[Any]:
+    return [
+        row.id,
+        row.sequence,
+        row.time_ns,
+        row.origin,
+        row.kind,
+        row.status.name,
+        row.reason,
+        list(row.opened),
+        list(row.cancelled),
+        list(row.amended),
+        list(row.declined),
+    ]
+
+
+def _command_from_plain(data: list[Any]) -> CommandOutcome:
+    id_, sequence, time_ns, origin, kind, status, reason, *lists = data
+    opened, cancelled, amended, declined = (tuple(each) for each in lists)
+    return CommandOutcome(
+        id_, sequence, time_ns, origin, kind, CommandStatus[status], reason, opened, cancelled, amended, declined
+    )
 
 
 def _life_to_plain(life: OrderLife) -> list[Any]:

@@ -37,6 +37,7 @@ from tradebus.core.engine.command import (
     CancelOrders,
     ClosePositions,
     Command,
+    CommandRejected,
     SendAmendRequests,
     SendCancelRequests,
     SendOpenRequests,
@@ -490,6 +491,14 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         ConfigChanged("operator", (_STRATEGY,), (), "cmd-3", 43),
         Shutdown("cmd-4", 44),
     )
+    rejected = (
+        CommandRejected("cmd-5", "operator", "command cmd-5 expired before it was read", 45),
+        Shutdown("cmd-6", 46, "operator"),
+    )
+    audit_rejected = AuditBatch(
+        AuditBatchHead("demo", 1, 0, 1, bytes(16), FINGERPRINT, 0),
+        tuple(AuditTick(i, T0, event, (), ()) for i, event in enumerate(rejected)),
+    )
     audit_commanded = AuditBatch(
         AuditBatchHead("demo", 1, 0, 3, bytes(16), FINGERPRINT, 0),
         tuple(AuditTick(i, T0, event, (), ()) for i, event in enumerate(commanded)),
@@ -589,6 +598,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "audit_batch-next": (audit_next, audit_batch_to_bytes(audit_next)),
         "audit_batch-data": (audit_data, audit_batch_to_bytes(audit_data)),
         "audit_batch-commanded": (audit_commanded, audit_batch_to_bytes(audit_commanded)),
+        "audit_batch-rejected": (audit_rejected, audit_batch_to_bytes(audit_rejected)),
         "audit_batch-resumed": (audit_resumed, audit_batch_to_bytes(audit_resumed)),
         "audit_batch-funding": (audit_funding, audit_batch_to_bytes(audit_funding)),
         "account_batch-all": (account, account_batch_to_bytes(account)),

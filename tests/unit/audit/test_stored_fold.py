@@ -90,7 +90,7 @@ def test_what_was_frozen_does_not_change_with_later_ticks(run: EngineRun) -> Non
     "content", [b"", b"{}", b"[1]", b'{"format":2}', b'{"format":1}', b'{"format":1,"counts":{},"kinds":{}}']
 )
 def test_rows_that_are_none_are_refused(content: bytes) -> None:
-    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 1"):
+    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 2"):
         projections_from_bytes(content, LIMITS)
 
 

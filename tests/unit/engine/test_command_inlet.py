@@ -11,7 +11,7 @@ from tests.support.market_bus import KeptLog
 from tests.support.waiting import eventually
 from tradebus.bus.memory import MemoryBus
 from tradebus.core.engine.check import InvalidEvent
-from tradebus.core.engine.command import ByInstruments, CancelOrders, Command, SendOpenRequests
+from tradebus.core.engine.command import ByInstruments, CancelOrders, Command, CommandRejected, SendOpenRequests
 from tradebus.core.engine.event import Shutdown, TradingStateUpdate
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.commands import AppliedCommand, CommandLog
@@ -32,12 +32,12 @@ class Loop:
         self.is_ended = False
 
     def step(self, event: EngineEvent, event_bytes: bytes | None = None) -> object | None:
-        if self.refuses:
+        if self.refuses and not isinstance(event, CommandRejected):
             raise InvalidEvent("does not fit")
         if self.is_ended:
             return None
         self.events.append(event)
-        if isinstance(event, Command):
+        if isinstance(event, Command | CommandRejected):
             self.applied.note(event.id, event.position, NOW_NS)
         elif isinstance(event, TradingStateUpdate | Shutdown):
             self.applied.note(event.command_id, event.position, NOW_NS)
@@ -107,7 +107,7 @@ async def test_every_kind_of_command_is_applied_in_order(commanded: Commanded) -
         Command("a", "operator", SendOpenRequests((market_request(),)), 1),
         Command("b", "operator", CancelOrders(ByInstruments((BTC,))), 2),
         TradingStateUpdate(TradingState.DISABLED, "operator", "given", 3),
-        Shutdown("stop", 4),
+        Shutdown("stop", 4, "operator"),
     ]
     assert [fields["command"] for fields in commanded.log.of("command applied")] == [
         "Command",
@@ -137,7 +137,7 @@ async def test_an_engine_that_goes_on_reads_what_came_meanwhile_and_nothing_twic
     await commanded.inlet.note_end()
     await commanded.inlet.start()
     await eventually(lambda: commanded.inlet.commands == 1)
-    assert commanded.loop.events == [Shutdown("c", 4)]
+    assert commanded.loop.events == [Shutdown("c", 4, "operator")]
     assert len(log.of("command repeated, ignored")) == 1
     await commanded.inlet.stop()
 
@@ -153,7 +153,9 @@ async def test_a_repeated_command_is_applied_once(commanded: Commanded) -> None:
 
 async def test_an_expired_command_is_not_carried_out(commanded: Commanded) -> None:
     await send_command(commanded.bus, "demo", Shutdown(), command_id="late", expiry_ns=NOW_NS - 1)
-    assert await commanded.refused() == ["command late expired before it was read"]
+    reason = "command late expired before it was read"
+    assert await commanded.refused() == [reason]
+    assert commanded.loop.events == [CommandRejected("late", "operator", reason, 1)]
     await send_command(commanded.bus, "demo", Shutdown(), command_id="just", expiry_ns=NOW_NS)
     await eventually(lambda: commanded.inlet.commands == 1)
     await commanded.goes_on()
@@ -212,14 +214,16 @@ async def test_a_malformed_command_is_kept_and_the_engine_goes_on(
     await commanded.goes_on()
 
 
-async def test_a_command_that_the_engine_refuses_is_kept(commanded: Commanded) -> None:
+async def test_a_command_that_the_engine_refuses_is_kept_and_rejected_for_good(commanded: Commanded) -> None:
     commanded.loop.refuses = True
     await send_command(commanded.bus, "demo", Shutdown(), command_id="again")
     assert await commanded.refused() == ["does not fit"]
     commanded.loop.refuses = False
-    # It was not applied, so its key is not used up.
+    # Its sender has been told that it is not carried out, so it never is.
     await send_command(commanded.bus, "demo", Shutdown(), command_id="again")
-    await eventually(lambda: commanded.inlet.commands == 1)
+    await commanded.goes_on()
+    rejected = CommandRejected("again", "operator", "does not fit", 1)
+    assert commanded.loop.events[:-1] == [rejected]
 
 
 async def test_a_command_after_the_end_is_left_for_the_next_run(commanded: Commanded) -> None:

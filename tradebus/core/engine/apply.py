@@ -18,7 +18,7 @@ from tradebus.core.engine.audit.tick import (
     TimerCleared,
     TimerSet,
 )
-from tradebus.core.engine.command import Command
+from tradebus.core.engine.command import Command, CommandRejected
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import (
     AccountEvent,
@@ -68,7 +68,7 @@ def apply_event(state: EngineState, event: EngineEvent) -> PositionExited | None
         return None
     if isinstance(event, AccountEvent):
         return _apply_account_event(state, event)
-    if isinstance(event, Command):
+    if isinstance(event, (Command, CommandRejected)):
         state.commands.note(event.id, event.position, state.time_ns)
     elif isinstance(event, TradingStateUpdate):
         state.commands.note(event.command_id, event.position, state.time_ns)

@@ -16,6 +16,7 @@ from tradebus.core.engine.command import (
     CancelOrders,
     ClosePositions,
     Command,
+    CommandRejected,
     InstrumentFilter,
     SendAmendRequests,
     SendCancelRequests,
@@ -258,7 +259,7 @@ def check_event(state: EngineState, event: EngineEvent) -> None:
     elif isinstance(event, TradingStateUpdate):
         if not isinstance(event.state, TradingState):
             raise InvalidEvent(f"state: expected a TradingState, found {type(event.state).__name__}")
-    elif not isinstance(event, (ClockAdvanced, TimerFired, CodeChanged, Shutdown, FeedEnded)):
+    elif not isinstance(event, (ClockAdvanced, TimerFired, CodeChanged, CommandRejected, Shutdown, FeedEnded)):
         raise InvalidEvent(f"expected an event that an engine processes, found {type(event).__name__}")
 
 

@@ -158,3 +158,19 @@ class Command(EngineEvent):
         self.origin: Final = origin
         self.action: Final = action
         self.position: Final = position
+
+
+@final
+class CommandRejected(EngineEvent):
+    """A command that came but was not carried out, with the reason: it expired, or fits this engine's index no more.
+
+    In the journal because whoever sent it must learn of it, and because it is not to be carried out later either.
+    """
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("id", "origin", "reason", "position")
+
+    def __init__(self, id: str, origin: str, reason: str, position: int) -> None:
+        self.id: Final = id
+        self.origin: Final = origin
+        self.reason: Final = reason
+        self.position: Final = position

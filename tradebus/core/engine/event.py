@@ -242,13 +242,17 @@ class TimerFired(EngineEvent):
 
 @final
 class Shutdown(EngineEvent):
-    """Stop the engine: nothing else happens. ``command_id`` and ``position`` as of ``TradingStateUpdate``."""
+    """Stop the engine: nothing else happens. ``command_id`` and ``position`` as of ``TradingStateUpdate``.
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("command_id", "position")
+    ``origin`` says who asked for it; empty where it was the process that was told to end.
+    """
 
-    def __init__(self, command_id: str = "", position: int = 0) -> None:
+    FIELDS: ClassVar[tuple[str, ...]] = ("command_id", "position", "origin")
+
+    def __init__(self, command_id: str = "", position: int = 0, origin: str = "") -> None:
         self.command_id: Final = command_id
         self.position: Final = position
+        self.origin: Final = origin
 
 
 @final

@@ -9,7 +9,7 @@ from typing import Final
 
 from tradebus.core import COMPILED
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick
-from tradebus.core.engine.command import Command
+from tradebus.core.engine.command import Command, CommandRejected
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import (
     AccountEvent,
@@ -32,7 +32,12 @@ from tradebus.wire.codec.account import (
     account_reconnecting_to_pb,
 )
 from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, bounds_of
-from tradebus.wire.codec.command import command_from_pb, command_to_pb
+from tradebus.wire.codec.command import (
+    command_from_pb,
+    command_rejected_from_pb,
+    command_rejected_to_pb,
+    command_to_pb,
+)
 from tradebus.wire.codec.engine import (
     account_link_changed_from_pb,
     account_link_changed_to_pb,
@@ -131,6 +136,7 @@ def event_to_pb(event: EngineEvent, into: pb.AuditTick) -> None:
         into.shutdown.SetInParent()
         into.shutdown.command_id = event.command_id
         into.shutdown.position = event.position
+        into.shutdown.origin = event.origin
     elif isinstance(event, FeedEnded):
         into.feed_ended.SetInParent()
     elif isinstance(event, EngineStarted):
@@ -143,6 +149,9 @@ def event_to_pb(event: EngineEvent, into: pb.AuditTick) -> None:
     elif isinstance(event, CodeChanged):
         into.code.SetInParent()
         code_changed_to_pb(event, into.code)
+    elif isinstance(event, CommandRejected):
+        into.command_rejected.SetInParent()
+        command_rejected_to_pb(event, into.command_rejected)
     else:
         raise EncodeError(f"expected an event of the engine, found {type(event).__name__}")
 
@@ -171,7 +180,7 @@ def event_from_pb(message: pb.AuditTick, bounds: IndexBounds = UNBOUNDED) -> Eng
     if which == "timer":
         return named(which, message.timer, timer_fired_from_pb, bounds)
     if which == "shutdown":
-        return Shutdown(message.shutdown.command_id, message.shutdown.position)
+        return Shutdown(message.shutdown.command_id, message.shutdown.position, message.shutdown.origin)
     if which == "feed_ended":
         return _FEED_ENDED
     if which is None:
@@ -187,6 +196,8 @@ def _rare_from_pb(which: str, message: pb.AuditTick, bounds: IndexBounds) -> Eng
         return named(which, message.resumed, engine_resumed_from_pb, bounds)
     if which == "code":
         return named(which, message.code, code_changed_from_pb, bounds)
+    if which == "command_rejected":
+        return named(which, message.command_rejected, command_rejected_from_pb, bounds)
     return named(which, message.config, config_changed_from_pb, bounds)
 
 

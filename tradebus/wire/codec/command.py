@@ -16,6 +16,7 @@ from tradebus.core.engine.command import (
     ClosePositions,
     Command,
     CommandAction,
+    CommandRejected,
     InstrumentFilter,
     SendAmendRequests,
     SendCancelRequests,
@@ -129,6 +130,19 @@ def command_from_pb(message: pb.Command, bounds: IndexBounds = UNBOUNDED) -> Com
     return Command(text(message.id, "id"), message.origin, action, message.position)
 
 
+def command_rejected_to_pb(event: CommandRejected, into: pb.CommandRejected) -> None:
+    """Fill a message with a command that was not carried out."""
+    into.id = event.id
+    into.origin = event.origin
+    into.reason = event.reason
+    into.position = event.position
+
+
+def command_rejected_from_pb(message: pb.CommandRejected, bounds: IndexBounds = UNBOUNDED) -> CommandRejected:  # noqa: ARG001 - as all readers
+    """Return a command that was not carried out; raises DecodeError."""
+    return CommandRejected(text(message.id, "id"), message.origin, message.reason, message.position)
+
+
 def _action_from_pb(message: pb.Command, bounds: IndexBounds) -> CommandAction | None:
     """Return the action of a command, none for those that are events of their own."""
     which = message.WhichOneof("action")
@@ -228,4 +242,4 @@ def read_at(command: CommandMessage, position: int) -> Command | TradingStateUpd
         return TradingStateUpdate(event.state, event.origin, command.id, position)
     if isinstance(event, ConfigChanged):
         return ConfigChanged(event.origin, event.strategies, event.risk, command.id, position)
-    return Shutdown(command.id, position)
+    return Shutdown(command.id, position, command.origin)

@@ -283,6 +283,24 @@ class ShutdownView(View):
     """The command that asked for it, if one did."""
     position: int
     """That command's number in the stream of commands."""
+    origin: str
+    """Who asked for it; empty where the process was told to end."""
+
+
+class CommandRejectedView(View):
+    """A command came and was not carried out."""
+
+    SHOWS: ClassVar[type[Record]] = commands.CommandRejected
+
+    type: Literal["command_rejected"] = "command_rejected"
+    id: str
+    """Its idempotency key."""
+    origin: str
+    """Who sent it."""
+    reason: str
+    """It expired, or does not fit the engine's instruments."""
+    position: int
+    """Its number in the stream of commands."""
 
 
 class FeedEndedView(View):
@@ -395,6 +413,7 @@ EventView: TypeAlias = Annotated[
     | Annotated[EngineStartedView, Tag("engine_started")]
     | Annotated[ConfigChangedView, Tag("config_changed")]
     | Annotated[EngineResumedView, Tag("engine_resumed")]
-    | Annotated[CodeChangedView, Tag("code_changed")],
+    | Annotated[CodeChangedView, Tag("code_changed")]
+    | Annotated[CommandRejectedView, Tag("command_rejected")],
     Discriminator(tag_of),
 ]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.builders import command_of
 from tests.support.scenario import Scripted, follow
-from tradebus.core.engine.command import ALL_INSTRUMENTS, CancelOrders, Command
+from tradebus.core.engine.command import ALL_INSTRUMENTS, CancelOrders, Command, CommandRejected
 from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import Shutdown, TradingStateUpdate
 from tradebus.core.engine.event_base import EngineEvent
@@ -20,7 +20,8 @@ CANCEL = CancelOrders(ALL_INSTRUMENTS)
         Command("c", "operator", CANCEL, 5),
         TradingStateUpdate(TradingState.DISABLED, "operator", "c", 5),
         ConfigChanged("operator", (), (), "c", 5),
-        Shutdown("c", 5),
+        Shutdown("c", 5, "operator"),
+        CommandRejected("c", "operator", "it expired", 5),
     ],
     ids=lambda event: type(event).__name__,
 )

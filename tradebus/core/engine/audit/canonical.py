@@ -29,9 +29,10 @@ USER_FIELDS: Final[dict[str, tuple[str, ...]]] = {
 """Fields of user-defined data, by class: they are hashed apart, in the user root, as plain values."""
 TRANSPORT_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "Command": ("position",),
+    "CommandRejected": ("position",),
     "TradingStateUpdate": ("command_id", "position"),
     "ConfigChanged": ("command_id", "position"),
-    "Shutdown": ("command_id", "position"),
+    "Shutdown": ("command_id", "position", "origin"),
 }
 """Fields of events, by class, that say how a command came: a digest tells what happened, not by which stream."""
 _LEFT_OUT: Final[dict[str, tuple[str, ...]]] = {**USER_FIELDS, **TRANSPORT_FIELDS}

@@ -13,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AuditTick(_message.Message):
-    __slots__ = ("sequence", "time_ns", "market", "market_reconnecting", "market_gap", "account", "account_reconnecting", "account_link", "command", "trading_state", "clock", "timer", "shutdown", "feed_ended", "started", "config", "resumed", "code", "outputs", "errors")
+    __slots__ = ("sequence", "time_ns", "market", "market_reconnecting", "market_gap", "account", "account_reconnecting", "account_link", "command", "trading_state", "clock", "timer", "shutdown", "feed_ended", "started", "config", "resumed", "code", "command_rejected", "outputs", "errors")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
     MARKET_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class AuditTick(_message.Message):
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_REJECTED_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
@@ -52,9 +53,10 @@ class AuditTick(_message.Message):
     config: _engine_pb2.ConfigChanged
     resumed: _engine_pb2.EngineResumed
     code: _engine_pb2.CodeChanged
+    command_rejected: _command_pb2.CommandRejected
     outputs: _containers.RepeatedCompositeFieldContainer[_output_pb2.Output]
     errors: _containers.RepeatedCompositeFieldContainer[_engine_pb2.EngineError]
-    def __init__(self, sequence: _Optional[int] = ..., time_ns: _Optional[int] = ..., market: _Optional[_Union[_market_pb2.MarketEvent, _Mapping]] = ..., market_reconnecting: _Optional[_Union[_market_pb2.MarketReconnecting, _Mapping]] = ..., market_gap: _Optional[_Union[_market_pb2.MarketGap, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.AccountEvent, _Mapping]] = ..., account_reconnecting: _Optional[_Union[_account_pb2.AccountReconnecting, _Mapping]] = ..., account_link: _Optional[_Union[_engine_pb2.AccountLinkChanged, _Mapping]] = ..., command: _Optional[_Union[_command_pb2.Command, _Mapping]] = ..., trading_state: _Optional[_Union[_engine_pb2.TradingStateUpdate, _Mapping]] = ..., clock: _Optional[_Union[_engine_pb2.ClockAdvanced, _Mapping]] = ..., timer: _Optional[_Union[_engine_pb2.TimerFired, _Mapping]] = ..., shutdown: _Optional[_Union[_engine_pb2.Shutdown, _Mapping]] = ..., feed_ended: _Optional[_Union[_engine_pb2.FeedEnded, _Mapping]] = ..., started: _Optional[_Union[_engine_pb2.EngineStarted, _Mapping]] = ..., config: _Optional[_Union[_engine_pb2.ConfigChanged, _Mapping]] = ..., resumed: _Optional[_Union[_engine_pb2.EngineResumed, _Mapping]] = ..., code: _Optional[_Union[_engine_pb2.CodeChanged, _Mapping]] = ..., outputs: _Optional[_Iterable[_Union[_output_pb2.Output, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[_engine_pb2.EngineError, _Mapping]]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., time_ns: _Optional[int] = ..., market: _Optional[_Union[_market_pb2.MarketEvent, _Mapping]] = ..., market_reconnecting: _Optional[_Union[_market_pb2.MarketReconnecting, _Mapping]] = ..., market_gap: _Optional[_Union[_market_pb2.MarketGap, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.AccountEvent, _Mapping]] = ..., account_reconnecting: _Optional[_Union[_account_pb2.AccountReconnecting, _Mapping]] = ..., account_link: _Optional[_Union[_engine_pb2.AccountLinkChanged, _Mapping]] = ..., command: _Optional[_Union[_command_pb2.Command, _Mapping]] = ..., trading_state: _Optional[_Union[_engine_pb2.TradingStateUpdate, _Mapping]] = ..., clock: _Optional[_Union[_engine_pb2.ClockAdvanced, _Mapping]] = ..., timer: _Optional[_Union[_engine_pb2.TimerFired, _Mapping]] = ..., shutdown: _Optional[_Union[_engine_pb2.Shutdown, _Mapping]] = ..., feed_ended: _Optional[_Union[_engine_pb2.FeedEnded, _Mapping]] = ..., started: _Optional[_Union[_engine_pb2.EngineStarted, _Mapping]] = ..., config: _Optional[_Union[_engine_pb2.ConfigChanged, _Mapping]] = ..., resumed: _Optional[_Union[_engine_pb2.EngineResumed, _Mapping]] = ..., code: _Optional[_Union[_engine_pb2.CodeChanged, _Mapping]] = ..., command_rejected: _Optional[_Union[_command_pb2.CommandRejected, _Mapping]] = ..., outputs: _Optional[_Iterable[_Union[_output_pb2.Output, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[_engine_pb2.EngineError, _Mapping]]] = ...) -> None: ...
 
 class AuditBatch(_message.Message):
     __slots__ = ("engine_id", "engine_epoch", "first_sequence", "last_sequence", "previous_chain", "index_fingerprint", "hash_version", "core_hash", "user_hash", "ticks")

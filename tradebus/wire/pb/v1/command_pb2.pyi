@@ -126,3 +126,15 @@ class Command(_message.Message):
     send_amend_requests: SendAmendRequests
     position: int
     def __init__(self, id: _Optional[str] = ..., origin: _Optional[str] = ..., time_ns: _Optional[int] = ..., expiry_ns: _Optional[int] = ..., send_open_requests: _Optional[_Union[SendOpenRequests, _Mapping]] = ..., send_cancel_requests: _Optional[_Union[SendCancelRequests, _Mapping]] = ..., close_positions: _Optional[_Union[ClosePositions, _Mapping]] = ..., cancel_orders: _Optional[_Union[CancelOrders, _Mapping]] = ..., set_trading_state: _Optional[_Union[SetTradingState, _Mapping]] = ..., shutdown: _Optional[_Union[ShutdownEngine, _Mapping]] = ..., change_config: _Optional[_Union[_engine_pb2.ConfigChanged, _Mapping]] = ..., send_amend_requests: _Optional[_Union[SendAmendRequests, _Mapping]] = ..., position: _Optional[int] = ...) -> None: ...
+
+class CommandRejected(_message.Message):
+    __slots__ = ("id", "origin", "reason", "position")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    origin: str
+    reason: str
+    position: int
+    def __init__(self, id: _Optional[str] = ..., origin: _Optional[str] = ..., reason: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...

@@ -26,19 +26,19 @@ _sym_db = _symbol_database.Default()
 from tradebus.wire.pb.v1 import instrument_pb2 as tradebus_dot_v1_dot_instrument__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tradebus/v1/engine.proto\x12\x0btradebus.v1\x1a\x1ctradebus/v1/instrument.proto\"N\n\x12\x41\x63\x63ountLinkChanged\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12&\n\x04link\x18\x02 \x01(\x0e\x32\x18.tradebus.v1.AccountLink\"t\n\x12TradingStateUpdate\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x12\n\ncommand_id\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x04\"\x0f\n\rClockAdvanced\":\n\nTimerFired\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\"0\n\x08Shutdown\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\"\x0b\n\tFeedEnded\"2\n\x11SimulationBalance\x12\r\n\x05\x61sset\x18\x01 \x01(\r\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"\x95\x01\n\x0fSimulationSetup\x12\x12\n\nlatency_ns\x18\x01 \x01(\x03\x12\x11\n\tfee_maker\x18\x02 \x01(\t\x12\x11\n\tfee_taker\x18\x03 \x01(\t\x12\x30\n\x08\x62\x61lances\x18\x04 \x03(\x0b\x32\x1e.tradebus.v1.SimulationBalance\x12\x16\n\x0eis_market_only\x18\x05 \x01(\x08\"c\n\x0c\x41\x63\x63ountSetup\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x30\n\nsimulation\x18\x03 \x01(\x0b\x32\x1c.tradebus.v1.SimulationSetup\",\n\rStrategyParam\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"[\n\rStrategySetup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nclass_path\x18\x02 \x01(\t\x12*\n\x06params\x18\x03 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"K\n\tDataSetup\x12\x12\n\nclass_path\x18\x01 \x01(\t\x12*\n\x06params\x18\x02 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"\\\n\x0eRiskCheckSetup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nclass_path\x18\x02 \x01(\t\x12*\n\x06params\x18\x03 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"\xa0\x01\n\rConfigChanged\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12.\n\nstrategies\x18\x02 \x03(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12)\n\x04risk\x18\x03 \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\x12\x12\n\ncommand_id\x18\x04 \x01(\t\x12\x10\n\x08position\x18\x05 \x01(\x04\"\x8d\x03\n\rEngineStarted\x12\x11\n\tengine_id\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\t\x12\x0b\n\x03run\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12.\n\x05index\x18\x05 \x01(\x0b\x32\x1f.tradebus.v1.IndexedInstruments\x12+\n\x08\x61\x63\x63ounts\x18\x06 \x03(\x0b\x32\x19.tradebus.v1.AccountSetup\x12.\n\nstrategies\x18\x07 \x03(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12*\n\x07trading\x18\x08 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12)\n\x04risk\x18\t \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\x12+\n\x0bglobal_data\x18\n \x01(\x0b\x32\x16.tradebus.v1.DataSetup\x12/\n\x0finstrument_data\x18\x0b \x01(\x0b\x32\x16.tradebus.v1.DataSetup\"<\n\rEngineResumed\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x1a.tradebus.v1.EngineStarted\"C\n\x0b\x43odeChanged\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\x15\n\rstate_differs\x18\x03 \x01(\x08\"J\n\x0b\x45ngineError\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.tradebus.v1.EngineErrorKind\x12\x0f\n\x07message\x18\x02 \x01(\t*d\n\x0cTradingState\x12\x1d\n\x19TRADING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRADING_STATE_ENABLED\x10\x01\x12\x1a\n\x16TRADING_STATE_DISABLED\x10\x02*\x9f\x01\n\x0b\x41\x63\x63ountLink\x12\x1c\n\x18\x41\x43\x43OUNT_LINK_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43\x43OUNT_LINK_HEALTHY\x10\x01\x12\x1a\n\x16\x41\x43\x43OUNT_LINK_UNHEALTHY\x10\x02\x12\x1b\n\x17\x41\x43\x43OUNT_LINK_TERMINATED\x10\x03\x12\x1f\n\x1b\x41\x43\x43OUNT_LINK_NOT_CONFIGURED\x10\x04*\xbc\x01\n\x0f\x45ngineErrorKind\x12!\n\x1d\x45NGINE_ERROR_KIND_UNSPECIFIED\x10\x00\x12$\n ENGINE_ERROR_KIND_LINK_UNHEALTHY\x10\x01\x12\x1b\n\x17\x45NGINE_ERROR_KIND_INDEX\x10\x02\x12%\n!ENGINE_ERROR_KIND_LINK_TERMINATED\x10\x03\x12\x1c\n\x18\x45NGINE_ERROR_KIND_CUSTOM\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tradebus/v1/engine.proto\x12\x0btradebus.v1\x1a\x1ctradebus/v1/instrument.proto\"N\n\x12\x41\x63\x63ountLinkChanged\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12&\n\x04link\x18\x02 \x01(\x0e\x32\x18.tradebus.v1.AccountLink\"t\n\x12TradingStateUpdate\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x12\n\ncommand_id\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x04\"\x0f\n\rClockAdvanced\":\n\nTimerFired\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x64ue_ns\x18\x03 \x01(\x03\"@\n\x08Shutdown\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\x12\x0e\n\x06origin\x18\x03 \x01(\t\"\x0b\n\tFeedEnded\"2\n\x11SimulationBalance\x12\r\n\x05\x61sset\x18\x01 \x01(\r\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"\x95\x01\n\x0fSimulationSetup\x12\x12\n\nlatency_ns\x18\x01 \x01(\x03\x12\x11\n\tfee_maker\x18\x02 \x01(\t\x12\x11\n\tfee_taker\x18\x03 \x01(\t\x12\x30\n\x08\x62\x61lances\x18\x04 \x03(\x0b\x32\x1e.tradebus.v1.SimulationBalance\x12\x16\n\x0eis_market_only\x18\x05 \x01(\x08\"c\n\x0c\x41\x63\x63ountSetup\x12\x10\n\x08\x65xchange\x18\x01 \x01(\r\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x30\n\nsimulation\x18\x03 \x01(\x0b\x32\x1c.tradebus.v1.SimulationSetup\",\n\rStrategyParam\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"[\n\rStrategySetup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nclass_path\x18\x02 \x01(\t\x12*\n\x06params\x18\x03 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"K\n\tDataSetup\x12\x12\n\nclass_path\x18\x01 \x01(\t\x12*\n\x06params\x18\x02 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"\\\n\x0eRiskCheckSetup\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nclass_path\x18\x02 \x01(\t\x12*\n\x06params\x18\x03 \x03(\x0b\x32\x1a.tradebus.v1.StrategyParam\"\xa0\x01\n\rConfigChanged\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12.\n\nstrategies\x18\x02 \x03(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12)\n\x04risk\x18\x03 \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\x12\x12\n\ncommand_id\x18\x04 \x01(\t\x12\x10\n\x08position\x18\x05 \x01(\x04\"\x8d\x03\n\rEngineStarted\x12\x11\n\tengine_id\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\t\x12\x0b\n\x03run\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12.\n\x05index\x18\x05 \x01(\x0b\x32\x1f.tradebus.v1.IndexedInstruments\x12+\n\x08\x61\x63\x63ounts\x18\x06 \x03(\x0b\x32\x19.tradebus.v1.AccountSetup\x12.\n\nstrategies\x18\x07 \x03(\x0b\x32\x1a.tradebus.v1.StrategySetup\x12*\n\x07trading\x18\x08 \x01(\x0e\x32\x19.tradebus.v1.TradingState\x12)\n\x04risk\x18\t \x03(\x0b\x32\x1b.tradebus.v1.RiskCheckSetup\x12+\n\x0bglobal_data\x18\n \x01(\x0b\x32\x16.tradebus.v1.DataSetup\x12/\n\x0finstrument_data\x18\x0b \x01(\x0b\x32\x16.tradebus.v1.DataSetup\"<\n\rEngineResumed\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x1a.tradebus.v1.EngineStarted\"C\n\x0b\x43odeChanged\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\x15\n\rstate_differs\x18\x03 \x01(\x08\"J\n\x0b\x45ngineError\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.tradebus.v1.EngineErrorKind\x12\x0f\n\x07message\x18\x02 \x01(\t*d\n\x0cTradingState\x12\x1d\n\x19TRADING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15TRADING_STATE_ENABLED\x10\x01\x12\x1a\n\x16TRADING_STATE_DISABLED\x10\x02*\x9f\x01\n\x0b\x41\x63\x63ountLink\x12\x1c\n\x18\x41\x43\x43OUNT_LINK_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43\x43OUNT_LINK_HEALTHY\x10\x01\x12\x1a\n\x16\x41\x43\x43OUNT_LINK_UNHEALTHY\x10\x02\x12\x1b\n\x17\x41\x43\x43OUNT_LINK_TERMINATED\x10\x03\x12\x1f\n\x1b\x41\x43\x43OUNT_LINK_NOT_CONFIGURED\x10\x04*\xbc\x01\n\x0f\x45ngineErrorKind\x12!\n\x1d\x45NGINE_ERROR_KIND_UNSPECIFIED\x10\x00\x12$\n ENGINE_ERROR_KIND_LINK_UNHEALTHY\x10\x01\x12\x1b\n\x17\x45NGINE_ERROR_KIND_INDEX\x10\x02\x12%\n!ENGINE_ERROR_KIND_LINK_TERMINATED\x10\x03\x12\x1c\n\x18\x45NGINE_ERROR_KIND_CUSTOM\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.engine_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRADINGSTATE']._serialized_start=1794
-  _globals['_TRADINGSTATE']._serialized_end=1894
-  _globals['_ACCOUNTLINK']._serialized_start=1897
-  _globals['_ACCOUNTLINK']._serialized_end=2056
-  _globals['_ENGINEERRORKIND']._serialized_start=2059
-  _globals['_ENGINEERRORKIND']._serialized_end=2247
+  _globals['_TRADINGSTATE']._serialized_start=1810
+  _globals['_TRADINGSTATE']._serialized_end=1910
+  _globals['_ACCOUNTLINK']._serialized_start=1913
+  _globals['_ACCOUNTLINK']._serialized_end=2072
+  _globals['_ENGINEERRORKIND']._serialized_start=2075
+  _globals['_ENGINEERRORKIND']._serialized_end=2263
   _globals['_ACCOUNTLINKCHANGED']._serialized_start=71
   _globals['_ACCOUNTLINKCHANGED']._serialized_end=149
   _globals['_TRADINGSTATEUPDATE']._serialized_start=151
@@ -48,31 +48,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIMERFIRED']._serialized_start=286
   _globals['_TIMERFIRED']._serialized_end=344
   _globals['_SHUTDOWN']._serialized_start=346
-  _globals['_SHUTDOWN']._serialized_end=394
-  _globals['_FEEDENDED']._serialized_start=396
-  _globals['_FEEDENDED']._serialized_end=407
-  _globals['_SIMULATIONBALANCE']._serialized_start=409
-  _globals['_SIMULATIONBALANCE']._serialized_end=459
-  _globals['_SIMULATIONSETUP']._serialized_start=462
-  _globals['_SIMULATIONSETUP']._serialized_end=611
-  _globals['_ACCOUNTSETUP']._serialized_start=613
-  _globals['_ACCOUNTSETUP']._serialized_end=712
-  _globals['_STRATEGYPARAM']._serialized_start=714
-  _globals['_STRATEGYPARAM']._serialized_end=758
-  _globals['_STRATEGYSETUP']._serialized_start=760
-  _globals['_STRATEGYSETUP']._serialized_end=851
-  _globals['_DATASETUP']._serialized_start=853
-  _globals['_DATASETUP']._serialized_end=928
-  _globals['_RISKCHECKSETUP']._serialized_start=930
-  _globals['_RISKCHECKSETUP']._serialized_end=1022
-  _globals['_CONFIGCHANGED']._serialized_start=1025
-  _globals['_CONFIGCHANGED']._serialized_end=1185
-  _globals['_ENGINESTARTED']._serialized_start=1188
-  _globals['_ENGINESTARTED']._serialized_end=1585
-  _globals['_ENGINERESUMED']._serialized_start=1587
-  _globals['_ENGINERESUMED']._serialized_end=1647
-  _globals['_CODECHANGED']._serialized_start=1649
-  _globals['_CODECHANGED']._serialized_end=1716
-  _globals['_ENGINEERROR']._serialized_start=1718
-  _globals['_ENGINEERROR']._serialized_end=1792
+  _globals['_SHUTDOWN']._serialized_end=410
+  _globals['_FEEDENDED']._serialized_start=412
+  _globals['_FEEDENDED']._serialized_end=423
+  _globals['_SIMULATIONBALANCE']._serialized_start=425
+  _globals['_SIMULATIONBALANCE']._serialized_end=475
+  _globals['_SIMULATIONSETUP']._serialized_start=478
+  _globals['_SIMULATIONSETUP']._serialized_end=627
+  _globals['_ACCOUNTSETUP']._serialized_start=629
+  _globals['_ACCOUNTSETUP']._serialized_end=728
+  _globals['_STRATEGYPARAM']._serialized_start=730
+  _globals['_STRATEGYPARAM']._serialized_end=774
+  _globals['_STRATEGYSETUP']._serialized_start=776
+  _globals['_STRATEGYSETUP']._serialized_end=867
+  _globals['_DATASETUP']._serialized_start=869
+  _globals['_DATASETUP']._serialized_end=944
+  _globals['_RISKCHECKSETUP']._serialized_start=946
+  _globals['_RISKCHECKSETUP']._serialized_end=1038
+  _globals['_CONFIGCHANGED']._serialized_start=1041
+  _globals['_CONFIGCHANGED']._serialized_end=1201
+  _globals['_ENGINESTARTED']._serialized_start=1204
+  _globals['_ENGINESTARTED']._serialized_end=1601
+  _globals['_ENGINERESUMED']._serialized_start=1603
+  _globals['_ENGINERESUMED']._serialized_end=1663
+  _globals['_CODECHANGED']._serialized_start=1665
+  _globals['_CODECHANGED']._serialized_end=1732
+  _globals['_ENGINEERROR']._serialized_start=1734
+  _globals['_ENGINEERROR']._serialized_end=1808
 # @@protoc_insertion_point(module_scope)

@@ -79,12 +79,14 @@ class TimerFired(_message.Message):
     def __init__(self, strategy: _Optional[str] = ..., id: _Optional[str] = ..., due_ns: _Optional[int] = ...) -> None: ...
 
 class Shutdown(_message.Message):
-    __slots__ = ("command_id", "position")
+    __slots__ = ("command_id", "position", "origin")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     position: int
-    def __init__(self, command_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
+    origin: str
+    def __init__(self, command_id: _Optional[str] = ..., position: _Optional[int] = ..., origin: _Optional[str] = ...) -> None: ...
 
 class FeedEnded(_message.Message):
     __slots__ = ()
