@@ -1,6 +1,7 @@
 """Build the audit service: the only place that makes its concrete parts."""
 
 import gc
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -11,6 +12,8 @@ from services.audit.api.app import build_application
 from services.audit.api.context import ApiContext
 from services.audit.api.server import ApiServer
 from services.audit.archivist import Archivist
+from services.audit.commands import CommandDesk, Ledger
+from services.audit.commands.ledger import LedgerDamaged
 from services.audit.config import AuditConfig
 from services.audit.fold import Fold
 from services.audit.follower import Follower
@@ -71,6 +74,22 @@ def _doorkeeper(runtime: Runtime, config: AuditConfig) -> Doorkeeper:
     return Doorkeeper(keyring, BadKeys(), reading_without_key=config.reading_without_key)
 
 
+def _desk(runtime: Runtime, config: AuditConfig, bus: Bus, fold: Fold) -> CommandDesk | None:
+    """Return what takes commands, none in a replay. A ledger that cannot be read is put aside, and said so."""
+    if config.commands_file is None:
+        return None
+    ledger = Ledger(config.commands_file)
+    try:
+        ledger.open()
+    except LedgerDamaged:
+        aside = config.commands_file.with_suffix(f".damaged-{time.time_ns()}")
+        config.commands_file.rename(aside)
+        runtime.log.exception("the ledger of commands is damaged and put aside", aside=str(aside))
+        ledger = Ledger(config.commands_file)
+        ledger.open()
+    return CommandDesk(bus, runtime.settings.journal_id, fold, ledger, runtime.log)
+
+
 def _pruner(runtime: Runtime, bus: Bus) -> Pruner:
     """Return what shortens the streams, over a connection of its own that is made when there is something to drop."""
     options = NatsOptions((runtime.settings.nats.url,), "pruner", runtime.instance)
@@ -114,6 +133,7 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
         metrics=runtime.metrics.exposition,
         status=lambda: runtime.status(service),
         doorkeeper=_doorkeeper(runtime, config),
+        commands=_desk(runtime, config, bus, fold),
     )
     await service.serve(ApiServer(build_application(context, metrics, runtime.log), config.api))
     return service

@@ -77,6 +77,8 @@ class AuditConfig:
     api: Listening
     reading_without_key: bool
     keys_file: Path
+    commands_file: Path | None = None
+    """Where the commands that were taken are kept; None where none are."""
     limits: Limits = Limits()
     lag: LagLimits = LagLimits()
     archive: ArchiveConfig | None = None
@@ -91,5 +93,13 @@ class AuditConfig:
             api=Listening(settings.api.listen, "the REST API and the web page", "api.listen"),
             reading_without_key=settings.api.reading_without_key,
             keys_file=settings.api_keys_file(),
+            commands_file=_commands_file(settings),
             archive=ArchiveConfig.of(settings),
         )
+
+
+def _commands_file(settings: Settings) -> Path | None:
+    """Return where the commands that were taken are kept; a replay takes none."""
+    if settings.mode is Mode.REPLAY:
+        return None
+    return settings.runtime.data_dir / "audit" / f"{settings.journal_id}.commands.ndjson"

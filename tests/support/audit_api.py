@@ -17,6 +17,7 @@ from services.audit.api.app import build_api
 from services.audit.api.cache import AnswerCache
 from services.audit.api.context import ApiContext
 from services.audit.api.security import Guard
+from services.audit.commands import CommandDesk, Ledger
 from services.audit.config import LagLimits, Limits
 from services.audit.fold import Fold
 from services.audit.history import History
@@ -62,6 +63,10 @@ class AuditApi:
             Keyring(self.keys, self._note_key_trouble), BadKeys(lambda: self.bad_keys_clock), reading_without_key=True
         )
         log: BoundLogger = get_logger("test")
+        self.ledger_path = Path(self._folder.name) / "demo.commands.ndjson"
+        self.ledger = Ledger(self.ledger_path)
+        self.ledger.open()
+        self.desk = CommandDesk(self.bus, "demo", fold, self.ledger, log)
         self.context = ApiContext(
             fold=fold,
             history=History(self.bus, STREAM, fold),
@@ -72,6 +77,7 @@ class AuditApi:
             metrics=lambda: generate_latest(self.registry),
             status=self._status,
             doorkeeper=self.doorkeeper,
+            commands=self.desk,
         )
         self.app = build_api(self.context, log)
         # Seconds pass between any two looks at the clock: a test sees what is, not what was some milliseconds ago.

@@ -6,8 +6,10 @@ machine; nothing else changes while engine and views do not.
 
 import asyncio
 import json
+from http import HTTPStatus
 from typing import Any
 
+from services.audit.api.access import Role
 from services.audit.api.documents import EXAMPLES
 from services.audit.status import audit_status
 from services.runtime import Json
@@ -83,10 +85,35 @@ async def write_examples() -> None:
             assert response.status_code == 200, (operation, response.text)
             is_json = response.headers["content-type"].startswith("application/json")
             answers[operation] = response.json() if is_json else _some_metrics(response.text)
+        answers |= await _commands(api)
     EXAMPLES.mkdir(exist_ok=True)
     for operation, answer in answers.items():
         text = json.dumps(cut(answer), indent=1, ensure_ascii=False)
         (EXAMPLES / f"{operation}.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+async def _commands(api: AuditApi) -> dict[str, Any]:
+    """Send a command of each kind and return the answers, then what became of the first as the journal would say."""
+    everything = {"type": "all_instruments"}
+    order = {"instrument": "sim_alpha-btc_usdt", "side": "buy", "quantity": "0.01", "price": "59000"}
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
+        "setTradingState": ("trading-state", {"state": "disabled"}),
+        "openOrders": ("open-orders", {"orders": [order]}),
+        "cancelOrders": ("cancel-orders", {"filter": everything}),
+        "closePositions": ("close-positions", {"filter": everything}),
+        "shutdown": ("shutdown", {}),
+    }
+    key = api.key(Role.ADMIN, "alice")
+    answers: dict[str, Any] = {}
+    for operation, (path, body) in bodies.items():
+        headers = {"Idempotency-Key": operation, **key}
+        response = await api.client.post(f"/v1/commands/{path}", json=body, headers=headers)
+        assert response.status_code == HTTPStatus.ACCEPTED, (operation, response.text)
+        answers[operation] = response.json()
+    taken = answers["setTradingState"]["data"]
+    response = await api.client.get(f"/v1/commands/{taken['id']}", headers=key)
+    answers["getCommand"] = response.json()
+    return answers
 
 
 def _some_metrics(text: str) -> str:

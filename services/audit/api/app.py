@@ -12,6 +12,7 @@ from services.audit.api.context import ApiContext, NamesCache
 from services.audit.api.resources import (
     assets,
     audit,
+    commands,
     connectivity,
     instruments,
     orders,
@@ -38,6 +39,7 @@ RESOURCES: Final = (
     orders,
     trades,
     audit,
+    commands,
     service,
 )
 

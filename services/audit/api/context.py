@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final, TypeVar, final
+from typing import Annotated, Final, Self, TypeVar, final
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from services.audit.api.problems import Problem
 from services.audit.api.views.base import View
 from services.audit.api.views.ticks import AuditTickView
 from services.audit.api.views.values import Names, time_text
+from services.audit.commands import CommandDesk
 from services.audit.config import LagLimits
 from services.audit.fold import Fold
 from services.audit.history import History
@@ -43,6 +44,8 @@ class ApiContext:
     metrics: Callable[[], bytes]
     status: Callable[[], Mapping[str, Json]]
     doorkeeper: Doorkeeper
+    commands: CommandDesk | None
+    """None where the engine takes no commands: in a replay."""
 
 
 @final
@@ -72,6 +75,12 @@ class Reading(Moment):
         self._request: Final = request
         self._cache: Final = cache
 
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """Return the replica as it is at this moment, for a request."""
+        state = request.app.state
+        return cls(request, state.context, state.names, state.cache)
+
     @property
     def etag(self) -> str:
         """Return what names this state of the replica: its sequence, the history that led there, and its exactness."""
@@ -83,39 +92,45 @@ class Reading(Moment):
         """Return the answer, or 304 if the reader has it; ``data`` is asked for only where it is needed."""
         if self._is_known(self.etag):
             return self._not_modified(self.etag)
-        return self._respond(kind.model_validate({**self._head(), "data": data()}))
+        return self._respond(kind.model_validate({**self.head(), "data": data()}))
 
     def answer_often(self, kind: type[BaseModel], data: Callable[[], object]) -> Response:
         """Return a long answer that many may ask for at once, or 304; see ``AnswerCache``."""
 
         def build() -> str:
-            return kind.model_validate({**self._head(), "data": data()}).model_dump_json()
+            return kind.model_validate({**self.head(), "data": data()}).model_dump_json()
 
         built = self._cache.get(self._request.url.path, self.etag, build)
         if self._is_known(built.etag):
             return self._not_modified(built.etag)
         return Response(built.body, headers=_headers(built.etag), media_type="application/json")
 
+    def answer_fresh(self, kind: type[Envelope[V]], view: V) -> Response:
+        """Return what may be another although nothing has happened: no tag names it."""
+        content = kind.model_validate({**self.head(), "data": view}).model_dump_json()
+        return Response(content, headers={"Cache-Control": "no-store"}, media_type="application/json")
+
     def answer_page(self, kind: type[PageEnvelope[V]], data: Callable[[], tuple[Sequence[V], Page]]) -> Response:
         """Return a page of a list, or 304."""
         if self._is_known(self.etag):
             return self._not_modified(self.etag)
         rows, page = data()
-        return self._respond(kind.model_validate({**self._head(), "data": list(rows), "page": page}))
+        return self._respond(kind.model_validate({**self.head(), "data": list(rows), "page": page}))
 
     def answer_list(self, kind: type[Envelope[list[V]]], data: Callable[[], list[V]]) -> Response:
         """Return a whole list, or 304."""
         if self._is_known(self.etag):
             return self._not_modified(self.etag)
-        return self._respond(kind.model_validate({**self._head(), "data": data()}))
+        return self._respond(kind.model_validate({**self.head(), "data": data()}))
 
     def answer_audit(self, ticks: Sequence[AuditTickView], page: AuditPage) -> Response:
         """Return a range of ticks, or 304."""
         if self._is_known(self.etag):
             return self._not_modified(self.etag)
-        return self._respond(AuditEnvelope.model_validate({**self._head(), "data": list(ticks), "page": page}))
+        return self._respond(AuditEnvelope.model_validate({**self.head(), "data": list(ticks), "page": page}))
 
-    def _head(self) -> dict[str, object]:
+    def head(self) -> dict[str, object]:
+        """Return what every envelope says before its data."""
         return {
             "sequence": self.sequence,
             "time_engine": time_text(self.time_ns),
@@ -141,13 +156,20 @@ def _headers(etag: str) -> dict[str, str]:
     return {"ETag": etag, "Cache-Control": "no-cache"}
 
 
-def check_readable(context: ApiContext) -> None:
-    """Raise the problem for a replica that cannot be read now: 503 before it has a state, and while it is behind."""
-    retry = {"Retry-After": str(RETRY_AFTER_S)}
+def check_started(context: ApiContext) -> None:
+    """Raise the problem for a replica that has no state yet."""
     fold = context.fold
     if not fold.is_started:
+        retry = {"Retry-After": str(RETRY_AFTER_S)}
         why = fold.broken.reason if fold.broken is not None else "the engine has not begun its journal"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_started", f"there is no state yet: {why}", headers=retry)
+
+
+def check_readable(context: ApiContext) -> None:
+    """Raise the problem for a replica that cannot be read now: 503 before it has a state, and while it is behind."""
+    check_started(context)
+    retry = {"Retry-After": str(RETRY_AFTER_S)}
+    fold = context.fold
     if fold.broken is not None:
         return  # what it has is exact at its sequence; the envelope says that it stopped there
     lag = context.lag()

@@ -32,6 +32,7 @@ TAGS: Final = (
     ("orders", "Orders and their lives"),
     ("trades", "Our fills"),
     ("audit", "The journal itself"),
+    ("commands", "What operators ask of the engine, and what became of it"),
     ("service", "Health, version and figures of the service"),
 )
 EXAMPLES: Final = Path(__file__).parent / "examples"
@@ -111,6 +112,55 @@ UNKNOWN_NAME: Final = _problem(
 PRUNED: Final = _problem(
     410, "Gone", "pruned", "tick 12 is no longer in the stream; the archive may have it", "/v1/audit/12"
 )
+UNKNOWN_COMMAND: Final = _problem(
+    404,
+    "Not Found",
+    "unknown_command",
+    "there is no command '3f0a'",
+    "/v1/commands/3f0a",
+)
+COMMAND_PROBLEMS: Final[Responses] = {
+    **KEY_REQUIRED,
+    **ROLE_REQUIRED,
+    **_problem(
+        409,
+        "Conflict",
+        "idempotency_conflict",
+        "the key 'off-1' was used for another command, trading_state: 6b8e2c0d6f9f3a5c1d2e4f60718293a4",
+        "/v1/commands/open-orders",
+    ),
+    **_problem(
+        422,
+        "Unprocessable Content",
+        "invalid_parameters",
+        "2 parameters are wrong",
+        "/v1/commands/open-orders",
+        errors=[
+            {
+                "where": "body",
+                "name": "orders.0.instrument",
+                "expected": "an instrument of this journal",
+                "found": "sim_alpha-btc_usd",
+                "near": ["sim_alpha-btc_usdt"],
+            },
+            {"where": "body", "name": "orders.0.quantity", "expected": "a decimal number as text", "found": "0.1"},
+        ],
+    ),
+    **_problem(
+        428,
+        "Precondition Required",
+        "confirmation_required",
+        "in live mode a command needs the header `X-Confirm: live`",
+        "/v1/commands/trading-state",
+    ),
+    **_problem(
+        503,
+        "Service Unavailable",
+        "not_sent",
+        "the command could not be sent: cmd.demo: not connected; repeat it with the same key",
+        "/v1/commands/trading-state",
+    ),
+}
 NO_TICK: Final[Responses] = {
     **_problem(
         404,
@@ -188,11 +238,14 @@ def _finish(operation: dict[str, Any]) -> None:
     fallback = responses.get("422", {}).get("content", {}).get("application/json")
     if fallback is not None:
         responses["422"] = WRONG_PARAMETERS[422]
+    if "202" in responses:
+        responses["202"]["description"] = "On its way to the engine: `Location` is where to ask what becomes of it"
     example = example_of(operation["operationId"])
     if example is None:
         return
-    for content in responses["200"]["content"].values():
-        content["example"] = example
+    for status in responses.keys() & {"200", "202"}:
+        for content in responses[status]["content"].values():
+            content["example"] = example
 
 
 def example_of(operation_id: str) -> Any:  # noqa: ANN401 - JSON

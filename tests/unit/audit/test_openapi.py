@@ -112,6 +112,11 @@ async def test_problems_in_the_document_are_problems(document: dict[str, Any]) -
             codes.add(problem.code)
     assert codes == {
         "key_required",
+        "role_required",
+        "idempotency_conflict",
+        "confirmation_required",
+        "not_sent",
+        "unknown_command",
         "too_many_requests",
         "invalid_parameters",
         "replica_behind",
@@ -123,8 +128,10 @@ async def test_problems_in_the_document_are_problems(document: dict[str, Any]) -
 
 async def test_every_read_of_the_replica_declares_how_it_can_fail(document: dict[str, Any]) -> None:
     for where, operation in operations(document):
-        if "/v1/" in where:
+        if where.startswith("GET /v1/"):
             assert {"200", "304", "401", "422", "503"} <= set(operation["responses"]), where
+        elif "/v1/" in where:
+            assert {"200", "202", "401", "403", "409", "422", "428", "429", "503"} <= set(operation["responses"]), where
 
 
 async def test_decimals_and_times_are_formatted_text_in_the_schema(document: dict[str, Any]) -> None:
