@@ -52,8 +52,8 @@ class CommandDesk:
     """The one place through which commands reach ``engine``.
 
     A command is on disk before it is sent, and its id is the engine's key for it: the engine applies an id once.
-    Sending again is safe while the command has not expired, as an engine knows the ids of the last hour and no command
-    lives as long; later nothing is sent again. ``clock`` gives nanoseconds since the epoch.
+    Sending again is always safe: an engine knows the ids of the last hour, no command lives as long, and one that has
+    expired is rejected by the engine, so that the journal says so. ``clock`` gives nanoseconds since the epoch.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class CommandDesk:
             raise KeyConflict(f"the key {idempotency_key!r} was used for another command, {taken.kind}: {command_id}")
         progress = self.progress(command_id)
         assert progress is not None, "what was taken is known"
-        if progress.outcome is None and command_id not in self._sent and self._clock() <= taken.expiry_ns:
+        if progress.outcome is None and command_id not in self._sent:
             await self._send(taken, asked)
         return progress
 
