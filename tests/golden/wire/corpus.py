@@ -626,6 +626,7 @@ def decode(name: str, payload: bytes) -> object:
 
 
 ADDED_LATER: Final = (
+    ", origin=''",
     ", quantity_traded=Decimal('0'), amendment=None",
     ", amends_sent=(), amends_failed=(), amends_refused=()",
     ", command_id='', position=0",
