@@ -6,7 +6,7 @@ verified, decoded or applied breaks the fold, and it stays at the last tick that
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from services.audit.config import Limits
 from services.audit.projections import BatchIndex, Projections
@@ -84,6 +84,13 @@ class Taken:
     broke: Break | None = None
 
 
+class TickWatch(Protocol):
+    """What is told of each tick right after it was applied."""
+
+    def took(self, tick: AuditTick, state: EngineState, *, is_duplicate: bool) -> None:
+        """Take note of a tick; ``is_duplicate`` says that its account event had been applied before."""
+
+
 class _WrongMode(Exception):
     """A journal of another mode than ours."""
 
@@ -113,6 +120,8 @@ class Fold:
         self.counted = Counted()
         self.skipped = 0
         """Messages that came after a break and were left unread."""
+        self.watch: TickWatch | None = None
+        """Told of each tick, while there is one."""
         self.stored_ns = 0
         """When the last applied message was stored, by the server's clock."""
         self._verifier = AuditVerifier()
@@ -258,6 +267,8 @@ class Fold:
         if self._digest is not None:
             self._digest.add(tick)
         self.counted.ticks += 1
+        if self.watch is not None:
+            self.watch.took(tick, replica.state, is_duplicate=duplicate)
 
     def _begin(self, sequence: int, started: EngineStarted) -> None:
         """Begin a run: the engine has started afresh."""

@@ -66,6 +66,22 @@ class AuditMetrics:
             ["kind"],
             registry=registry,
         )
+        self.stream_readers: Final = Gauge("tradebus_stream_readers", "Open streams", registry=registry)
+        self.stream_events: Final = Counter(
+            "tradebus_stream_events", "Events made for streams, each once for all readers", registry=registry
+        )
+        self.stream_resumes: Final = Counter(
+            "tradebus_stream_resumes", "Streams that went on where they were cut", registry=registry
+        )
+        self.stream_failures: Final = Counter(
+            "tradebus_stream_failures", "Ticks that could not be made into events", registry=registry
+        )
+        self.stream_stalls: Final = Counter(
+            "tradebus_stream_stalls", "Streams ended because nothing was taken for too long", registry=registry
+        )
+        self.stream_resets: Final = Counter(
+            "tradebus_stream_resets", "Streams that had to begin again with a snapshot", registry=registry
+        )
         self.checkpoints: Final = Counter("tradebus_checkpoints", "Checkpoints written", registry=registry)
         for form in ("plain", "stored"):
             self.archive_bytes.labels(form)

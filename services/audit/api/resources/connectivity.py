@@ -34,13 +34,7 @@ async def get_connectivity(read: Read) -> Response:
     Ages are in engine time, so they grow only while the engine's journal does.
     """
     now = read.now()
-    return now.answer(
-        All,
-        lambda: ConnectivityView(
-            health=enum_text(now.state.global_health),
-            exchanges=[exchange_view(now, exchange) for exchange in range(len(now.names.exchanges))],
-        ),
-    )
+    return now.answer(All, lambda: connectivity_view(now))
 
 
 @router.get(
@@ -57,6 +51,14 @@ async def get_exchange_connectivity(
     now = read.now()
     index = exchange_index(now.names, exchange)
     return now.answer(One, lambda: exchange_view(now, index))
+
+
+def connectivity_view(now: Moment) -> ConnectivityView:
+    """Return the links of all exchanges."""
+    return ConnectivityView(
+        health=enum_text(now.state.global_health),
+        exchanges=[exchange_view(now, exchange) for exchange in range(len(now.names.exchanges))],
+    )
 
 
 def exchange_view(now: Moment, index: int) -> ExchangeConnectivityView:

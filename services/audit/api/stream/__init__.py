@@ -1,0 +1,1 @@
+"""Streams: what each tick changed, told to many readers, without a gap and without a repeat."""
