@@ -9,8 +9,10 @@ from typing import Final, TypeAlias
 from services.audit.api.access import Doorkeeper, Keyring
 from services.audit.api.access.bad_keys import BadKeys
 from services.audit.api.app import build_application
-from services.audit.api.context import ApiContext
+from services.audit.api.context import ApiContext, NamesCache
 from services.audit.api.server import ApiServer
+from services.audit.api.stream.hub import StreamHub
+from services.audit.api.stream.past import PastEvents
 from services.audit.archivist import Archivist
 from services.audit.commands import CommandDesk, Ledger
 from services.audit.commands.ledger import LedgerDamaged
@@ -119,10 +121,14 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
     letters = DeadLetterBox("audit", bus, runtime.metrics.registry, runtime.log)
     follower = Follower(bus, config.stream, fold, config.lag, metrics, runtime.health, runtime.log, letters)
     service = AuditService(runtime, config, bus, fold, follower, letters)
+    told: PastEvents | None = None
     if config.archive is not None:
         archivist = Archivist(bus, config.archive, runtime.instance, metrics, runtime.health, runtime.log)
         past = Past(config.archive, fold, config.limits, archivist, metrics, runtime.log)
         service.keep(Keeping(archivist, past))
+        told = PastEvents(config.archive.folder, config.stream, config.mode, config.limits, archivist.wait_for)
+    hub = StreamHub(fold, NamesCache(), metrics, runtime.log, past=told)
+    service.stream(hub)
     context = ApiContext(
         fold=fold,
         history=History(bus, config.stream, fold, None if config.archive is None else config.archive.folder),
@@ -135,5 +141,5 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
         doorkeeper=_doorkeeper(runtime, config),
         commands=_desk(runtime, config, bus, fold),
     )
-    await service.serve(ApiServer(build_application(context, metrics, runtime.log), config.api))
+    await service.serve(ApiServer(build_application(context, hub, metrics, runtime.log), config.api))
     return service

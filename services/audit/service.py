@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from services.audit.api.server import ApiServer
+from services.audit.api.stream.hub import StreamHub
 from services.audit.archivist import Archivist
 from services.audit.config import AuditConfig
 from services.audit.fold import Fold
@@ -50,10 +51,15 @@ class AuditService(Service):
         self._server: ApiServer | None = None
         self._keeping: Keeping | None = None
         self._pruner: Pruner | None = None
+        self._hub: StreamHub | None = None
 
     def look_after(self, pruner: Pruner) -> None:
         """Shorten the streams, from the start on."""
         self._pruner = pruner
+
+    def stream(self, hub: StreamHub) -> None:
+        """End the streams when the service stops."""
+        self._hub = hub
 
     def keep(self, keeping: Keeping) -> None:
         """Keep the journal on disk, from the start on."""
@@ -77,6 +83,8 @@ class AuditService(Service):
 
     async def stop(self) -> None:
         """Answer what was asked, take in what was read, keep what could not be read."""
+        if self._hub is not None:
+            self._hub.close()
         if self._server is not None:
             await self._server.stop()
         await self.follower.stop()

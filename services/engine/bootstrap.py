@@ -37,7 +37,6 @@ from services.engine.trading_policy import TradingPolicy
 from services.engine.trading_watch import TradingWatch
 from services.runtime import Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
-from services.runtime.lease_locks import lease_locks
 from services.runtime.nats import provision_streams
 from tradebus.bus.interface import Bus
 from tradebus.config import Settings
@@ -67,9 +66,7 @@ async def bootstrap(runtime: Runtime) -> Service:
     await check_durability(settings, runtime.log)
     bus = await runtime.connect_nats()
     await provision_streams(settings)
-    lead = None
-    if settings.mode is not Mode.REPLAY:
-        lead = Leadership(runtime, bus, settings.journal_id, lease_locks(runtime))
+    lead = None if settings.mode is Mode.REPLAY else Leadership(runtime, bus, settings.journal_id)
     store = snapshot_store(settings)
     prover = ProcessProver(bus, snapshot_folder(settings), settings.engine.strategies_dir, started.code)
     return await build(runtime, bus, started, strategies, crash_latch(settings), store, lead, prover)

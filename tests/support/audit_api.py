@@ -15,8 +15,11 @@ from services.audit.api.access import Doorkeeper, Keyring, Role
 from services.audit.api.access.bad_keys import BadKeys
 from services.audit.api.app import build_api
 from services.audit.api.cache import AnswerCache
-from services.audit.api.context import ApiContext
+from services.audit.api.context import ApiContext, NamesCache
 from services.audit.api.security import Guard
+from services.audit.api.stream.hub import StreamHub
+from services.audit.api.stream.limits import StreamLimits
+from services.audit.api.stream.past import PastEvents
 from services.audit.commands import CommandDesk, Ledger
 from services.audit.config import LagLimits, Limits
 from services.audit.fold import Fold
@@ -35,6 +38,8 @@ from tradebus.strategies.loading import load_data
 
 STREAM = "AUDIT_demo"
 LIMITS = Limits()
+NO_STREAMS = StreamLimits(readers=0)
+"""A stream does not end, so that a client that waits for whole answers is better refused."""
 
 
 def new_fold(limits: Limits = LIMITS, mode: str = "demo", *, with_digest: bool = False) -> Fold:
@@ -45,7 +50,7 @@ def new_fold(limits: Limits = LIMITS, mode: str = "demo", *, with_digest: bool =
 class AuditApi:
     """An API whose surroundings a test sets: lag, health, whether a key is needed."""
 
-    def __init__(self, fold: Fold) -> None:
+    def __init__(self, fold: Fold, streams: StreamLimits = NO_STREAMS, past: PastEvents | None = None) -> None:
         self.fold = fold
         self.broker = MemoryBroker()
         self.broker.provision(topology(("demo",), ()))
@@ -79,7 +84,8 @@ class AuditApi:
             doorkeeper=self.doorkeeper,
             commands=self.desk,
         )
-        self.app = build_api(self.context, log)
+        self.hub = StreamHub(fold, NamesCache(), self.metrics, log, limits=streams, past=past)
+        self.app = build_api(self.context, self.hub, log)
         # Seconds pass between any two looks at the clock: a test sees what is, not what was some milliseconds ago.
         self.app.state.cache = AnswerCache(itertools.count().__next__)
         self.client = httpx2.AsyncClient(
@@ -91,6 +97,7 @@ class AuditApi:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.hub.close()
         await self.client.aclose()
         await self.bus.close()
         self._folder.cleanup()

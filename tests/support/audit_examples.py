@@ -11,6 +11,10 @@ from typing import Any
 
 from services.audit.api.access import Role
 from services.audit.api.documents import EXAMPLES
+from services.audit.api.stream import sse
+from services.audit.api.stream.event import Topic
+from services.audit.api.stream.limits import LIMITS
+from services.audit.api.stream.selection import Selection
 from services.audit.status import audit_status
 from services.runtime import Json
 from tests.support.audit_api import STREAM, AuditApi, new_fold
@@ -86,6 +90,7 @@ async def write_examples() -> None:
             is_json = response.headers["content-type"].startswith("application/json")
             answers[operation] = response.json() if is_json else _some_metrics(response.text)
         answers |= await _commands(api)
+    answers["streamEvents"] = await stream_text(run)
     EXAMPLES.mkdir(exist_ok=True)
     for operation, answer in answers.items():
         text = json.dumps(cut(answer), indent=1, ensure_ascii=False)
@@ -114,6 +119,19 @@ async def _commands(api: AuditApi) -> dict[str, Any]:
     response = await api.client.get(f"/v1/commands/{taken['id']}", headers=key)
     answers["getCommand"] = response.json()
     return answers
+
+
+async def stream_text(run: EngineRun) -> str:
+    """Return the begin of a stream of fills, as it is sent."""
+    batches = run.batches()
+    begun = next(at for at, batch in enumerate(batches) if batch.first > len(run.ticks) // 2)
+    async with AuditApi(new_fold(), LIMITS) as api:
+        await api.feed(batches[:begun])
+        reader = api.hub.enter()
+        api.hub.begin(reader, Selection(frozenset({Topic.TRADING, Topic.TRADE})))
+        await api.feed(batches[begun:])
+        snapshot, *changes = [*api.hub.take(reader), *api.hub.take(reader)]
+        return (sse.begin() + b"".join(map(sse.frame, (snapshot, *changes[:ROWS_MAX])))).decode()
 
 
 def _some_metrics(text: str) -> str:

@@ -8,7 +8,7 @@ from structlog.stdlib import BoundLogger
 
 from services.audit.api import documents, page, problems
 from services.audit.api.cache import AnswerCache
-from services.audit.api.context import ApiContext, NamesCache
+from services.audit.api.context import ApiContext
 from services.audit.api.resources import (
     assets,
     audit,
@@ -19,10 +19,12 @@ from services.audit.api.resources import (
     positions,
     service,
     state,
+    streams,
     trades,
     trading,
 )
 from services.audit.api.security import Application, Guard
+from services.audit.api.stream.hub import StreamHub
 from services.audit.metrics import AuditMetrics
 
 OPENAPI_URL: Final = "/openapi.json"
@@ -40,15 +42,17 @@ RESOURCES: Final = (
     trades,
     audit,
     commands,
+    streams,
     service,
 )
 
 
-def build_api(context: ApiContext, log: BoundLogger) -> FastAPI:
+def build_api(context: ApiContext, hub: StreamHub, log: BoundLogger) -> FastAPI:
     """Return the application without what wraps it."""
     app = FastAPI(title=documents.TITLE, docs_url=None, redoc_url=None, openapi_url=OPENAPI_URL)
     app.state.context = context
-    app.state.names = NamesCache()
+    app.state.names = hub.names
+    app.state.streams = hub
     app.state.cache = AnswerCache()
     for resource in RESOURCES:
         app.include_router(resource.router)
@@ -59,6 +63,6 @@ def build_api(context: ApiContext, log: BoundLogger) -> FastAPI:
     return app
 
 
-def build_application(context: ApiContext, metrics: AuditMetrics, log: BoundLogger) -> Application:
+def build_application(context: ApiContext, hub: StreamHub, metrics: AuditMetrics, log: BoundLogger) -> Application:
     """Return the whole application as the server runs it."""
-    return Guard(build_api(context, log), metrics)
+    return Guard(build_api(context, hub, log), metrics)

@@ -33,6 +33,7 @@ TAGS: Final = (
     ("trades", "Our fills"),
     ("audit", "The journal itself"),
     ("commands", "What operators ask of the engine, and what became of it"),
+    ("streams", "What changes, as it changes"),
     ("service", "Health, version and figures of the service"),
 )
 EXAMPLES: Final = Path(__file__).parent / "examples"
@@ -94,6 +95,18 @@ BEHIND: Final = _problem(
     lag_events=18_210,
     lag_ms=2_630,
 )
+STREAM_PROBLEMS: Final[Responses] = {
+    **KEY_REQUIRED,
+    **WRONG_PARAMETERS,
+    **BEHIND,
+    **_problem(
+        429,
+        "Too Many Requests",
+        "too_many_streams",
+        "there are 256 streams, and no more than 256 at a time",
+        "/v1/stream",
+    ),
+}
 READ_PROBLEMS: Final[Responses] = {**NOT_MODIFIED, **KEY_REQUIRED, **WRONG_PARAMETERS, **BEHIND}
 SCHEME: Final = "key"
 SECURITY_SCHEME: Final = {

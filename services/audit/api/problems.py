@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from structlog.stdlib import BoundLogger
 
 from services.audit.api.access.caller import AccessDenied, Denial
@@ -121,7 +122,7 @@ def shown(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS_MAX else f"{text[:_SHOWN_CHARACTERS_MAX]}…"
 
 
-def problem_response(request: Request, problem: Problem) -> Response:
+def problem_response(request: HTTPConnection, problem: Problem) -> Response:
     """Return a problem as the answer to a request."""
     view = ProblemView(
         type=f"urn:tradebus:problem:{problem.code}",

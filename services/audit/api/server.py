@@ -10,6 +10,7 @@ from typing import Final, final
 import uvicorn
 
 from services.audit.api.security import Application
+from services.audit.api.stream.socket import MESSAGE_BYTES_MAX
 from services.runtime.ports import CannotListen, Listening
 from tradebus.config import Address
 
@@ -41,7 +42,9 @@ class ApiServer:
             uvicorn.Config(
                 application,
                 lifespan="off",
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=MESSAGE_BYTES_MAX,
+                ws_per_message_deflate=False,  # compressing for each reader anew would cost more than it saves
                 log_config=None,
                 access_log=False,
                 server_header=False,
