@@ -15,8 +15,11 @@ from pydantic import BaseModel, TypeAdapter
 
 from services.audit.api.app import RESOURCES
 from services.audit.api.documents import EXAMPLES, TAGS, example_of
+from services.audit.api.envelope import Envelope
 from services.audit.api.problems import MEDIA_TYPE, ProblemView
 from services.audit.api.views import values
+from services.audit.api.views.projections import FillView
+from services.audit.api.views.streams import SnapshotView
 from tests.support.audit_api import AuditApi
 from tradebus.core.engine.audit.tick import Origin
 from tradebus.core.engine.error import EngineErrorKind
@@ -92,6 +95,16 @@ def test_example_is_what_the_operation_really_answers(route: APIRoute) -> None:
     elif route.operation_id == "getStatus":
         TypeAdapter(model).validate_python(example)
         assert {"sequence", "time_ns", "hash", "verification", "events", "orders", "fills"} <= set(example["data"])
+    elif route.operation_id == "streamEvents":
+        retry, snapshot, *trades, end = example.split("\n\n")
+        assert (retry, end) == ("retry: 1000", "")
+        _, name, data = snapshot.split("\n")
+        assert name == "event: snapshot"
+        Envelope[SnapshotView].model_validate_json(data.removeprefix("data: "))
+        for trade in trades:
+            _, name, data = trade.split("\n")
+            assert name == "event: trade"
+            FillView.model_validate(json.loads(data.removeprefix("data: "))["data"])
     else:
         assert "tradebus_replica_sequence" in example
 
@@ -118,6 +131,7 @@ async def test_problems_in_the_document_are_problems(document: dict[str, Any]) -
         "not_sent",
         "unknown_command",
         "too_many_requests",
+        "too_many_streams",
         "invalid_parameters",
         "replica_behind",
         "unknown_instrument",
@@ -128,7 +142,9 @@ async def test_problems_in_the_document_are_problems(document: dict[str, Any]) -
 
 async def test_every_read_of_the_replica_declares_how_it_can_fail(document: dict[str, Any]) -> None:
     for where, operation in operations(document):
-        if where.startswith("GET /v1/"):
+        if where == "GET /v1/stream":
+            assert {"200", "401", "422", "429", "503"} <= set(operation["responses"])
+        elif where.startswith("GET /v1/"):
             assert {"200", "304", "401", "422", "503"} <= set(operation["responses"]), where
         elif "/v1/" in where:
             assert {"200", "202", "401", "403", "409", "422", "428", "429", "503"} <= set(operation["responses"]), where
