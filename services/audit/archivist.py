@@ -67,6 +67,8 @@ class Archivist:
         self._has_work: Final = asyncio.Event()
         self._is_full: Final = asyncio.Event()
         self._has_room: Final = asyncio.Event()
+        self._was_written: Final = asyncio.Event()
+        """Set and cleared again at each write, for who waits for one."""
         self._writing: Final = asyncio.Lock()
         self._published: ArchiveEnd | None = None
         self._is_stopping = False
@@ -142,6 +144,19 @@ class Archivist:
                 return True
             await asyncio.sleep(self._config.sync_s / 4)
         return False
+
+    async def bring(self, sequence: int, timeout_s: float) -> bool:
+        """Have a tick on disk soon, as somebody waits for it; tell whether it is there within ``timeout_s``."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.end is None or self.end.sequence < sequence:
+                    if self.is_stopped_by:
+                        return False
+                    self._is_full.set()
+                    await self._was_written.wait()
+        except TimeoutError:
+            return False
+        return True
 
     # ------------------------------------------------------------------------------ opening
 
@@ -309,6 +324,8 @@ class Archivist:
 
     def _note_end(self, end: ArchiveEnd) -> None:
         self.end = end
+        self._was_written.set()
+        self._was_written.clear()
         self._metrics.archive_position.set(end.position)
         self._metrics.archive_sequence.set(end.sequence)
 

@@ -6,10 +6,11 @@ verified, decoded or applied breaks the fold, and it stays at the last tick that
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from services.audit.config import Limits
 from services.audit.projections import BatchIndex, Projections
+from services.audit.projections.plain import to_plain
 from services.audit.verification import Check, Verification
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.apply import is_duplicate
@@ -61,6 +62,8 @@ class Numbering:
 
     first_sequence: int
     index: IndexedInstruments
+    plain: Any
+    """The index as JSON data, which every checkpoint holds."""
 
 
 @dataclass(slots=True)
@@ -116,6 +119,8 @@ class Fold:
         self.numberings: Final[list[Numbering]] = []
         """Each numbering that the journal has used, in order."""
         self.broken: Break | None = None
+        self.run_first = 0
+        """The tick that the engine's present run began with; what grows is of this run."""
         self.epoch = 0
         self.counted = Counted()
         self.skipped = 0
@@ -232,13 +237,36 @@ class Fold:
         except Exception as error:  # noqa: BLE001 - whatever it is, from here on our state would not be the engine's
             reason = f"tick {self.sequence + 1} cannot be applied: {type(error).__name__}: {error}"
             return self._break(BreakKind.NOT_APPLICABLE, reason, message, before)
+        self._end(batch, message)
+        return Taken(self.counted.ticks - before, self._compare(batch))
+
+    def take_until(self, message: JournalMessage, sequence: int) -> list[AuditTick]:
+        """Take the next message up to a tick, and return the ticks behind it, for ``take_rest``.
+
+        For a fold of the past, which nobody follows the journal with. Raises JournalDamaged, or what applying raises.
+        """
+        batch = self._verifier.accept(message)
+        self._end(batch, message)
+        if batch.head.last_sequence <= sequence:
+            self.take_rest(list(batch.ticks), sequence)
+            self._compare(batch)
+            return []
+        return self.take_rest(list(batch.ticks), sequence)
+
+    def take_rest(self, ticks: list[AuditTick], sequence: int) -> list[AuditTick]:
+        """Take verified ticks up to one, and return those behind it."""
+        count = max(0, min(len(ticks), sequence - self.sequence))
+        for tick in ticks[:count]:
+            self._apply(tick)
+        return ticks[count:]
+
+    def _end(self, batch: AuditBatch, message: JournalMessage) -> None:
         head = batch.head
         self.epoch = head.engine_epoch
         self.counted.batches += 1
         self.counted.bytes += len(message.payload)
         self.stored_ns = message.time_ns
         self.batches.append(head.first_sequence, head.last_sequence, message.sequence)
-        return Taken(self.counted.ticks - before, self._compare(batch))
 
     def miss(self, stream_sequence: int, reason: str) -> Break:
         """Stop here, because the message that comes next is nowhere to be had; return what is told of it."""
@@ -273,12 +301,13 @@ class Fold:
     def _begin(self, sequence: int, started: EngineStarted) -> None:
         """Begin a run: the engine has started afresh."""
         self._number(sequence, started.index)
+        self.run_first = sequence
         self.projections = Projections(self._limits)
         self._digest = RunDigest() if self._with_digest else None
 
     def _number(self, sequence: int, index: IndexedInstruments) -> None:
         if not self.numberings or self.numberings[-1].index.fingerprint() != index.fingerprint():
-            self.numberings.append(Numbering(sequence, index))
+            self.numberings.append(Numbering(sequence, index, to_plain(index)))
 
     def _compare(self, batch: AuditBatch) -> Check | None:
         head = batch.head

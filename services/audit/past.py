@@ -8,6 +8,7 @@ from typing import Final, final
 from structlog.stdlib import BoundLogger
 
 from services.audit.archivist import Archivist
+from services.audit.checkpointing import CheckpointKeeper
 from services.audit.config import ArchiveConfig, Limits
 from services.audit.fold import Fold
 from services.audit.metrics import AuditMetrics
@@ -15,17 +16,19 @@ from services.audit.projections.stored import StoredRowsUnreadable
 from services.audit.stored_fold import FrozenFold, freeze, thaw
 from tradebus.bus.message import JournalMessage
 from tradebus.core.model.number import enter_engine_context
-from tradebus.crash_points import crash_point
 from tradebus.journal.archive.archive import Archive, Chunk
 from tradebus.journal.archive.checkpoints import CheckpointDamaged, Checkpoints
 from tradebus.journal.archive.damage import ArchiveDamaged, ArchiveError
-from tradebus.journal.archive.thinning import NEWEST_KEPT, dispensable
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire import subjects
 from tradebus.wire.codec.error import EncodeError
 
 REST_FACTOR: Final = 10
 """After a checkpoint none is taken for so many times the time that it took: under load they must not eat the core."""
+STATE_TICKS: Final = 5_000
+"""A state is kept after so many ticks, without rows, so that any other is a fraction of a second away."""
+STATE_REST_FACTOR: Final = 50
+"""Copying the state keeps the replica from following: it may take a fiftieth of the time."""
 
 
 @final
@@ -49,7 +52,10 @@ class Past:
         self._log: Final = log
         self._stream: Final = subjects.audit_stream(config.engine)
         self._checkpoints: Final = Checkpoints(config.folder)
+        self._keeper: Final = CheckpointKeeper(self._checkpoints)
         self._ticks_since = 0
+        self._ticks_since_rows = 0
+        self._state_not_before_s = 0.0
         self._frozen: FrozenFold | None = None
         self._is_due: Final = asyncio.Event()
         self._writing: Final = asyncio.Lock()
@@ -62,14 +68,14 @@ class Past:
         """Go on from the newest checkpoint that is sound, complete and no further than the archive."""
         end = self._archivist.end
         for sequence in reversed(await asyncio.to_thread(self._checkpoints.sequences)):
-            if end is None or sequence > end.sequence:
+            if end is None or sequence > end.sequence or not self._checkpoints.rows_path(sequence).exists():
                 continue
             try:
                 head, snapshot = self._checkpoints.read(sequence, load_data, load_user_data)
-                extras = self._checkpoints.extras(sequence)
-                if extras is None:
+                extras, rows = self._checkpoints.extras(sequence), self._checkpoints.rows(sequence)
+                if extras is None or rows is None:
                     continue
-                thaw(self._fold, head, snapshot, extras, self._limits)
+                thaw(self._fold, head, snapshot, extras, rows, self._limits)
             except CheckpointDamaged as error:
                 self._metrics.archive_troubles.labels("damage").inc()
                 self._log.error("a checkpoint is damaged", place=str(error.damage))
@@ -113,14 +119,22 @@ class Past:
     def took(self, ticks: int) -> None:
         """Take note of ticks in the fold; when enough have come, freeze it for the next checkpoint."""
         self._ticks_since += ticks
-        is_due = self._ticks_since >= self._config.checkpoint_ticks and self._frozen is None
-        if is_due and time.monotonic() >= self._not_before_s:
-            self._freeze()
+        self._ticks_since_rows += ticks
+        has_rows = self._ticks_since_rows >= self._config.checkpoint_ticks
+        if self._frozen is not None or not (has_rows or self._ticks_since >= STATE_TICKS):
+            return
+        now_s = time.monotonic()
+        if has_rows and now_s >= self._not_before_s:
+            self._freeze(with_rows=True)
+        elif self._ticks_since >= STATE_TICKS and now_s >= self._state_not_before_s:
+            self._freeze(with_rows=False)
+            ended_s = time.monotonic()
+            self._state_not_before_s = ended_s + STATE_REST_FACTOR * (ended_s - now_s)
 
     def freeze_last(self) -> None:
         """Freeze the fold as it stands at the end, unless it is what was frozen last."""
-        if self._ticks_since:
-            self._freeze()
+        if self._ticks_since_rows:
+            self._freeze(with_rows=True)
 
     async def run(self) -> None:
         """Write checkpoints when they are due, until cancelled."""
@@ -140,42 +154,30 @@ class Past:
         if await self._archivist.wait_for(frozen.head.position):
             began_s = time.monotonic()
             try:
-                await asyncio.to_thread(self._write, frozen)
+                await asyncio.to_thread(self._keeper.write, frozen)
             except OSError as error:
                 self._metrics.archive_troubles.labels("write").inc()
                 self._log.error("a checkpoint cannot be written", reason=str(error))
             else:
                 now_s = time.monotonic()
-                self._not_before_s = now_s + REST_FACTOR * (now_s - began_s)
                 self._metrics.checkpoints.inc()
-                self._log.info("checkpoint written", sequence=frozen.head.sequence, position=frozen.head.position)
+                if frozen.rows is not None:
+                    self._not_before_s = now_s + REST_FACTOR * (now_s - began_s)
+                    self._log.info("checkpoint written", sequence=frozen.head.sequence, position=frozen.head.position)
 
-    def _freeze(self) -> None:
+    def _freeze(self, *, with_rows: bool) -> None:
         fold = self._fold
         if not fold.is_started or not fold.is_exact:
             return
         enter_engine_context()
         self._ticks_since = 0
+        if with_rows:
+            self._ticks_since_rows = 0
         try:
-            self._frozen = freeze(fold, self._stream)
+            self._frozen = freeze(fold, self._stream, with_rows=with_rows)
         except EncodeError as error:
             # Users' data that holds what it must not: the engine halts who keeps it, the journal goes on.
             self._metrics.archive_troubles.labels("write").inc()
             self._log.error("the state cannot be kept as a checkpoint", sequence=fold.sequence, reason=str(error))
             return
         self._is_due.set()
-
-    def _write(self, frozen: FrozenFold) -> None:
-        self._checkpoints.write(frozen.head, frozen.snapshot, frozen.extras())
-        crash_point("audit.after_checkpoint")
-        sequences = self._checkpoints.sequences()
-        times_ns: dict[int, int] = {}
-        for sequence in sequences:
-            try:
-                times_ns[sequence] = self._checkpoints.head(sequence).time_ns
-            except CheckpointDamaged:
-                continue  # told when it was to be read, and by every verification; not ours to remove
-        for sequence in dispensable(times_ns):
-            self._checkpoints.drop(sequence)
-        for sequence in sequences[:-NEWEST_KEPT]:
-            self._checkpoints.drop_extras(sequence)

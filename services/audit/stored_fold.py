@@ -1,18 +1,22 @@
 """A fold as a checkpoint, and a fold that goes on from one.
 
 The state alone would be enough for the state; fills, closed positions and the life of orders depend on everything
-before it and are stored beside it. A checkpoint whose extras cannot be read is of no use here: the next older one is
-taken, at last the journal from its beginning.
+before it and are stored beside it: the short part with every checkpoint, the rows with few. A replica begins with a
+checkpoint that has both; where only a state of the past is wanted the short part is enough. A checkpoint whose extras
+cannot be read is of no use here: the next older one is taken, at last the journal from its beginning.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any, final
 
 from services.audit.config import Limits
 from services.audit.fold import Counted, Fold, Numbering
-from services.audit.projections.plain import NotPlain, from_plain, to_plain
-from services.audit.projections.stored import StoredRowsUnreadable, frozen, projections_from_bytes
+from services.audit.projections.plain import NotPlain, from_plain
+from services.audit.projections.stored import StoredRowsUnreadable, frozen_rows, frozen_short, projections_from
+from services.audit.verification import Agreement, Check
+from tradebus.core.engine.audit.state_hash import StateHash
 from tradebus.core.model.index import IndexedInstruments
 from tradebus.journal.archive.checkpoints import CheckpointHead
 from tradebus.wire.codec.snapshot import EngineSnapshot, snapshot_of, snapshot_to_bytes
@@ -20,14 +24,34 @@ from tradebus.wire.codec.snapshot import EngineSnapshot, snapshot_of, snapshot_t
 
 @dataclass(frozen=True, slots=True)
 class FrozenFold:
-    """A fold as it was at one tick. ``extras`` takes a while and may run in another thread."""
+    """A fold as it was at one tick. ``extras`` and ``rows`` take a while and may run in another thread."""
 
     head: CheckpointHead
     snapshot: bytes
     extras: Callable[[], bytes]
+    rows: Callable[[], bytes] | None
 
 
-def freeze(fold: Fold, stream: str) -> FrozenFold:
+@final
+class NumberingCache:
+    """The numberings read so far: a journal has few, and each checkpoint holds them all."""
+
+    def __init__(self) -> None:
+        self._known: list[Numbering] = []
+
+    def numbering(self, first_sequence: int, plain: object) -> Numbering:
+        """Return a numbering. Raises NotPlain."""
+        for known in self._known:
+            if known.first_sequence == first_sequence and known.plain == plain:
+                return known
+        index = from_plain(plain)
+        if not isinstance(index, IndexedInstruments):
+            raise NotPlain(f"expected an index, found {type(index).__name__}")
+        self._known.append(Numbering(first_sequence, index, plain))
+        return self._known[-1]
+
+
+def freeze(fold: Fold, stream: str, *, with_rows: bool = True) -> FrozenFold:
     """Return a copy of a fold that later ticks do not change. It must be started and exact."""
     replica = fold.replica
     started = replica.started
@@ -50,31 +74,58 @@ def freeze(fold: Fold, stream: str) -> FrozenFold:
         fold.engine_id,
         fold.epoch,
     )
-    numberings = [[each.first_sequence, to_plain(each.index)] for each in fold.numberings]
-    counted = asdict(fold.counted)
-    rows = frozen(fold.projections)
+    numberings = [[each.first_sequence, each.plain] for each in fold.numberings]
+    beside = {
+        "counted": asdict(fold.counted),
+        "run_first": fold.run_first,
+        "checked": _check_to_plain(fold.verification.last),
+        "short": frozen_short(fold.projections),
+    }
 
     def extras() -> bytes:
-        beside = json.dumps({"counted": counted, "numberings": numberings}).encode()
-        return len(beside).to_bytes(4, "little") + beside + rows()
+        return json.dumps({**beside, "numberings": numberings}, separators=(",", ":")).encode()
 
-    return FrozenFold(head, snapshot_to_bytes(snapshot), extras)
+    return FrozenFold(head, snapshot_to_bytes(snapshot), extras, frozen_rows(fold.projections) if with_rows else None)
 
 
-def thaw(fold: Fold, head: CheckpointHead, snapshot: EngineSnapshot, extras: bytes, limits: Limits) -> None:
-    """Make an empty fold go on from a checkpoint. Raises StoredRowsUnreadable, and then nothing has changed."""
-    size = int.from_bytes(extras[:4], "little")
+def thaw(
+    fold: Fold,
+    head: CheckpointHead,
+    snapshot: EngineSnapshot,
+    extras: bytes,
+    rows: bytes | None,
+    limits: Limits,
+    numberings: NumberingCache | None = None,
+) -> None:
+    """Make an empty fold go on from a checkpoint; without rows it has none of before.
+
+    ``numberings`` keeps what was read of earlier checkpoints, as most have the same. Raises StoredRowsUnreadable, and
+    then nothing has changed.
+    """
     try:
-        beside = json.loads(extras[4 : 4 + size])
+        beside = json.loads(extras)
         counted = Counted(**beside["counted"])
-        numberings = [Numbering(first, _index(data)) for first, data in beside["numberings"]]
+        run_first = int(beside["run_first"])
+        checked = _check_from_plain(beside["checked"])
+        known = NumberingCache() if numberings is None else numberings
+        found = [known.numbering(first, plain) for first, plain in beside["numberings"]]
+        projections = projections_from(beside["short"], rows, limits)
     except (NotPlain, KeyError, TypeError, ValueError) as error:
         raise StoredRowsUnreadable(f"expected what lies beside a checkpoint, found {error!r}") from error
-    fold.resume(head, snapshot, projections_from_bytes(extras[4 + size :], limits), numberings, counted)
+    fold.resume(head, snapshot, projections, found, counted)
+    fold.run_first = run_first
+    fold.verification.last = checked
 
 
-def _index(data: object) -> IndexedInstruments:
-    index = from_plain(data)
-    if not isinstance(index, IndexedInstruments):
-        raise NotPlain(f"expected an index, found {type(index).__name__}")
-    return index
+def _check_to_plain(check: Check | None) -> list[Any] | None:
+    if check is None:
+        return None
+    hashes = [[each.version, each.core, each.user] for each in (check.engine, check.replica)]
+    return [check.sequence, check.core.name, check.user.name, *hashes]
+
+
+def _check_from_plain(data: list[Any] | None) -> Check | None:
+    if data is None:
+        return None
+    sequence, core, user, engine, replica = data
+    return Check(sequence, Agreement[core], Agreement[user], StateHash(*engine), StateHash(*replica))

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
-from typing import ClassVar, Final, final
+from typing import ClassVar, Final, NamedTuple, final
 
 from tradebus.core.engine.audit.tick import AuditTick, RequestsDecided
 from tradebus.core.engine.event import (
@@ -121,18 +121,31 @@ class OrderStep:
     """One thing that happened to an order.
 
     ``time_ns`` is engine time. ``status`` is where the order stood afterwards; ``note`` holds a reason, or a fill's
-    quantity and price, else it is empty.
+    quantity and price, else it is empty. ``version`` is the order as it stood afterwards.
     """
 
-    __slots__ = ("kind", "note", "sequence", "status", "time_ns")
+    __slots__ = ("kind", "note", "sequence", "status", "time_ns", "version")
     FIELDS: ClassVar[tuple[str, ...]] = ("sequence", "time_ns", "kind", "status", "note")
 
-    def __init__(self, sequence: int, time_ns: int, kind: StepKind, status: OrderStatus, note: str) -> None:
+    def __init__(
+        self, sequence: int, time_ns: int, kind: StepKind, status: OrderStatus, note: str, version: "OrderVersion"
+    ) -> None:
         self.sequence = sequence
         self.time_ns = time_ns
         self.kind = kind
         self.status = status
         self.note = note
+        self.version = version
+
+
+class OrderVersion(NamedTuple):
+    """What changes in an order's life, as it was after a step; steps that change none of it share one."""
+
+    order: Order
+    reason: str
+    filled_quantity: Decimal
+    filled_value: Decimal
+    fees: list[AssetAmount]
 
 
 @final
@@ -178,6 +191,28 @@ class OrderLife:
         return copied
 
     @property
+    def version(self) -> OrderVersion:
+        """Return what changes in it, as it is now."""
+        return OrderVersion(self.order, self.reason, self.filled_quantity, self.filled_value, self.fees)
+
+    def at(self, sequence: int) -> "OrderLife | None":
+        """Return it as it was after a tick, none before its first.
+
+        Exact, but for a tick among the steps that are no longer kept: it is then as it was after its first.
+        """
+        if self.sequence_last <= sequence:
+            return self
+        steps = [step for step in self.steps if step.sequence <= sequence]
+        if not steps:
+            return None
+        last = steps[-1]
+        past = OrderLife(self.number, last.version.order, last.status)
+        _, past.reason, past.filled_quantity, past.filled_value, past.fees = last.version
+        past.steps = steps
+        past.steps_dropped = self.steps_dropped if len(steps) > 1 else 0
+        return past
+
+    @property
     def price_average(self) -> Decimal | None:
         """Return the average price of its fills, none before the first."""
         return self.filled_value / self.filled_quantity if self.filled_quantity else None
@@ -197,7 +232,10 @@ class OrderLife:
         if len(self.steps) >= STEPS_MAX:
             del self.steps[1]
             self.steps_dropped += 1
-        self.steps.append(OrderStep(tick.sequence, tick.time_ns, kind, self.status, note))
+        version = self.version
+        if self.steps and _is_same(self.steps[-1].version, version):
+            version = self.steps[-1].version
+        self.steps.append(OrderStep(tick.sequence, tick.time_ns, kind, self.status, note, version))
 
 
 @final
@@ -313,6 +351,8 @@ class Orders:
         self, tick: AuditTick, request: OrderRequestOpen, status: OrderStatus, kind: StepKind, note: str
     ) -> OrderLife:
         life = self._begin(order_from_request(request), status)
+        if status is not OrderStatus.OPEN_IN_FLIGHT:
+            life.reason = note
         life.note(tick, kind, note)
         return life
 
@@ -321,9 +361,7 @@ class Orders:
     ) -> None:
         if not request.key.cid or request.key.cid in self._lives:
             return  # refused for its id, which names another order, or none
-        life = self._requested(tick, request, status, kind, reason)
-        life.reason = reason
-        self._finish(life)
+        self._finish(self._requested(tick, request, status, kind, reason))
 
     def _cancel(self, tick: AuditTick, cid: ClientOrderId, kind: StepKind, note: str, state: EngineState) -> None:
         life = self._lives.get(cid)
@@ -423,6 +461,10 @@ class Orders:
         if len(self._finished) > self.finished_max:
             del self._lives[self._finished.popleft()]
             self.dropped += 1
+
+
+def _is_same(one: OrderVersion, other: OrderVersion) -> bool:
+    return all(mine is others for mine, others in zip(one, other, strict=True))
 
 
 def _amend(request: OrderRequestAmend) -> str:

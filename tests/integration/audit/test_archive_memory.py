@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.audit.projections.stored import frozen
+from services.audit.fold import Fold
+from services.audit.projections.stored import frozen_rows, frozen_short
 from tests.integration.audit.test_follow_memory import STREAM, Running, running
 from tests.support.audit_api import new_fold
 from tests.support.audit_run import EngineRun, append_all, messages_of
@@ -50,15 +51,19 @@ async def archived(audit: Running, position: int) -> None:
     await eventually(lambda: audit.metric(name) >= position, f"message {position} in the archive")
 
 
+def of_fold(fold: Fold) -> Any:
+    return [frozen_short(fold.projections), json.loads(frozen_rows(fold.projections)())]
+
+
 def rows(audit: Running) -> Any:
-    return json.loads(frozen(audit.service.fold.projections)())
+    return of_fold(audit.service.fold)
 
 
 def rows_of(run: EngineRun) -> Any:
     fold = new_fold()
     for message in messages_of(run.batches()):
         fold.take(message)
-    return json.loads(frozen(fold.projections)())
+    return of_fold(fold)
 
 
 async def test_everything_is_archived_and_said(broker: MemoryBroker, run: EngineRun, settings: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 from services.audit.config import Limits
 from services.audit.fold import Fold
 from services.audit.projections.plain import NotPlain, from_plain, to_plain
-from services.audit.projections.stored import StoredRowsUnreadable, frozen, projections_from_bytes
+from services.audit.projections.stored import StoredRowsUnreadable, frozen_rows, frozen_short, projections_from
 from services.audit.status import audit_status
 from services.audit.stored_fold import freeze, thaw
 from tests.support.audit_api import new_fold
@@ -34,12 +34,14 @@ def folded(messages: list[JournalMessage], limits: Limits = LIMITS) -> Fold:
 def stored_and_back(fold: Fold, folder: Path, limits: Limits = LIMITS) -> Fold:
     ice = freeze(fold, STREAM)
     checkpoints = Checkpoints(folder)
-    checkpoints.write(ice.head, ice.snapshot, ice.extras())
+    assert ice.rows is not None
+    checkpoints.write(ice.head, ice.snapshot, ice.extras(), ice.rows())
     head, snapshot = checkpoints.read(fold.sequence, load_data, load_user_data)
-    extras = checkpoints.extras(fold.sequence)
+    extras, rows = checkpoints.extras(fold.sequence), checkpoints.rows(fold.sequence)
     assert extras is not None
+    assert rows is not None
     restored = new_fold(limits)
-    thaw(restored, head, snapshot, extras, limits)
+    thaw(restored, head, snapshot, extras, rows, limits)
     return restored
 
 
@@ -47,7 +49,7 @@ def everything(fold: Fold) -> dict[str, object]:
     """Return all that the service tells of a fold, less what counts since its own start."""
     status = dict(audit_status(fold, STREAM, is_caught_up=True))
     del status["verification"]
-    rows = json.loads(frozen(fold.projections)())
+    rows = [frozen_short(fold.projections), json.loads(frozen_rows(fold.projections)())]
     numberings = [(each.first_sequence, each.index.fingerprint()) for each in fold.numberings]
     return {"status": status, "rows": rows, "numberings": numberings, "chain": fold.chain, "stored": fold.stored_ns}
 
@@ -83,15 +85,45 @@ def test_what_was_frozen_does_not_change_with_later_ticks(run: EngineRun) -> Non
     before = freeze(folded(messages[:50]), STREAM)
     for message in messages[50:]:
         fold.take(message)
+    assert ice.rows is not None
+    assert before.rows is not None
     assert (ice.head, ice.snapshot, ice.extras()) == (before.head, before.snapshot, before.extras())
+    assert ice.rows() == before.rows()
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[1]", b'{"format":2}', b'{"format":1}', b'{"format":1,"counts":{},"kinds":{}}']
-)
-def test_rows_that_are_none_are_refused(content: bytes) -> None:
-    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 2"):
-        projections_from_bytes(content, LIMITS)
+@pytest.mark.parametrize("content", [{}, [1], {"format": 2}, {"format": 3}, {"format": 3, "counts": {}, "kinds": {}}])
+def test_projections_that_are_none_are_refused(content: object) -> None:
+    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 3"):
+        projections_from(content, None, LIMITS)
+
+
+@pytest.mark.parametrize("rows", [b"", b"{}", b"[1]", b'{"format":2}', b'{"format":3}'])
+def test_rows_that_are_none_are_refused(run: EngineRun, rows: bytes) -> None:
+    short = frozen_short(folded(messages_of(run.batches())[:9]).projections)
+    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 3"):
+        projections_from(short, rows, LIMITS)
+
+
+def test_without_rows_a_fold_has_the_state_and_what_is_short(run: EngineRun, tmp_path: Path) -> None:
+    messages = messages_of(run.batches())
+    fold = folded(messages[:60])
+    ice = freeze(fold, STREAM, with_rows=False)
+    assert ice.rows is None
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.write(ice.head, ice.snapshot, ice.extras())
+    head, snapshot = checkpoints.read(fold.sequence, load_data, load_user_data)
+    extras = checkpoints.extras(fold.sequence)
+    assert extras is not None
+    restored = new_fold()
+    thaw(restored, head, snapshot, extras, None, LIMITS)
+    for each in (fold, restored):
+        for message in messages[60:]:
+            each.take(message)
+    assert restored.hash() == fold.hash()
+    assert restored.run_first == fold.run_first
+    assert restored.verification.last == fold.verification.last
+    assert frozen_short(restored.projections) == frozen_short(fold.projections)
+    assert restored.projections.fills.rows.count < fold.projections.fills.rows.count
 
 
 def test_a_fold_refuses_extras_that_are_none_and_stays_empty(run: EngineRun, tmp_path: Path) -> None:
@@ -99,10 +131,10 @@ def test_a_fold_refuses_extras_that_are_none_and_stays_empty(run: EngineRun, tmp
     checkpoints = Checkpoints(tmp_path)
     checkpoints.write(ice.head, ice.snapshot)
     head, snapshot = checkpoints.read(ice.head.sequence, load_data)
-    for extras in (b"", b"\0\0\0\0{}", b"\2\0\0\0{}", ice.extras()[:-5]):
+    for extras in (b"", b"{}", b"[]", ice.extras()[:-5]):
         fold = new_fold()
         with pytest.raises(StoredRowsUnreadable):
-            thaw(fold, head, snapshot, extras, LIMITS)
+            thaw(fold, head, snapshot, extras, None, LIMITS)
         assert not fold.is_started
         assert fold.position == 0
 

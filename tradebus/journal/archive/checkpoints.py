@@ -2,7 +2,8 @@
 
 A checkpoint is one file, named after its last tick: what it says of itself, then the snapshot of the state, compressed.
 Its own hash proves the bytes, the state hash in the snapshot the state. Beside it may lie *extras*: what a service
-keeps that is not state, opaque here, proven the same way. Checkpoints can be lost without losing anything but time.
+keeps that is not state, opaque here, proven the same way; and *rows*, the part of that which is long and which few
+checkpoints need. Checkpoints can be lost without losing anything but time.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ CHECKPOINT_MAGIC: Final = b"TBCKP1\r\n"
 EXTRAS_MAGIC: Final = b"TBCKX1\r\n"
 CHECKPOINT_SUFFIX: Final = ".ckp"
 EXTRAS_SUFFIX: Final = ".ckx"
+ROWS_SUFFIX: Final = ".ckr"
 ASIDE_SUFFIX: Final = ".refuted"
 SEQUENCE_DIGITS: Final = 20
 
@@ -76,12 +78,20 @@ class Checkpoints:
         """Return where the extras of the checkpoint at a tick lie."""
         return self.path(sequence).with_suffix(EXTRAS_SUFFIX)
 
-    def write(self, head: CheckpointHead, snapshot: bytes, extras: bytes | None = None) -> None:
-        """Write a checkpoint, whole or not at all. Extras come first: a checkpoint is never without its own.
+    def rows_path(self, sequence: int) -> Path:
+        """Return where the rows of the checkpoint at a tick lie."""
+        return self.path(sequence).with_suffix(ROWS_SUFFIX)
+
+    def write(
+        self, head: CheckpointHead, snapshot: bytes, extras: bytes | None = None, rows: bytes | None = None
+    ) -> None:
+        """Write a checkpoint, whole or not at all. What lies beside it comes first: it is never without its own.
 
         Raises OSError.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        if rows is not None:
+            replace_file(self.rows_path(head.sequence), _sealed(EXTRAS_MAGIC, {}, rows))
         if extras is not None:
             replace_file(self.extras_path(head.sequence), _sealed(EXTRAS_MAGIC, {}, extras))
         replace_file(self.path(head.sequence), _sealed(CHECKPOINT_MAGIC, asdict(head), snapshot))
@@ -103,16 +113,17 @@ class Checkpoints:
 
     def extras(self, sequence: int) -> bytes | None:
         """Return the extras of a checkpoint, none where there are none. Raises CheckpointDamaged."""
-        path = self.extras_path(sequence)
-        try:
-            return self._opened(path, EXTRAS_MAGIC)[1]
-        except FileNotFoundError:
-            return None
+        return self._beside(self.extras_path(sequence))
+
+    def rows(self, sequence: int) -> bytes | None:
+        """Return the rows of a checkpoint, none where there are none. Raises CheckpointDamaged."""
+        return self._beside(self.rows_path(sequence))
 
     def drop(self, sequence: int) -> None:
-        """Remove a checkpoint with its extras. Raises OSError."""
+        """Remove a checkpoint with what lies beside it. Raises OSError."""
         self.path(sequence).unlink(missing_ok=True)
-        self.drop_extras(sequence)
+        self.extras_path(sequence).unlink(missing_ok=True)
+        self.drop_rows(sequence)
 
     def put_aside(self, sequence: int) -> Path:
         """Take a checkpoint out of use and return where it lies now, with its extras beside it. Raises OSError."""
@@ -123,23 +134,24 @@ class Checkpoints:
         sync_folder(self._folder)
         return aside
 
-    def drop_extras(self, sequence: int) -> None:
-        """Remove the extras of a checkpoint. Raises OSError."""
-        self.extras_path(sequence).unlink(missing_ok=True)
+    def drop_rows(self, sequence: int) -> None:
+        """Remove the rows of a checkpoint. Raises OSError."""
+        self.rows_path(sequence).unlink(missing_ok=True)
         sync_folder(self._folder)
 
     def damages(self) -> list[Damage]:
-        """Return what is wrong with each checkpoint and its extras, bytes and heads; states are not rebuilt."""
+        """Return what is wrong with each checkpoint and what lies beside it; states are not rebuilt."""
         found: list[Damage] = []
         for sequence in self.sequences():
             try:
                 self._read(sequence)
             except CheckpointDamaged as error:
                 found.append(error.damage)
-            try:
-                self.extras(sequence)
-            except CheckpointDamaged as error:
-                found.append(error.damage)
+            for beside in (self.extras, self.rows):
+                try:
+                    beside(sequence)
+                except CheckpointDamaged as error:
+                    found.append(error.damage)
         return found
 
     # ------------------------------------------------------------------------------ inside
@@ -159,6 +171,12 @@ class Checkpoints:
             reason = f"expected a checkpoint at tick {sequence}, found one of {head.sequence} with a state of {said}"
             raise self._damaged(path, len(content), reason)
         return head, content
+
+    def _beside(self, path: Path) -> bytes | None:
+        try:
+            return self._opened(path, EXTRAS_MAGIC)[1]
+        except FileNotFoundError:
+            return None
 
     def _opened(self, path: Path, magic: bytes) -> tuple[dict[str, Any], bytes]:
         found = path.read_bytes()

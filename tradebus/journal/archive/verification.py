@@ -19,7 +19,7 @@ Progress: TypeAlias = Callable[[int], None]
 
 def finding_of(damage: Damage) -> Finding:
     """Return a damaged place of a file as a finding."""
-    kind = {".idx": "index", ".ckp": "checkpoint", ".ckx": "checkpoint"}.get(damage.path.suffix, "segment")
+    kind = {".idx": "index", ".ckp": "checkpoint", ".ckx": "checkpoint", ".ckr": "checkpoint"}.get(damage.path.suffix, "segment")
     return Finding(
         kind,
         damage.path.name,
@@ -78,7 +78,7 @@ class Verification:
         if self._checkpoints is None:
             return
         for damage in self._checkpoints.damages():
-            if damage.path.suffix == ".ckx":
+            if damage.path.suffix in {".ckx", ".ckr"}:
                 findings.append(finding_of(damage))
         last = self._check.sequence
         for sequence in self._listed:

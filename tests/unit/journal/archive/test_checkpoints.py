@@ -23,7 +23,7 @@ def snapshot() -> bytes:
 @pytest.fixture
 def checkpoints(tmp_path: Path, snapshot: bytes) -> Checkpoints:
     made = Checkpoints(tmp_path)
-    made.write(HEAD, snapshot, b"beside")
+    made.write(HEAD, snapshot, b"beside", b"rows")
     return made
 
 
@@ -32,15 +32,17 @@ def test_what_was_written_comes_back(checkpoints: Checkpoints, snapshot: bytes) 
     assert head == HEAD == checkpoints.head(0)
     assert snapshot_to_bytes(found) == snapshot
     assert checkpoints.extras(0) == b"beside"
+    assert checkpoints.rows(0) == b"rows"
     assert checkpoints.sequences() == [0]
     assert checkpoints.damages() == []
 
 
-def test_extras_may_be_missing(tmp_path: Path, snapshot: bytes) -> None:
+def test_what_lies_beside_may_be_missing(tmp_path: Path, snapshot: bytes) -> None:
     checkpoints = Checkpoints(tmp_path)
     assert checkpoints.sequences() == []
     checkpoints.write(HEAD, snapshot)
     assert checkpoints.extras(0) is None
+    assert checkpoints.rows(0) is None
 
 
 def test_any_changed_byte_is_found(checkpoints: Checkpoints) -> None:
@@ -54,7 +56,7 @@ def test_any_changed_byte_is_found(checkpoints: Checkpoints) -> None:
 
 
 def test_any_cut_is_found(checkpoints: Checkpoints) -> None:
-    for path in (checkpoints.path(0), checkpoints.extras_path(0)):
+    for path in (checkpoints.path(0), checkpoints.extras_path(0), checkpoints.rows_path(0)):
         whole = path.read_bytes()
         for size in range(0, len(whole), max(1, len(whole) // 50)):
             path.write_bytes(whole[:size])
@@ -68,7 +70,9 @@ def test_a_checkpoint_under_another_name_is_refused(checkpoints: Checkpoints) ->
         checkpoints.head(7)
 
 
-def test_a_dropped_checkpoint_is_gone_with_its_extras(checkpoints: Checkpoints) -> None:
+def test_a_dropped_checkpoint_is_gone_with_what_lay_beside_it(checkpoints: Checkpoints) -> None:
+    checkpoints.drop_rows(0)
+    assert (checkpoints.extras(0), checkpoints.rows(0)) == (b"beside", None)
     checkpoints.drop(0)
     assert checkpoints.sequences() == []
     assert checkpoints.extras(0) is None
