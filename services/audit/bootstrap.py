@@ -24,6 +24,9 @@ from services.audit.metrics import AuditMetrics
 from services.audit.past import Past
 from services.audit.pruner import Pruner, PrunerConfig
 from services.audit.service import AuditService, Keeping
+from services.audit.travel.machine import TimeMachine
+from services.audit.travel.question import TravelSetup
+from services.audit.travel.reads import ArchivedPast, PastReads
 from services.runtime import Runtime
 from services.runtime.dead_letters import DeadLetterBox
 from tradebus.access import KeyFile
@@ -92,6 +95,14 @@ def _desk(runtime: Runtime, config: AuditConfig, bus: Bus, fold: Fold) -> Comman
     return CommandDesk(bus, runtime.settings.journal_id, fold, ledger, runtime.log)
 
 
+def _time_machine(runtime: Runtime, config: AuditConfig, folder: Path) -> TimeMachine:
+    """Return what answers about the past; its process is started when somebody asks, and ended with us."""
+    strategies_dir = Path(runtime.settings.engine.strategies_dir)
+    machine = TimeMachine(TravelSetup(folder, config.stream, config.mode, strategies_dir, config.limits), runtime.log)
+    runtime.on_exit(machine.stop)
+    return machine
+
+
 def _pruner(runtime: Runtime, bus: Bus) -> Pruner:
     """Return what shortens the streams, over a connection of its own that is made when there is something to drop."""
     options = NatsOptions((runtime.settings.nats.url,), "pruner", runtime.instance)
@@ -122,11 +133,13 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
     follower = Follower(bus, config.stream, fold, config.lag, metrics, runtime.health, runtime.log, letters)
     service = AuditService(runtime, config, bus, fold, follower, letters)
     told: PastEvents | None = None
+    reads: PastReads | None = None
     if config.archive is not None:
         archivist = Archivist(bus, config.archive, runtime.instance, metrics, runtime.health, runtime.log)
         past = Past(config.archive, fold, config.limits, archivist, metrics, runtime.log)
         service.keep(Keeping(archivist, past))
         told = PastEvents(config.archive.folder, config.stream, config.mode, config.limits, archivist.wait_for)
+        reads = ArchivedPast(_time_machine(runtime, config, config.archive.folder), archivist)
     hub = StreamHub(fold, NamesCache(), metrics, runtime.log, past=told)
     service.stream(hub)
     context = ApiContext(
@@ -140,6 +153,7 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
         status=lambda: runtime.status(service),
         doorkeeper=_doorkeeper(runtime, config),
         commands=_desk(runtime, config, bus, fold),
+        past=reads,
     )
     await service.serve(ApiServer(build_application(context, hub, metrics, runtime.log), config.api))
     return service

@@ -26,6 +26,7 @@ from services.audit.fold import Fold
 from services.audit.history import History
 from services.audit.lag import NO_LAG, Lag
 from services.audit.metrics import AuditMetrics
+from services.audit.travel.reads import PastReads
 from services.runtime import HealthReport, Json
 from services.runtime.lifecycle import State
 from tests.support.audit_run import append_all
@@ -50,7 +51,13 @@ def new_fold(limits: Limits = LIMITS, mode: str = "demo", *, with_digest: bool =
 class AuditApi:
     """An API whose surroundings a test sets: lag, health, whether a key is needed."""
 
-    def __init__(self, fold: Fold, streams: StreamLimits = NO_STREAMS, past: PastEvents | None = None) -> None:
+    def __init__(
+        self,
+        fold: Fold,
+        streams: StreamLimits = NO_STREAMS,
+        past: PastEvents | None = None,
+        reads: PastReads | None = None,
+    ) -> None:
         self.fold = fold
         self.broker = MemoryBroker()
         self.broker.provision(topology(("demo",), ()))
@@ -83,6 +90,7 @@ class AuditApi:
             status=self._status,
             doorkeeper=self.doorkeeper,
             commands=self.desk,
+            past=reads,
         )
         self.hub = StreamHub(fold, NamesCache(), self.metrics, log, limits=streams, past=past)
         self.app = build_api(self.context, self.hub, log)

@@ -7,6 +7,8 @@ machine; nothing else changes while engine and views do not.
 import asyncio
 import json
 from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from services.audit.api.access import Role
@@ -18,7 +20,8 @@ from services.audit.api.stream.selection import Selection
 from services.audit.status import audit_status
 from services.runtime import Json
 from tests.support.audit_api import STREAM, AuditApi, new_fold
-from tests.support.audit_run import EngineRun
+from tests.support.audit_run import EngineRun, messages_of
+from tests.support.past import LocalPast, archive_run
 
 ROWS_MAX = 2
 STARTED_NS = 1_790_000_000_000_000_000
@@ -38,6 +41,7 @@ def paths(run: EngineRun, cid: str) -> dict[str, str]:
     decided = next(tick.sequence for tick in run.ticks if tick.outputs)
     return {
         "getState": "/v1/state",
+        "getStateDiff": f"/v1/state/diff?from={decided - 1}&to={decided}",
         "getTrading": "/v1/trading",
         "getConnectivity": "/v1/connectivity",
         "getExchangeConnectivity": "/v1/connectivity/sim_alpha",
@@ -52,6 +56,7 @@ def paths(run: EngineRun, cid: str) -> dict[str, str]:
         "listTrades": "/v1/trades?limit=2",
         "listAudit": f"/v1/audit?from={decided}&limit=2",
         "getAuditTick": f"/v1/audit/{decided}",
+        "getAuditState": f"/v1/audit/{decided}/state",
         "getLive": "/health/live",
         "getReady": "/health/ready",
         "getVersion": "/version",
@@ -78,7 +83,17 @@ def status_of(api: AuditApi) -> dict[str, Json]:
 async def write_examples() -> None:
     """Ask every operation and keep the answers."""
     run = EngineRun(events=500, is_ended=False)
-    async with AuditApi(new_fold()) as api:
+    with TemporaryDirectory() as folder:
+        archive_run(Path(folder), messages_of(run.batches()), checkpoint_every=40)
+        answers = await _answers(run, Path(folder))
+    EXAMPLES.mkdir(exist_ok=True)
+    for operation, answer in answers.items():
+        text = json.dumps(cut(answer), indent=1, ensure_ascii=False)
+        (EXAMPLES / f"{operation}.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+async def _answers(run: EngineRun, folder: Path) -> dict[str, Any]:
+    async with AuditApi(new_fold(), reads=LocalPast(folder)) as api:
         await api.feed(run.batches())
         api.metrics.sequence.set(api.fold.sequence)
         api.metrics.checks.labels("equal").inc(api.fold.verification.equal)
@@ -91,10 +106,7 @@ async def write_examples() -> None:
             answers[operation] = response.json() if is_json else _some_metrics(response.text)
         answers |= await _commands(api)
     answers["streamEvents"] = await stream_text(run)
-    EXAMPLES.mkdir(exist_ok=True)
-    for operation, answer in answers.items():
-        text = json.dumps(cut(answer), indent=1, ensure_ascii=False)
-        (EXAMPLES / f"{operation}.json").write_text(f"{text}\n", encoding="utf-8")
+    return answers
 
 
 async def _commands(api: AuditApi) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Final, final
 
 CACHE_FACTOR: Final = 4
 CACHE_S_MAX: Final = 0.1
+ANSWERS_MAX: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +40,8 @@ class AnswerCache:
         body = build()
         ended_s = self._clock()
         built = Built(etag, body, ended_s + min(CACHE_FACTOR * (ended_s - begun_s), CACHE_S_MAX))
+        self._built.pop(path, None)
         self._built[path] = built
+        if len(self._built) > ANSWERS_MAX:
+            del self._built[next(iter(self._built))]
         return built

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final, Self, TypeVar, final
+from typing import Annotated, Final, NamedTuple, Self, TypeVar, final
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
@@ -21,6 +21,10 @@ from services.audit.config import LagLimits
 from services.audit.fold import Fold
 from services.audit.history import History
 from services.audit.lag import Lag
+from services.audit.projections import Exit, Fill, Orders
+from services.audit.projections.bounded import Newest
+from services.audit.projections.until import NewestUntil, OrdersUntil, RowsUntil
+from services.audit.travel.reads import PastReads
 from services.runtime.health import HealthReport
 from services.runtime.service import Json
 from tradebus.core.model.index import IndexedInstruments
@@ -46,6 +50,16 @@ class ApiContext:
     doorkeeper: Doorkeeper
     commands: CommandDesk | None
     """None where the engine takes no commands: in a replay."""
+    past: PastReads | None = None
+    """What answers about the past; none where nothing is archived."""
+
+
+class Rows(NamedTuple):
+    """What has rows, as of one tick."""
+
+    fills: Newest[Fill] | NewestUntil[Fill]
+    exits: Newest[Exit] | NewestUntil[Exit]
+    orders: Orders | OrdersUntil
 
 
 @final
@@ -64,14 +78,19 @@ class NamesCache:
         return names
 
 
-@final
 class Reading(Moment):
-    """The replica at one sequence. Nothing may be awaited between making it and answering from it."""
+    """A fold at one sequence. Nothing may be awaited between making it and answering from it."""
 
-    def __init__(self, request: Request, context: ApiContext, names: NamesCache, cache: AnswerCache) -> None:
-        fold = context.fold
-        super().__init__(fold, names.of(fold.numbering_at(fold.sequence)))
-        self.context: Final = context
+    def __init__(
+        self,
+        request: Request,
+        fold: Fold,
+        names: NamesCache,
+        cache: AnswerCache,
+        then: tuple[int, int] | None = None,
+    ) -> None:
+        sequence, time_ns = (fold.sequence, fold.time_ns) if then is None else then
+        super().__init__(fold, names.of(fold.numbering_at(sequence)), sequence, time_ns)
         self._request: Final = request
         self._cache: Final = cache
 
@@ -79,7 +98,13 @@ class Reading(Moment):
     def of(cls, request: Request) -> Self:
         """Return the replica as it is at this moment, for a request."""
         state = request.app.state
-        return cls(request, state.context, state.names, state.cache)
+        return cls(request, state.context.fold, state.names, state.cache)
+
+    @property
+    def rows(self) -> Rows:
+        """Return what has rows: fills, closed positions, orders."""
+        projections = self.fold.projections
+        return Rows(projections.fills.rows, projections.exits.rows, projections.orders)
 
     @property
     def etag(self) -> str:
@@ -94,13 +119,16 @@ class Reading(Moment):
             return self._not_modified(self.etag)
         return self._respond(kind.model_validate({**self.head(), "data": data()}))
 
-    def answer_often(self, kind: type[BaseModel], data: Callable[[], object]) -> Response:
-        """Return a long answer that many may ask for at once, or 304; see ``AnswerCache``."""
+    def answer_often(self, kind: type[BaseModel], data: Callable[[], object], part: str = "") -> Response:
+        """Return a long answer that many may ask for at once, or 304; see ``AnswerCache``.
+
+        ``part`` names what of it was asked for, where that is not all.
+        """
 
         def build() -> str:
             return kind.model_validate({**self.head(), "data": data()}).model_dump_json()
 
-        built = self._cache.get(self._request.url.path, self.etag, build)
+        built = self._cache.get(f"{self._request.url.path}?{part}", self.etag, build)
         if self._is_known(built.etag):
             return self._not_modified(built.etag)
         return Response(built.body, headers=_headers(built.etag), media_type="application/json")
@@ -208,7 +236,50 @@ class Reader:
 
     def now(self) -> Reading:
         """Return the replica as it is at this moment."""
-        return Reading(self._request, self.context, self._names, self._cache)
+        return Reading(self._request, self.context.fold, self._names, self._cache)
+
+    def then(self, sequence: int, time_ns: int) -> "PastRows":
+        """Return what makes readings of the rows as they were at a tick; only rows are of then, not the state."""
+        return PastRows(self._request, self.context.fold, self._names, self._cache, (sequence, time_ns))
+
+
+@final
+class RowsReading(Reading):
+    """The rows of a fold as they were at an earlier tick."""
+
+    def __init__(
+        self, request: Request, fold: Fold, names: NamesCache, cache: AnswerCache, then: tuple[int, int]
+    ) -> None:
+        super().__init__(request, fold, names, cache, then)
+        until = RowsUntil(fold.projections, self.sequence)
+        self._until: Final = Rows(until.fills, until.exits, until.orders)
+
+    @property
+    def rows(self) -> Rows:
+        """Return the rows up to that tick."""
+        return self._until
+
+    @property
+    def etag(self) -> str:
+        """Return what names these rows: the tick, the run they are of, and how many have been let go of since."""
+        rows = self._until
+        dropped = rows.fills.dropped + rows.exits.dropped + rows.orders.dropped
+        exact = "" if self.fold.is_exact else "-inexact"
+        return f'"{self.sequence}-rows-{self.fold.run_first}-{dropped}{exact}"'
+
+
+@final
+class PastRows:
+    """Makes readings of the rows as they were at a tick."""
+
+    def __init__(
+        self, request: Request, fold: Fold, names: NamesCache, cache: AnswerCache, then: tuple[int, int]
+    ) -> None:
+        self._parts: Final = (request, fold, names, cache, then)
+
+    def now(self) -> RowsReading:
+        """Return the rows as they were then."""
+        return RowsReading(*self._parts)
 
 
 async def reading(

@@ -20,7 +20,8 @@ The state of a trading engine, exact at every sequence of its audit journal.
 Every answer is an envelope: `sequence` names the audit tick that all of `data` is of, `verification` says whether the
 replica's own state hash was equal to the engine's. Decimals are text, times are RFC 3339 in UTC with nanoseconds,
 exchanges, assets and instruments go by name. `ETag` names the sequence: ask with `If-None-Match` and get 304 while
-nothing has happened. Errors are `application/problem+json` with a stable `code`.
+nothing has happened. `at=<sequence>` or `at_time=<time>` asks for what was then. Errors are `application/problem+json`
+with a stable `code`.
 """
 TAGS: Final = (
     ("state", "The whole replica"),
@@ -185,6 +186,27 @@ NO_TICK: Final[Responses] = {
     ),
     **PRUNED,
 }
+
+
+PAST_READ_PROBLEMS: Final[Responses] = {
+    **READ_PROBLEMS,
+    **_problem(
+        404,
+        "Not Found",
+        "no_such_tick",
+        "there is no tick 99999 yet; the newest is 1850",
+        "/v1/state",
+        sequence=1_850,
+    ),
+    **_problem(
+        410,
+        "Gone",
+        "not_archived",
+        "nothing is archived here, so there are no states of the past (`audit.archive`, not in a replay)",
+        "/v1/state",
+    ),
+}
+"""How a read can fail that takes `at` and `at_time`."""
 
 
 def install(app: FastAPI) -> None:

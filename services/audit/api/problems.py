@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from structlog.stdlib import BoundLogger
 
 from services.audit.api.access.caller import AccessDenied, Denial
+from services.audit.api.elsewhere import AnsweredElsewhere
 
 MEDIA_TYPE: Final = "application/problem+json"
 _SHOWN_CHARACTERS_MAX: Final = 200
@@ -154,6 +155,11 @@ def install(app: FastAPI, log: BoundLogger) -> None:
     async def on_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
         return problem_response(request, error)
+
+    @app.exception_handler(AnsweredElsewhere)
+    async def on_answered(_: Request, answered: Exception) -> Response:
+        assert isinstance(answered, AnsweredElsewhere)
+        return answered.response
 
     @app.exception_handler(AccessDenied)
     async def on_denied(request: Request, error: Exception) -> Response:

@@ -31,6 +31,7 @@ class StrictRoute(APIRoute):
                 return await handle(request)
             # Reading changes nothing, so the handler may say what else is wrong before the request is refused.
             others: list[Any] = []
+            request.state.is_refused = True
             if request.method == "GET":
                 try:
                     await handle(request)

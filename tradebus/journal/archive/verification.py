@@ -19,7 +19,9 @@ Progress: TypeAlias = Callable[[int], None]
 
 def finding_of(damage: Damage) -> Finding:
     """Return a damaged place of a file as a finding."""
-    kind = {".idx": "index", ".ckp": "checkpoint", ".ckx": "checkpoint", ".ckr": "checkpoint"}.get(damage.path.suffix, "segment")
+    kind = {".idx": "index", ".ckp": "checkpoint", ".ckx": "checkpoint", ".ckr": "checkpoint"}.get(
+        damage.path.suffix, "segment"
+    )
     return Finding(
         kind,
         damage.path.name,

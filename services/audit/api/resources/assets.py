@@ -4,21 +4,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from services.audit.api.context import Read
-from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
+from services.audit.api.documents import PAST_READ_PROBLEMS, UNKNOWN_NAME
 from services.audit.api.envelope import Envelope
 from services.audit.api.find import asset_index
 from services.audit.api.strict import StrictRoute
+from services.audit.api.travel import TimedRead
 from services.audit.api.views.accounts import AssetStateView
 
-router = APIRouter(prefix="/v1/assets", tags=["assets"], route_class=StrictRoute, responses=READ_PROBLEMS)
+router = APIRouter(prefix="/v1/assets", tags=["assets"], route_class=StrictRoute, responses=PAST_READ_PROBLEMS)
 
 All = Envelope[list[AssetStateView]]
 One = Envelope[AssetStateView]
 
 
 @router.get("", operation_id="listAssets", summary="Every asset with its balance", response_model=All)
-async def list_assets(read: Read) -> Response:
+async def list_assets(read: TimedRead) -> Response:
     """Return the balances of all accounts, as the venues told them last."""
     now = read.now()
     return now.answer_list(All, lambda: [AssetStateView.of(asset, now.names) for asset in now.state.assets])
@@ -32,7 +32,7 @@ async def list_assets(read: Read) -> Response:
     responses=UNKNOWN_NAME,
 )
 async def get_asset(
-    read: Read,
+    read: TimedRead,
     exchange: Annotated[str, Path(description="The exchange's id.")],
     asset: Annotated[str, Path(description="The asset's internal name.")],
 ) -> Response:

@@ -1,19 +1,21 @@
 """`/v1/audit`: the engine's journal, tick by tick."""
 
 import asyncio
-from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.audit.api.context import Read, Reader
 from services.audit.api.documents import NO_TICK, PRUNED, READ_PROBLEMS
 from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope
 from services.audit.api.paging import LIMIT_DEFAULT, LIMIT_MAX, NUMBER_MAX
-from services.audit.api.problems import ParameterProblem, Problem, wrong_parameters
+from services.audit.api.problems import ParameterProblem, wrong_parameters
 from services.audit.api.strict import StrictRoute
+from services.audit.api.travel import as_response, ask_past, check_sequence, ticks_of
+from services.audit.api.views.state import EngineStateView
 from services.audit.api.views.ticks import AuditTickView
-from services.audit.history import History, Pruned, Unreadable
+from services.audit.history import History
+from services.audit.travel.question import Question
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.model.number import enter_engine_context
 
@@ -47,7 +49,7 @@ async def list_audit(
     last = newest if to is None else min(to, newest)
     first = max(oldest, last - limit + 1) if from_ is None else from_
     last = min(last, first + limit - 1)
-    views = await _views(read, await _read(history, first, last)) if first <= last else []
+    views = await _views(read, await ticks_of(history, first, last)) if first <= last else []
     return read.now().answer_audit(views, _page(history, views, to))
 
 
@@ -63,29 +65,32 @@ async def get_audit_tick(
 ) -> Response:
     """Return one step of the engine: the event, everything that was decided, what went wrong."""
     history = read.context.history
-    _, newest = _bounds(history)
-    if sequence > newest:
-        detail = f"there is no tick {sequence} yet; the newest is {newest}"
-        raise Problem(HTTPStatus.NOT_FOUND, "no_such_tick", detail, sequence=newest)
-    (view,) = await _views(read, await _read(history, sequence, sequence))
+    check_sequence(read, sequence)
+    (view,) = await _views(read, await ticks_of(history, sequence, sequence))
     return read.now().answer(One, lambda: view)
+
+
+@router.get(
+    "/{sequence}/state",
+    operation_id="getAuditState",
+    summary="The state right after one tick",
+    response_model=Envelope[EngineStateView],
+    responses=NO_TICK,
+)
+async def get_audit_state(
+    request: Request,
+    read: Read,
+    sequence: Annotated[int, Path(ge=0, le=NUMBER_MAX, description="The tick's sequence.")],
+) -> Response:
+    """Return what `/v1/state?at=<sequence>` does."""
+    check_sequence(read, sequence)
+    return as_response(await ask_past(read, Question("/v1/state", sequence=sequence)), request)
 
 
 def _bounds(history: History) -> tuple[int, int]:
     bounds = history.bounds
     assert bounds is not None, "a replica that can be read has seen a batch"
     return bounds
-
-
-async def _read(history: History, first: int, last: int) -> list[AuditTick]:
-    try:
-        return await history.ticks(first, last)
-    except Pruned as error:
-        raise Problem(HTTPStatus.GONE, "pruned", f"{error}; the archive may have it") from error
-    except Unreadable as error:
-        raise Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "journal_unreadable", str(error), headers={"Retry-After": "1"}
-        ) from error
 
 
 async def _views(read: Reader, ticks: list[AuditTick]) -> list[AuditTickView]:

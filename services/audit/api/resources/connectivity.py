@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from services.audit.api.context import Read
-from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
+from services.audit.api.documents import PAST_READ_PROBLEMS, UNKNOWN_NAME
 from services.audit.api.envelope import Envelope
 from services.audit.api.find import exchange_index
 from services.audit.api.moment import Moment
 from services.audit.api.strict import StrictRoute
+from services.audit.api.travel import TimedRead
 from services.audit.api.views.projections import (
     AccountLinkView,
     ConnectivityView,
@@ -21,14 +21,16 @@ from services.audit.fold import NS_PER_MS
 from services.audit.projections import LinkHistory
 from tradebus.core.engine.state.link import Health
 
-router = APIRouter(prefix="/v1/connectivity", tags=["connectivity"], route_class=StrictRoute, responses=READ_PROBLEMS)
+router = APIRouter(
+    prefix="/v1/connectivity", tags=["connectivity"], route_class=StrictRoute, responses=PAST_READ_PROBLEMS
+)
 
 All = Envelope[ConnectivityView]
 One = Envelope[ExchangeConnectivityView]
 
 
 @router.get("", operation_id="getConnectivity", summary="All links and their health", response_model=All)
-async def get_connectivity(read: Read) -> Response:
+async def get_connectivity(read: TimedRead) -> Response:
     """Return the feed and the account of each exchange: health, last message and its age, reconnections, gaps.
 
     Ages are in engine time, so they grow only while the engine's journal does.
@@ -45,7 +47,7 @@ async def get_connectivity(read: Read) -> Response:
     responses=UNKNOWN_NAME,
 )
 async def get_exchange_connectivity(
-    read: Read, exchange: Annotated[str, Path(description="The exchange's id.")]
+    read: TimedRead, exchange: Annotated[str, Path(description="The exchange's id.")]
 ) -> Response:
     """Return the feed and the account of one exchange."""
     now = read.now()

@@ -4,21 +4,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from services.audit.api.context import Read
-from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
+from services.audit.api.documents import PAST_READ_PROBLEMS, UNKNOWN_NAME
 from services.audit.api.envelope import Envelope
 from services.audit.api.find import instrument_index
 from services.audit.api.strict import StrictRoute
+from services.audit.api.travel import TimedRead
 from services.audit.api.views.instruments import InstrumentStateView
 
-router = APIRouter(prefix="/v1/instruments", tags=["instruments"], route_class=StrictRoute, responses=READ_PROBLEMS)
+router = APIRouter(
+    prefix="/v1/instruments", tags=["instruments"], route_class=StrictRoute, responses=PAST_READ_PROBLEMS
+)
 
 All = Envelope[list[InstrumentStateView]]
 One = Envelope[InstrumentStateView]
 
 
 @router.get("", operation_id="listInstruments", summary="Every instrument with its state", response_model=All)
-async def list_instruments(read: Read) -> Response:
+async def list_instruments(read: TimedRead) -> Response:
     """Return definition, market data, active orders, position and closed profit of every instrument."""
     now = read.now()
     return now.answer_often(All, lambda: [InstrumentStateView.of(each, now.names) for each in now.state.instruments])
@@ -32,7 +34,7 @@ async def list_instruments(read: Read) -> Response:
     responses=UNKNOWN_NAME,
 )
 async def get_instrument(
-    read: Read, instrument: Annotated[str, Path(description="The instrument's internal name.")]
+    read: TimedRead, instrument: Annotated[str, Path(description="The instrument's internal name.")]
 ) -> Response:
     """Return definition, market data, active orders, position and closed profit; `sim_alpha-btc_usdt` for instance."""
     now = read.now()

@@ -7,17 +7,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.audit.api.context import Read, Reading
-from services.audit.api.documents import READ_PROBLEMS, UNKNOWN_NAME
+from services.audit.api.context import Reading
+from services.audit.api.documents import PAST_READ_PROBLEMS, UNKNOWN_NAME
 from services.audit.api.envelope import Envelope, Page, PageEnvelope
 from services.audit.api.find import filters
 from services.audit.api.paging import ListOrder, PageRequest, Paging
 from services.audit.api.problems import unknown_name
 from services.audit.api.strict import StrictRoute
+from services.audit.api.travel import RowsRead
 from services.audit.api.views.projections import OrderLifeView, OrderSummaryView
 from services.audit.projections import OrderLife, OrderStatus
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=StrictRoute, responses=READ_PROBLEMS)
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=StrictRoute, responses=PAST_READ_PROBLEMS)
 
 All = PageEnvelope[OrderSummaryView]
 One = Envelope[OrderLifeView]
@@ -72,7 +73,7 @@ class Wanted:
 
 @router.get("", operation_id="listOrders", summary="Orders, active and finished", response_model=All)
 async def list_orders(
-    read: Read,
+    read: RowsRead,
     paging: Paging,
     status: Annotated[StatusFilter | None, Query(description="Only those that stand there.")] = None,
     exchange: Annotated[str | None, Query(description="Only those on this exchange.")] = None,
@@ -93,10 +94,10 @@ async def list_orders(
     response_model=One,
     responses=UNKNOWN_NAME,
 )
-async def get_order(read: Read, cid: Annotated[str, Path(description="Our client order id.")]) -> Response:
+async def get_order(read: RowsRead, cid: Annotated[str, Path(description="Our client order id.")]) -> Response:
     """Return an order by our client order id, with each step: request, answers, fills, end."""
     now = read.now()
-    orders = now.fold.projections.orders
+    orders = now.rows.orders
     life = orders.get(cid)
     if life is None:
         newest = [each.order.key.cid for _, each in zip(range(NEAR_ORDERS_MAX), orders.newest_first(), strict=False)]
@@ -105,13 +106,13 @@ async def get_order(read: Read, cid: Annotated[str, Path(description="Our client
 
 
 def _orders(now: Reading, paging: PageRequest, wanted: Wanted) -> tuple[list[OrderSummaryView], Page]:
-    orders = now.fold.projections.orders
+    orders = now.rows.orders
     found, page = paging.cut(_matching(now, paging, wanted), len(orders), orders.dropped)
     return [OrderSummaryView.of(life, now.names) for life in found], page
 
 
 def _matching(now: Reading, paging: PageRequest, wanted: Wanted) -> Iterator[tuple[int, OrderLife]]:
-    orders = now.fold.projections.orders
+    orders = now.rows.orders
     if paging.order is ListOrder.NEWEST:
         lives = orders.newest_first(paging.cursor)
     else:

@@ -5,13 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.audit.api.context import Read, Reading
-from services.audit.api.documents import READ_PROBLEMS
+from services.audit.api.context import Reading
+from services.audit.api.documents import PAST_READ_PROBLEMS
 from services.audit.api.envelope import Envelope, Page, PageEnvelope
 from services.audit.api.find import filters
 from services.audit.api.moment import Moment
 from services.audit.api.paging import ListOrder, PageRequest, Paging
 from services.audit.api.strict import StrictRoute
+from services.audit.api.travel import RowsRead, TimedRead
 from services.audit.api.views.positions import OpenPositionView, PositionView
 from services.audit.api.views.projections import ExitView
 from services.audit.api.views.values import decimal_or_none
@@ -19,14 +20,14 @@ from services.audit.projections import Exit
 from tradebus.core.engine.state.instrument import InstrumentState
 from tradebus.core.model.number import decimal_text
 
-router = APIRouter(prefix="/v1/positions", tags=["positions"], route_class=StrictRoute, responses=READ_PROBLEMS)
+router = APIRouter(prefix="/v1/positions", tags=["positions"], route_class=StrictRoute, responses=PAST_READ_PROBLEMS)
 
 All = Envelope[list[OpenPositionView]]
 Exited = PageEnvelope[ExitView]
 
 
 @router.get("", operation_id="listPositions", summary="Open positions at their value now", response_model=All)
-async def list_positions(read: Read) -> Response:
+async def list_positions(read: TimedRead) -> Response:
     """Return the open positions in the order of their instruments."""
     now = read.now()
     return now.answer_list(
@@ -36,7 +37,7 @@ async def list_positions(read: Read) -> Response:
 
 @router.get("/exited", operation_id="listExitedPositions", summary="Closed positions", response_model=Exited)
 async def list_exited_positions(
-    read: Read,
+    read: RowsRead,
     paging: Paging,
     instrument: Annotated[str | None, Query(description="Only those of this instrument.")] = None,
 ) -> Response:
@@ -62,13 +63,13 @@ def open_position_view(now: Moment, state: InstrumentState) -> OpenPositionView:
 
 
 def _exited(now: Reading, paging: PageRequest, instrument: int | None) -> tuple[list[ExitView], Page]:
-    rows = now.fold.projections.exits.rows
+    rows = now.rows.exits
     found, page = paging.cut(_matching(now, paging, instrument), len(rows), rows.dropped)
     return [ExitView.of(row, now.names) for row in found], page
 
 
 def _matching(now: Reading, paging: PageRequest, instrument: int | None) -> Iterator[tuple[int, Exit]]:
-    rows = now.fold.projections.exits.rows
+    rows = now.rows.exits
     if paging.order is ListOrder.NEWEST:
         numbered = rows.newest_first(paging.cursor)
     else:

@@ -5,23 +5,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.audit.api.context import Read, Reading
-from services.audit.api.documents import READ_PROBLEMS
+from services.audit.api.context import Reading
+from services.audit.api.documents import PAST_READ_PROBLEMS
 from services.audit.api.envelope import Page, PageEnvelope
 from services.audit.api.find import filters
 from services.audit.api.paging import ListOrder, PageRequest, Paging
 from services.audit.api.strict import StrictRoute
+from services.audit.api.travel import RowsRead
 from services.audit.api.views.projections import FillView
 from services.audit.projections import Fill
 
-router = APIRouter(prefix="/v1/trades", tags=["trades"], route_class=StrictRoute, responses=READ_PROBLEMS)
+router = APIRouter(prefix="/v1/trades", tags=["trades"], route_class=StrictRoute, responses=PAST_READ_PROBLEMS)
 
 Answer = PageEnvelope[FillView]
 
 
 @router.get("", operation_id="listTrades", summary="Our fills", response_model=Answer)
 async def list_trades(
-    read: Read,
+    read: RowsRead,
     paging: Paging,
     exchange: Annotated[str | None, Query(description="Only those on this exchange.")] = None,
     instrument: Annotated[str | None, Query(description="Only those of this instrument.")] = None,
@@ -36,7 +37,7 @@ async def list_trades(
 def _fills(
     now: Reading, paging: PageRequest, wanted: tuple[int | None, int | None, str | None]
 ) -> tuple[list[FillView], Page]:
-    rows = now.fold.projections.fills.rows
+    rows = now.rows.fills
     found, page = paging.cut(_matching(now, paging, wanted), len(rows), rows.dropped)
     return [FillView.of(row, now.names) for row in found], page
 
@@ -45,7 +46,7 @@ def _matching(
     now: Reading, paging: PageRequest, wanted: tuple[int | None, int | None, str | None]
 ) -> Iterator[tuple[int, Fill]]:
     exchange, instrument, strategy = wanted
-    rows = now.fold.projections.fills.rows
+    rows = now.rows.fills
     if paging.order is ListOrder.NEWEST:
         numbered = rows.newest_first(paging.cursor)
     else:

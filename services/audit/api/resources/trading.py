@@ -2,21 +2,21 @@
 
 from fastapi import APIRouter, Response
 
-from services.audit.api.context import Read
-from services.audit.api.documents import READ_PROBLEMS
+from services.audit.api.documents import PAST_READ_PROBLEMS
 from services.audit.api.envelope import Envelope
 from services.audit.api.moment import Moment
 from services.audit.api.strict import StrictRoute
+from services.audit.api.travel import TimedRead
 from services.audit.api.views.projections import TradingChangeView, TradingView
 from services.audit.api.views.values import enum_text
 
-router = APIRouter(prefix="/v1/trading", tags=["trading"], route_class=StrictRoute, responses=READ_PROBLEMS)
+router = APIRouter(prefix="/v1/trading", tags=["trading"], route_class=StrictRoute, responses=PAST_READ_PROBLEMS)
 
 Answer = Envelope[TradingView]
 
 
 @router.get("", operation_id="getTrading", summary="Trading on or off, since when and by whom", response_model=Answer)
-async def get_trading(read: Read) -> Response:
+async def get_trading(read: TimedRead) -> Response:
     """Return the trading state, the tick that changed it last and who did that."""
     now = read.now()
     return now.answer(Answer, lambda: trading_view(now))

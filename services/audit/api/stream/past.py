@@ -102,14 +102,14 @@ class PastEvents:
         """Return a fold at the newest checkpoint at or before a tick that holds all that a fold needs, else empty."""
         checkpoints = Checkpoints(self._folder)
         for known in reversed(checkpoints.sequences()):
-            if known > sequence:
+            if known > sequence or not checkpoints.rows_path(known).exists():
                 continue
             fold = Fold(load_data, self._rows, self._mode)
             try:
                 head, snapshot = checkpoints.read(known, load_data, load_user_data)
-                extras = checkpoints.extras(known)
-                if extras is not None:
-                    thaw(fold, head, snapshot, extras, self._rows)
+                extras, rows = checkpoints.extras(known), checkpoints.rows(known)
+                if extras is not None and rows is not None:
+                    thaw(fold, head, snapshot, extras, rows, self._rows)
                     return fold
             except (CheckpointDamaged, StoredRowsUnreadable):
                 continue  # told by who restores the replica from it; an older one does as well

@@ -1,9 +1,10 @@
 """Show the whole trading state."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import ClassVar, Final, Self, final
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from services.audit.api.views.accounts import AssetStateView, ExchangeAssetView
 from services.audit.api.views.base import View
@@ -129,6 +130,35 @@ class EngineStateView(View):
     def of_state(cls, state: EngineState, names: Names) -> Self:
         """Return the view of a state."""
         return cls.of(_State(state, names), names)
+
+
+STATE_FIELDS: Final = tuple(EngineStateView.model_fields)
+
+EngineStatePartView: Final = create_model(
+    "EngineStatePartView",
+    __base__=View,
+    __doc__="Some fields of the state: those that were asked for.",
+    **{  # type: ignore[call-overload]
+        name: (field.annotation | None, Field(default=None, description=field.description))  # type: ignore[operator]
+        for name, field in EngineStateView.model_fields.items()
+    },
+)
+
+
+class _Part(View):
+    """Some fields of the state."""
+
+    @classmethod
+    def of_state(cls, state: EngineState, names: Names) -> Self:
+        """Return the view of a state."""
+        return cls.of(_State(state, names), names)
+
+
+@lru_cache(maxsize=64)
+def state_part(fields: frozenset[str]) -> type[_Part]:
+    """Return the view of some fields of the state; the others are not looked at."""
+    wanted = {name: (field.annotation, field) for name, field in EngineStateView.model_fields.items() if name in fields}
+    return create_model("EngineStatePart", __base__=_Part, **wanted)  # type: ignore[call-overload, no-any-return]
 
 
 @final
