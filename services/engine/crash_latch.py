@@ -74,6 +74,10 @@ class CrashLatch:
         """Take note of an ordered stop. Raises OSError."""
         self._write(replace(self._starts, is_running=False))
 
+    def save(self) -> None:
+        """Write again what could not be written. Raises OSError."""
+        self._write(self._starts)
+
     def _read(self) -> Starts:
         try:
             text = self._path.read_text()

@@ -1,12 +1,16 @@
 """The embedded NATS server under the supervisor: started first, stopped last, started again when it dies."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Final, final
 
 from tradebus.bus.server import EmbeddedServer, ServerSettings
 from tradebus.config import Settings
+
+ROOM_BYTES: Final = 4 * 1024 * 1024
+"""With less there is nothing to try: what a server writes to begin with, and some seconds of journals."""
 
 _LAUNCHER: Final = Path(__file__).with_name("launch.py")
 
@@ -22,12 +26,13 @@ class Broker:
     def __init__(self, settings: Settings) -> None:
         store_dir = settings.nats.store_dir
         assert store_dir is not None, "settled"
+        self._folder: Final = store_dir
         self._server: Final = EmbeddedServer(
             ServerSettings(
                 folder=store_dir,
                 port=settings.nats.address.port,
-                # Asked by the engine whether every write is synced, where that is wanted.
-                monitoring_port=0 if settings.nats.sync_always else None,
+                # Asked by the engine whether every write is synced, and by the watch whether all can be written.
+                monitoring_port=0,
                 sync_always=settings.nats.sync_always,
                 command_prefix=(sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())),
             )
@@ -40,7 +45,7 @@ class Broker:
 
     @property
     def monitoring_url(self) -> str | None:
-        """Where the server tells of its own settings, None where nobody asks; known once started."""
+        """Where the server tells of its settings and health; known once started."""
         return self._server.monitoring_url
 
     @property
@@ -58,8 +63,13 @@ class Broker:
         """Whether the server's process lives."""
         return self._server.pid is not None and self._server.poll() is None
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the disk of the streams has room enough to go on with."""
+        return shutil.disk_usage(self._folder).free >= ROOM_BYTES
+
     def start(self) -> None:
-        """Start the server on what its store holds. Raises tradebus.bus.server.ServerError."""
+        """Start the server on what its store holds. Raises tradebus.bus.server.ServerError, OSError."""
         self._server.start()
 
     def stop(self) -> None:

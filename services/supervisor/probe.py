@@ -59,3 +59,12 @@ class Probe:
                 return body if isinstance(body, dict) else None
         except (TimeoutError, aiohttp.ClientError, ValueError):
             return None
+
+    async def broker_trouble(self, monitoring_url: str) -> str:
+        """Return what the broker says is wrong with it; empty while it is well, or says nothing."""
+        try:
+            async with self._session.get(f"{monitoring_url}/healthz") as response:
+                body = await response.json()
+                return "" if response.status == 200 else str(body["error"])
+        except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError):
+            return ""

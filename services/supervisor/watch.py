@@ -13,6 +13,11 @@ from services.supervisor.restarts import Crashes, RestartPolicy
 from tradebus.bus.server import ServerError
 
 PERIOD_S: Final = 1.0
+MEND_PERIOD_S: Final = 5.0
+"""A server that could not write is not started anew more often."""
+
+WRITE_ERROR: Final = "write error"
+"""How nats-server tells of a stream that it could not write, and does not write any more until it is started anew."""
 
 
 @final
@@ -43,6 +48,8 @@ class Watch:
         self._on_given_up: Final = on_given_up
         self._crashes: Final = Crashes(policy)
         self._told: Final[dict[str, Answer]] = {}
+        self._is_full_told = False
+        self._mend_not_before_s = 0.0
         self._started_s: Final = asyncio.get_running_loop().time()
 
     async def ask(self, name: str) -> Answer:
@@ -64,6 +71,7 @@ class Watch:
         """Look after everything until cancelled."""
         while True:
             await self._revive_broker()
+            await self._mend_broker()
             for name, keeper in self._keepers.items():
                 rotate(keeper.log_file)
                 if keeper.pid is not None:
@@ -74,6 +82,9 @@ class Watch:
         broker = self._broker
         if broker is None or broker.is_running or not self.wants_broker:
             return
+        if not broker.has_room:
+            self._tell_full("crashed")
+            return
         wait_s = self._crashes.add(asyncio.get_running_loop().time())
         if wait_s is None:
             self.wants_broker = False
@@ -81,9 +92,37 @@ class Watch:
             return
         self._progress.warn("nats", "crashed", f"again in {wait_s:g} s ({broker.log_file})")
         await asyncio.sleep(wait_s)
+        self._start(broker)
+
+    async def _mend_broker(self) -> None:
+        """Start the server anew that could not write and has room now: its streams do not recover by themselves."""
+        broker = self._broker
+        if broker is None or broker.monitoring_url is None or not self.wants_broker or not broker.is_running:
+            return
+        trouble = await self._probe.broker_trouble(broker.monitoring_url)
+        if WRITE_ERROR not in trouble:
+            return
+        if not broker.has_room:
+            self._tell_full("cannot write")
+            return
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._mend_not_before_s:
+            return
+        self._mend_not_before_s = now_s + MEND_PERIOD_S
+        self._progress.warn("nats", "cannot write", f"there is room again, started anew ({trouble})")
+        broker.stop()
+        self._start(broker)
+
+    def _start(self, broker: Broker) -> None:
         try:
             broker.start()
-        except ServerError as error:
+        except (ServerError, OSError) as error:
             self._progress.warn("nats", "failed", str(error))
         else:
+            self._is_full_told = False
             self._progress.tell("nats", "up", broker.url)
+
+    def _tell_full(self, state: str) -> None:
+        if not self._is_full_told:
+            self._is_full_told = True
+            self._progress.warn("nats", state, "its disk is full; it is started again when there is room")

@@ -229,13 +229,13 @@ async def run_trials(
         repeat = f"python -m tests.chaos.replay_trials --seed {seed + number} --points {count} --events {events}"
         try:
             found = await replayed(folder / f"killed-{number}", settings_of(file, "run"), kills, report)
+            report.hashes += found.hashes
+            wrong = differences(found, whole)
         except AssertionError as error:
-            report.failures.append(f"FAILED {kills}: {error}\n    repeat: {repeat}")
-            continue
-        report.hashes += found.hashes
-        wrong = differences(found, whole)
+            wrong = [str(error)]
         if wrong:
             report.failures.append(f"FAILED {kills}: {'; '.join(wrong)}\n    repeat: {repeat}")
+            print(report.failures[-1], flush=True)
         print(f"{begin + count:>4} of {points} kills  {'; '.join(f'{name} at {at}' for at, name in kills)}", flush=True)
     return whole
 
