@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from dataclasses import dataclass
 
 from tests.chaos.faults import Fault, Stage, pid_of
@@ -14,6 +15,8 @@ from tradebus.core.engine.state.trading import TradingState
 KILLED, FROZEN = "killed", "frozen"
 SECONDS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
 """How long the outages of the full series last; the processes have to notice and come back besides."""
+NOTICING_NS = 300_000_000
+"""So long a program may go on writing into a connection whose other end is gone."""
 NOTICED_S = 3.0
 """An outage that lasts so long must switch trading off: the journal has acknowledged nothing for a second."""
 
@@ -34,11 +37,13 @@ class Outage(Fault):
         """Take NATS away and give it back; what the policy did must stand in the journal."""
         await stage.witness.after(self.after)
         demo = stage.demo
-        switches = len(stage.witness.oracles.audit.switches)
+        audit = stage.witness.oracles.audit
+        switches = len(audit.switches)
         engine = await demo.data("engine")
         pid = await pid_of(demo, "nats")
         if self.how == KILLED:
             await demo.supervisor.kill("nats")
+            begin_ns = time.time_ns() + NOTICING_NS
         else:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -47,6 +52,7 @@ class Outage(Fault):
                 await until(lambda: _is_off(stage), "trading is off without NATS", PATIENCE_S)
         finally:
             if self.how == KILLED:
+                audit.market_away_ns.append((begin_ns, time.time_ns()))
                 await demo.supervisor.restart("nats")
             else:
                 os.kill(pid, signal.SIGCONT)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services.runtime.nats import connector
-from services.supervisor import RestartPolicy, Supervisor
+from services.supervisor import SERVICES, Program, RestartPolicy, Supervisor
 from tests.chaos.faults import CrashAt, Fault, Kill, Pause, Stage, Stop
 from tests.chaos.witness import PATIENCE_S, Witness
 from tests.support.demo import Demo, demo_settings
@@ -87,10 +87,12 @@ async def run_trials(
     repeat: str,
     *,
     with_standby: bool = False,
+    programs: Sequence[Program] = SERVICES,
 ) -> None:
     """Run these trials on one system; the first that fails ends it, and is in the report.
 
     ``with_standby`` runs a second replica of the execution service, which shares the accounts and takes them over.
+    ``programs`` are run in place of the services, such as one with a planted bug.
     """
     plan_file = folder / "crash-plan"
     supervisor = Supervisor(
@@ -99,6 +101,7 @@ async def run_trials(
         any_ports=True,
         policy=PATIENT,
         environment={VARIABLE: f"@{plan_file}"},
+        programs=programs,
     )
     async with supervisor, AsyncExitStack() as others:
         bus = await connector(supervisor.settings, "operator", "witness")(lambda event: None)

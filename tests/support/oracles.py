@@ -20,6 +20,7 @@ from tradebus.core.engine.event import (
     TradeReceived,
     TradingStateUpdate,
 )
+from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.account import Trade
 from tradebus.core.model.identifiers import AssetIndex, ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import enter_engine_context
@@ -53,6 +54,8 @@ class AuditOracle:
         """Whether the last tick is that of an ordered stop."""
         self.switches: Final[list[tuple[AuditTick, TradingStateUpdate]]] = []
         """Every switch of trading, with its tick."""
+        self.market_away_ns: Final[list[tuple[int, int]]] = []
+        """Wall times between which nobody could hand market data over; what is kept for later is late data."""
 
     @property
     def sequence(self) -> int:
@@ -80,7 +83,13 @@ class AuditOracle:
     def _note(self, tick: AuditTick) -> None:
         event = tick.event
         self.is_shut_down = isinstance(event, Shutdown)
-        if isinstance(event, EngineStarted):
+        if isinstance(event, MarketEvent):
+            for begin_ns, end_ns in self.market_away_ns:
+                assert not begin_ns < event.time_received_ns < end_ns, (
+                    f"tick {tick.sequence}: market data of a time without NATS, "
+                    f"{(end_ns - event.time_received_ns) / 1e9:.3f} s before it came back"
+                )
+        elif isinstance(event, EngineStarted):
             self.starts.append(tick.sequence)
         elif isinstance(event, AccountEvent) and (event.cause or event.ordinal):
             self.events[event.exchange].setdefault((event.cause, event.ordinal), event)
