@@ -43,9 +43,9 @@ class Outage(Fault):
         pid = await pid_of(demo, "nats")
         if self.how == KILLED:
             await demo.supervisor.kill("nats")
-            begin_ns = time.time_ns() + NOTICING_NS
         else:
             os.kill(pid, signal.SIGSTOP)
+        begin_ns = time.time_ns() + NOTICING_NS
         try:
             await asyncio.sleep(self.seconds)  # how long it lasts is what is tried here
             if self.seconds >= NOTICED_S:

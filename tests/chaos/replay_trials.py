@@ -26,6 +26,8 @@ from services.supervisor import RestartPolicy, Supervisor
 from tests.support.replaying import moving_recording
 from tests.support.system import until
 from tests.support.waiting import eventually
+from tradebus.bus.errors import BusUnavailable
+from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalMessage
 from tradebus.config import Settings
 from tradebus.core.engine.audit.canonical import canonical_text
@@ -35,6 +37,7 @@ from tradebus.core.engine.event import AccountEvent, TradeReceived
 from tradebus.journal.verify import AuditVerifier
 from tradebus.strategies.loading import load_data
 from tradebus.wire import subjects
+from tradebus.wire.codec.audit import audit_frames_from_bytes
 
 POINTS_FULL = 50
 POINTS_PER_RUN = 5
@@ -127,28 +130,22 @@ async def replayed(folder: Path, settings: Settings, kills: Sequence[tuple[int, 
             stream = subjects.audit_stream(settings.journal_id)
             reader = await bus.consume(stream, journal.verifier.position + 1, journal.take)
             stack.push_async_callback(reader.stop)
-            if await _killed_all(supervisor, journal, left, report):
+            if await _killed_all(supervisor, bus, left, report):
                 continue
             await _finished(supervisor, journal)
             return journal
 
 
-async def _killed_all(
-    supervisor: Supervisor, journal: Journal, left: list[tuple[int, str]], report: ReplayReport
-) -> bool:
+async def _killed_all(supervisor: Supervisor, bus: Bus, left: list[tuple[int, str]], report: ReplayReport) -> bool:
     """Kill at each point that is left; tell whether it was everything, so that another supervisor must go on."""
+    stream = subjects.audit_stream(supervisor.settings.journal_id)
     while left:
         point, target = left.pop(0)
-
-        def reached(point: int = point) -> bool:
-            return journal.sequence >= point or bool(journal.broken)
-
-        await eventually(reached, f"tick {point} in the journal", PATIENCE_S)
-        assert not journal.broken, journal.broken
+        at = await _reached(bus, stream, point)
         is_over = bool((await _data(supervisor, "engine")).get("is_finished"))
         assert not is_over, f"the replay was over before the kill at tick {point}"
         report.fired[target] += 1
-        report.points.append(journal.sequence)
+        report.points.append(at)
         if target == ALL:
             supervisor.kill_all()
             return True
@@ -159,6 +156,20 @@ async def _killed_all(
         for name, pid in pids.items():
             await eventually(lambda name=name, pid=pid: supervisor.pid(name) != pid, f"{name} ends", PATIENCE_S)  # type: ignore[misc]
     return False
+
+
+async def _reached(bus: Bus, stream: str, point: int) -> int:
+    """Return the last tick in a journal once that is so far; who follows all of it would come too late."""
+
+    async def last() -> int:
+        try:
+            message = await bus.last_message(stream)
+        except BusUnavailable:
+            return 0
+        sequence = -1 if message is None else audit_frames_from_bytes(message.payload).head.last_sequence
+        return sequence if sequence >= point else 0
+
+    return int(await until(last, f"tick {point} in the journal", PATIENCE_S))
 
 
 async def _finished(supervisor: Supervisor, journal: Journal) -> None:
@@ -209,24 +220,29 @@ def differences(found: Journal, expected: Journal) -> list[str]:
     return wrong
 
 
-def plan(seed: int, points: int, ticks: int, targets: Sequence[str] = ()) -> list[tuple[int, str]]:
+def plan(seed: int, points: int, ticks: int, targets: Sequence[str]) -> list[tuple[int, str]]:
     """Return so many ticks, in order, with what is killed there: any instant between the first and the last."""
     draw = random.Random(seed)
-    at = sorted(draw.sample(range(1, ticks * 9 // 10), points))
-    return [(tick, targets[i] if targets else draw.choice(TARGETS)) for i, tick in enumerate(at)]
+    at = sorted(draw.sample(range(1, ticks * 8 // 10), points))
+    return list(zip(at, targets, strict=True))
 
 
 async def run_trials(
     folder: Path, seed: int, points: int, events: int, report: ReplayReport, targets: Sequence[str] = ()
 ) -> Journal:
-    """Run one replay that is left alone, then others with ``points`` kills in all; return the first one's journal."""
+    """Run one replay that is left alone, then others with ``points`` kills in all; return the first one's journal.
+
+    ``targets`` are what is killed at each point; without them each of ``TARGETS`` in turn, in an order by the seed.
+    """
+    deck = list(targets or (TARGETS * (points // len(TARGETS) + 1))[:points])
+    if not targets:
+        random.Random(seed).shuffle(deck)
     file = moving_recording(folder, events)
     whole = await replayed(folder / "whole", settings_of(file, "run"), (), report)
     report.hashes += whole.hashes
     for number, begin in enumerate(range(0, points, POINTS_PER_RUN)):
         count = min(POINTS_PER_RUN, points - begin)
-        kills = plan(seed + number, count, whole.sequence, targets[begin : begin + count])
-        repeat = f"python -m tests.chaos.replay_trials --seed {seed + number} --points {count} --events {events}"
+        kills = plan(seed + number, count, whole.sequence, deck[begin : begin + count])
         try:
             found = await replayed(folder / f"killed-{number}", settings_of(file, "run"), kills, report)
             report.hashes += found.hashes
@@ -234,6 +250,7 @@ async def run_trials(
         except AssertionError as error:
             wrong = [str(error)]
         if wrong:
+            repeat = f"python -m tests.chaos.replay_trials --seed {seed} --points {points} --events {events}"
             report.failures.append(f"FAILED {kills}: {'; '.join(wrong)}\n    repeat: {repeat}")
             print(report.failures[-1], flush=True)
         print(f"{begin + count:>4} of {points} kills  {'; '.join(f'{name} at {at}' for at, name in kills)}", flush=True)

@@ -24,7 +24,7 @@ def leave_buffering_on() -> None:
     def keep(self: LinkClient) -> None:
         """Forget nothing."""
 
-    NatsLink.send = send  # type: ignore[method-assign,assignment]
+    NatsLink.send = send  # type: ignore[method-assign]
     LinkClient.discard_outbound = keep  # type: ignore[method-assign]
 
 
