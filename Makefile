@@ -38,11 +38,14 @@ replay: compile ## run recordings through the services: make replay RECORDINGS="
 	@test -n "$(RECORDINGS)$(RESUME)" || { echo 'usage: make replay RECORDINGS="file ..." or RESUME=run' >&2; exit 2; }
 	@$(BIN)/python -m services.replay $(RECORDINGS) $(if $(RESUME),--resume $(RESUME))
 
-chaos: compile ## kill and pause a running system some hundred times, and run thousands of simulated ones
+chaos: compile ## kill, pause, starve and damage running systems, and run thousands of simulated ones
 	@$(BIN)/python -m tests.simulation
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.chaos.venue_trials
 	@$(BIN)/python -m tests.chaos.replay_trials
+	@$(BIN)/python -m tests.chaos.damage_trials
+	@TRADEBUS_DAMAGES=300 $(BIN)/python -m pytest -q tests/unit/journal/archive/test_verification.py
+	@$(BIN)/python -m tests.chaos.audit_trials
 
 proto: $(INSTALLED) ## generate tradebus/wire/pb from proto/
 	@$(BIN)/python tools/gen_proto.py

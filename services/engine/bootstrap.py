@@ -25,6 +25,7 @@ from services.engine.owners import OwnerWatch
 from services.engine.position import EMPTY_JOURNAL, journal_end
 from services.engine.proof import Prover
 from services.engine.prover import ProcessProver
+from services.engine.reached import check_reached
 from services.engine.recovery import CannotRecover, Recovered, check_not_behind, recover
 from services.engine.replay import ReplayEngine
 from services.engine.replay_resuming import BegunReplay, resume_replay
@@ -118,6 +119,8 @@ async def build(
     counts = EngineCounts(runtime.metrics.registry)
     if store is not None and not is_replay:
         await check_not_behind(bus, stream, store)
+        owners = [subjects.owner_reader(each.account) for each in started.accounts if each.simulation is not None]
+        await check_reached(bus, stream, [subjects.archive_reader(settings.journal_id), *owners], runtime.log)
     if end.position or lead is not None:
         runtime.log.info("recovering", journal=settings.journal_id, last_sequence=end.sequence, messages=end.position)
         if is_replay:

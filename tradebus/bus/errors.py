@@ -201,6 +201,19 @@ class JournalRewound(ReadingError):
         self.last: Final = last
 
 
+class JournalHole(ReadingError):
+    """The stream counts messages that it cannot give: its files are damaged. What is behind them is not read."""
+
+    def __init__(self, stream: str, wanted: int, last: int) -> None:
+        super().__init__(
+            f"{stream}: expected to read sequence {wanted}, but there is no such message although the stream ends at "
+            f"{last}: it is damaged"
+        )
+        self.stream: Final = stream
+        self.wanted: Final = wanted
+        self.last: Final = last
+
+
 class HandlerRaised(ReadingError):
     """The handler of a journal reader raised; nothing may be skipped, so reading stopped there."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, final
 
-from tradebus.bus.errors import BusError, JournalPruned, JournalRewound
+from tradebus.bus.errors import BusError, JournalHole, JournalPruned, JournalRewound
 from tradebus.bus.events import EventHub, ReaderResumed
 from tradebus.bus.message import JournalHandler, JournalMessage
 from tradebus.bus.nats_api import JetStreamApi
@@ -27,13 +27,20 @@ class NatsReader(ReaderBase):
     ) -> None:
         super().__init__(stream, start_sequence, end_sequence, handler, events)
         self._api: Final = JetStreamApi(link)
+        self._doubted_sequence = 0
+        """What did not come when it was its turn; before it is asked for once more, the server must say that it is."""
         self._feed: Final = PushFeed(
             link, stream, start=self._position, take=self._take, gave_up=self._fail, resumed=self._report_resumed
         )
 
     async def begin(self) -> None:
-        """Start reading."""
-        await self._feed.begin()
+        """Start reading. Raises JournalHole, and what setting up does."""
+        if not await self._feed.begin() and self._next_sequence <= self._end_sequence:
+            try:
+                await check_hole(self._api, self._stream, self._next_sequence)
+            except BusError:
+                await self.stop()
+                raise
 
     def reconnected(self) -> None:
         """Go on after a reconnection; the server forgot the consumer, or will."""
@@ -51,12 +58,15 @@ class NatsReader(ReaderBase):
 
     async def _position(self) -> dict[str, Any]:
         await check_position(self._api, self._stream, self._next_sequence)
+        if self._doubted_sequence == self._next_sequence:
+            await check_hole(self._api, self._stream, self._next_sequence)
         return {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next_sequence}
 
     async def _take(self, delivery: Delivery) -> bool:
         if self.is_over:
             return True
         if delivery.sequence != self._next_sequence:
+            self._doubted_sequence = self._next_sequence
             return False
         source = delivery.message
         await self._hand_over(
@@ -70,6 +80,9 @@ class NatsReader(ReaderBase):
                 delivery.pending,
             )
         )
+        if not delivery.pending and delivery.sequence < self._end_sequence and not self.is_over:
+            self._doubted_sequence = self._next_sequence
+            self._feed.restart(f"no message behind {delivery.sequence}, of {self._end_sequence}")
         return True
 
     def _report_resumed(self, reason: str) -> None:
@@ -79,7 +92,10 @@ class NatsReader(ReaderBase):
 async def open_reader(
     link: NatsLink, stream: str, start_sequence: int, handler: JournalHandler, events: EventHub
 ) -> NatsReader:
-    """Return a reader that has started. Raises JournalPruned, JournalRewound, NoJournal, BusUnavailable."""
+    """Return a reader that has started.
+
+    Raises JournalPruned, JournalRewound, JournalHole, NoJournal, BusUnavailable.
+    """
     end_sequence = await check_position(JetStreamApi(link), stream, start_sequence)
     reader = NatsReader(link, stream, start_sequence, end_sequence, handler, events)
     await reader.begin()
@@ -94,3 +110,10 @@ async def check_position(api: JetStreamApi, stream: str, wanted: int) -> int:
     if wanted > state.last_sequence + 1:
         raise JournalRewound(stream, wanted, state.last_sequence)
     return state.last_sequence
+
+
+async def check_hole(api: JetStreamApi, stream: str, wanted: int) -> None:
+    """Check that a message that did not come is there. Raises JournalHole, JournalPruned, and what asking does."""
+    last = await check_position(api, stream, wanted)
+    if wanted <= last and await api.message(stream, {"seq": wanted}) is None:
+        raise JournalHole(stream, wanted, last)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tradebus.bus.errors import WrongLastSequence
 from tradebus.bus.message import JournalMessage, JournalState
+from tradebus.cli.audit_remake import broken_at, remake_work, sound_end
 from tradebus.cli.audit_source import Source, Unusable, number, opened, span
 from tradebus.cli.output import print_json, print_rows, stdout
 from tradebus.config import ExitCode
@@ -82,6 +83,9 @@ async def _plan(source: Source, archive: Archive, folder: Path, state: JournalSt
     first, last = (state.first_sequence, state.last_sequence) if has_stream else _NOTHING
     steps = [_segment_step(source, archive, plan) for plan in plan_archive(archive, first, last)]
     steps += _checkpoint_steps(folder, end)
+    broken = await broken_at(source, state) if kin is not Lineage.FOREIGN else None
+    if broken is not None:
+        return [*steps, await _remade_stream(source, archive, end, state, broken, is_sound=not steps)]
     if has_stream:
         steps += _longer_archive(source, archive, folder, end, state)
     steps += _longer_stream(source, archive, end, state)
@@ -177,6 +181,31 @@ def _longer_archive(
     return [Step("archive", f"it ends before the stream, batches {missing} are missing", "add them", work)]
 
 
+async def _remade_stream(
+    source: Source,
+    archive: Archive,
+    end: ArchiveEnd | None,
+    state: JournalState,
+    broken: tuple[int, str],
+    *,
+    is_sound: bool,
+) -> Step:
+    """Put the archive's batches in the place of a stream that is damaged inside, where a stream takes nothing."""
+    position, reason = broken
+    trouble = f"message {number(position)}: {reason}"
+    if end is None or end.position < position or archive.first_position > max(1, state.first_sequence):
+        has = "nothing" if end is None else f"batches {span(archive.first_position, end.position)}"
+        return Step(source.stream, trouble, f"none: the archive has {has}", None)
+    if not is_sound:
+        return Step(source.stream, trouble, "none yet: repair the archive first, then ask again", None)
+    tail = await sound_end(source, state, end)
+    last = tail[-1].sequence if tail else end.position
+    remedy = f"make the stream anew with messages {span(archive.first_position, last)}; stop every service first"
+    if last < state.last_sequence:
+        remedy += f"; nobody has {span(last + 1, state.last_sequence)}"
+    return Step(source.stream, trouble, remedy, remake_work(source, archive, end, tail))
+
+
 def _longer_stream(source: Source, archive: Archive, end: ArchiveEnd | None, state: JournalState) -> list[Step]:
     """Append again what the stream lost at its end."""
     last = state.last_sequence
@@ -199,7 +228,15 @@ def _longer_stream(source: Source, archive: Archive, end: ArchiveEnd | None, sta
                     headers=message.headers,
                 )
             except WrongLastSequence as error:
-                raise Unusable(f"repair {source.stream}: somebody else writes it, stop the engine first") from error
+                now = await source.bus.journal_state(source.stream)
+                if now.last_sequence >= message.sequence:
+                    raise Unusable(f"repair {source.stream}: somebody else writes it, stop the engine first") from error
+                if archive.first_position > state.first_sequence:
+                    raise Unusable(
+                        f"repair {source.stream}: start nats-server anew, then ask again ({error})"
+                    ) from error
+                # The server goes on counting from where the stream ended once, and would number what comes wrong.
+                return await remake_work(source, archive, end, [])()
         return f"{source.stream}: messages {missing} appended again"
 
     return [Step(source.stream, trouble, f"append {missing} again from the archive; stop the engine first", work)]

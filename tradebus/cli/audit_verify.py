@@ -42,6 +42,7 @@ async def verify(
         tally = verification.tally
         if source.archive is not None:
             tally.findings += _lost_end(published, verification.archive_end)
+            tally.findings += _stream_lost_end(state, verification.archive_end)
         if as_json:
             print_json(_as_json(source, state, verification.archive_end, tally))
         elif not quiet or tally.findings:
@@ -76,6 +77,15 @@ def _lost_end(published: int, archive_end: int) -> list[Finding]:
         return []
     reason = f"it once held batches up to {published}, now up to {archive_end}: it lost its end"
     return [Finding("segment", "archive", reason, archive_end + 1, published)]
+
+
+def _stream_lost_end(state: JournalState | None, archive_end: int) -> list[Finding]:
+    """Return that the stream lost its end, where the archive has more: what is archived stood in the stream."""
+    if state is None or state.last_sequence >= archive_end:
+        return []
+    last = state.last_sequence
+    reason = f"it ends with message {last}, the archive with {archive_end}: it lost its end"
+    return [Finding("stream", state.stream, reason, last + 1, archive_end)]
 
 
 @contextmanager
