@@ -57,7 +57,10 @@ class ProcessProver:
         assert answer is not None, "it was asked for"
 
         async def feed(message: JournalMessage) -> None:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has answered
+            # It has answered: from then on uvloop raises RuntimeError. What is raised here would end the engine.
+            if source.is_closing():
+                return
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
                 source.write(framed(message))
                 await source.drain()
 

@@ -1,11 +1,13 @@
 """A snapshot is believed when what was recorded behind it agrees, and never begun with when it does not."""
 
 import asyncio
+import sys
 from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from services.engine import live, prover, snapshotting
 from services.engine.code import code_version
@@ -22,8 +24,10 @@ from tests.support.engine_service import (
     ticks_of,
 )
 from tests.support.waiting import eventually
+from tradebus.bus.interface import JournalReader
 from tradebus.bus.memory import MemoryBus
 from tradebus.bus.memory_broker import MemoryBroker
+from tradebus.bus.message import JournalHandler, JournalMessage
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.journal.archive.checkpoints import CheckpointHead
 from tradebus.wire.codec.snapshot import snapshot_of, snapshot_to_bytes
@@ -113,6 +117,46 @@ async def test_a_proof_that_is_given_up_leaves_no_process(
     with pytest.raises(SnapshotUnproven, match=r"not proven within 0\.3 s"):
         await ProcessProver(other_bus, tmp_path, "strategies", CODE).prove(heads[-1])
     assert [process.returncode for process in begun] == [-9]
+
+
+class LateReader(JournalReader):
+    """Hands over one more message when it is stopped, as a reader does that was in the middle of it."""
+
+    failure = None
+    stream, next_sequence, end_sequence, is_caught_up = STREAM, 1, 1, False
+
+    def __init__(self, handler: JournalHandler) -> None:
+        self._handler = handler
+
+    async def wait_caught_up(self) -> None:
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        outcome = self._handler(JournalMessage(STREAM, "", 2, b"more", {}, 0, 0))
+        if outcome is not None:
+            await outcome
+
+
+def test_what_comes_when_the_process_has_answered_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broker: MemoryBroker
+) -> None:
+    answer = 'print(\'{"unproven": "enough"}\')'
+    monkeypatch.setattr(prover, "arguments", lambda _task: [sys.executable, "-c", answer])
+    head = CheckpointHead(STREAM, 1, "", 1, 1, 1, "demo", 1)
+
+    async def prove() -> None:
+        bus = MemoryBus(broker)
+
+        async def consume(_stream: str, _first: int, handler: JournalHandler) -> JournalReader:
+            return LateReader(handler)
+
+        monkeypatch.setattr(bus, "consume", consume)
+        with pytest.raises(SnapshotUnproven, match="enough"):
+            await ProcessProver(bus, tmp_path, "strategies", CODE).prove(head)
+        await bus.close(0.1)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(prove())
 
 
 async def test_an_engine_puts_a_refuted_snapshot_aside_and_says_so(
