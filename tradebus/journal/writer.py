@@ -122,6 +122,9 @@ class JournalWriter:
                 continue
             self.in_flight_since_s = time.monotonic()
             sequence = await self._append(batch)
+            if sequence != self.position + 1:
+                # Seen of a nats-server whose file was damaged: it compared with where the stream ended once.
+                raise Fenced(self._stream, (self.position + 1, batch.chain), (sequence, batch.chain))
             if self._stored_point:
                 crash_point(self._stored_point)
             self.in_flight_since_s = None

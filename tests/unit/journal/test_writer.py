@@ -211,6 +211,20 @@ async def test_a_full_stream_is_waited_for_and_told() -> None:
 # ---------------------------------------------------------------------------------------------- fenced
 
 
+async def test_a_batch_that_is_stored_elsewhere_ends_the_writer(
+    broker: MemoryBroker, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def misplaced(*_: object, **__: object) -> int:
+        return 7
+
+    source = Entries()
+    source.ask(1)
+    monkeypatch.setattr(bus, "append", misplaced)
+    with pytest.raises(Fenced, match="expected to end at message 1 .* found message 7"):
+        await ended(writer(bus, source).run())
+    assert source.stored == []
+
+
 async def test_another_writer_fences_this_one(broker: MemoryBroker, bus: MemoryBus) -> None:
     source = Entries("one")
     writes = writer(bus, source)
