@@ -39,14 +39,17 @@ class Prover(Protocol):
 class SnapshotProof:
     """The proof of one snapshot. Plain and synchronous.
 
-    Raises SnapshotRefuted for a snapshot that cannot be read, SnapshotUnproven for one of other code than runs here,
-    which may see the journal otherwise.
+    Raises SnapshotRefuted for a snapshot that cannot be read, SnapshotUnproven for one that was dropped meanwhile, and
+    for one of other code than runs here, which may see the journal otherwise.
     """
 
     def __init__(self, store: SnapshotStore, stream: str, sequence: int, code: str, log: BoundLogger) -> None:
         try:
             stored = store.read(sequence)
         except SnapshotRefused as error:
+            if not store.path(sequence).exists():
+                # Newer ones have taken its place while this process was being started.
+                raise SnapshotUnproven(f"the snapshot at {sequence} is not kept any more") from error
             raise SnapshotRefuted(str(error)) from error
         if stored.snapshot.head.code != code:
             raise SnapshotUnproven(f"expected a snapshot of code {code!r}, found one of {stored.snapshot.head.code!r}")

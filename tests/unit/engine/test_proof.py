@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import uvloop
 
 from services.engine import live, prover, snapshotting
 from services.engine.code import code_version
-from services.engine.proof import SnapshotRefuted, SnapshotUnproven
+from services.engine.proof import SnapshotProof, SnapshotRefuted, SnapshotUnproven
 from services.engine.prover import ProcessProver
 from services.engine.snapshot_store import SnapshotNotes, SnapshotStore
 from tests.support.engine_service import (
@@ -99,6 +100,14 @@ async def test_a_process_proves_a_snapshot_and_refutes_one_of_another_state(
     assert "expected the state" in str(refuted)
     assert isinstance(other_code, SnapshotUnproven)
     assert "expected the code 'newer'" in str(other_code)
+
+
+async def test_a_snapshot_that_was_dropped_meanwhile_is_not_refuted(
+    heads: list[CheckpointHead], store: SnapshotStore
+) -> None:
+    store.path(heads[0].sequence).unlink()
+    with pytest.raises(SnapshotUnproven, match=f"the snapshot at {heads[0].sequence} is not kept any more"):
+        SnapshotProof(store, STREAM, heads[0].sequence, CODE, structlog.stdlib.get_logger("test"))
 
 
 async def test_a_proof_that_is_given_up_leaves_no_process(

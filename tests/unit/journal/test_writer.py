@@ -220,7 +220,7 @@ async def test_a_batch_that_is_stored_elsewhere_ends_the_writer(
     source = Entries()
     source.ask(1)
     monkeypatch.setattr(bus, "append", misplaced)
-    with pytest.raises(Fenced, match="expected to end at message 1 .* found message 7"):
+    with pytest.raises(Fenced, match=r"expected to end at message 1 .* found message 7"):
         await ended(writer(bus, source).run())
     assert source.stored == []
 
@@ -262,7 +262,7 @@ async def test_a_writer_that_begins_elsewhere_than_the_stream_ends_is_fenced_bef
     await finish(writer(bus, first))
     late = Entries("two", first=1)
     late.ask(1)
-    with pytest.raises(Fenced, match="expected to end at message 1"):
+    with pytest.raises(Fenced, match=r"expected to end at message 1"):
         await ended(writer(bus, late, position=1, chain=first.sealed[0].chain).run())
     wrong = Entries("two", first=2)
     wrong.ask(1)
