@@ -1,4 +1,4 @@
-"""Generate ``tradebus/wire/pb`` from ``proto/``: one run of protoc, with type stubs.
+"""Generate ``tradebus/wire/pb`` from ``proto/``: one run of protoc, with type stubs, and the stubs of gRPC services.
 
 ``python tools/gen_proto.py`` writes, ``--check`` compares with what is committed and names what differs (exit 1).
 
@@ -39,10 +39,12 @@ def generate(source: Path = SOURCE) -> dict[str, str]:
     protos = sorted(str(path.relative_to(source)) for path in source.rglob("*.proto"))
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "grpc_tools.protoc", "-I."]
-        command += [f"--python_out={folder}", f"--pyi_out={folder}", *protos]
+        command += [f"--python_out={folder}", f"--pyi_out={folder}", f"--grpc_python_out={folder}", *protos]
         subprocess.run(command, cwd=source, check=True)
         package = Path(folder, "tradebus")
         for path in sorted(package.rglob("*.py*")):
+            if path.name.endswith("_pb2_grpc.py") and "Servicer" not in path.read_text(encoding="utf-8"):
+                continue  # of a file without services
             text = _OWN_NAME.sub(r"\1tradebus.wire.pb.", path.read_text(encoding="utf-8"))
             files[path.relative_to(package).as_posix()] = _HEADER + text
     return files

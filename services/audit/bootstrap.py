@@ -23,6 +23,7 @@ from services.audit.history import History
 from services.audit.metrics import AuditMetrics
 from services.audit.past import Past
 from services.audit.pruner import Pruner, PrunerConfig
+from services.audit.rpc.server import RpcServer
 from services.audit.service import AuditService, Keeping
 from services.audit.travel.machine import TimeMachine
 from services.audit.travel.question import TravelSetup
@@ -156,4 +157,6 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
         past=reads,
     )
     await service.serve(ApiServer(build_application(context, hub, metrics, runtime.log), config.api))
+    if config.grpc is not None:
+        await service.serve_rpc(RpcServer(context, runtime.log, config.grpc))
     return service

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from services.runtime.ports import Listening
-from tradebus.config import Settings
+from tradebus.config import Address, Settings
 from tradebus.config.sections.modes import Mode
 from tradebus.wire import subjects
 
@@ -77,6 +77,7 @@ class AuditConfig:
     api: Listening
     reading_without_key: bool
     keys_file: Path
+    grpc: Listening | None = None
     commands_file: Path | None = None
     """Where the commands that were taken are kept; None where none are."""
     limits: Limits = Limits()
@@ -93,9 +94,15 @@ class AuditConfig:
             api=Listening(settings.api.listen, "the REST API and the web page", "api.listen"),
             reading_without_key=settings.api.reading_without_key,
             keys_file=settings.api_keys_file(),
+            grpc=None if settings.api.grpc_listen is None else grpc_listening(settings.api.grpc_listen),
             commands_file=_commands_file(settings),
             archive=ArchiveConfig.of(settings),
         )
+
+
+def grpc_listening(address: Address) -> Listening:
+    """Return where gRPC is to listen."""
+    return Listening(address, "gRPC", "api.grpc_listen")
 
 
 def _commands_file(settings: Settings) -> Path | None:

@@ -1,5 +1,6 @@
 """Run the audit service: follow the journal, serve what it says."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
@@ -12,6 +13,7 @@ from services.audit.fold import Fold
 from services.audit.follower import Follower
 from services.audit.past import Past
 from services.audit.pruner import Pruner
+from services.audit.rpc.server import RpcServer
 from services.audit.status import audit_status
 from services.runtime import Json, Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
@@ -23,6 +25,7 @@ from tradebus.wire import subjects
 from tradebus.wire.codec.heartbeat import StreamPosition
 
 DRAIN_S: Final = 1.0
+HEALTH_PERIOD_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,14 @@ class AuditService(Service):
         self.follower: Final = follower
         self.address: Address | None = None
         """Where the API listens, once it does."""
+        self.grpc_address: Address | None = None
+        """Where gRPC listens, where it does."""
         self._runtime: Final = runtime
         self._config: Final = config
         self._bus: Final = bus
         self._letters: Final = letters
         self._server: ApiServer | None = None
+        self._rpc: RpcServer | None = None
         self._keeping: Keeping | None = None
         self._pruner: Pruner | None = None
         self._hub: StreamHub | None = None
@@ -72,6 +78,14 @@ class AuditService(Service):
         self._runtime.spawn(server.run(), "api")
         self._runtime.log.info("the API listens", url=self.address.url)
 
+    async def serve_rpc(self, server: RpcServer) -> None:
+        """Listen for gRPC, too. Raises CannotListen."""
+        self.grpc_address = await server.listen()
+        self._rpc = server
+        self._runtime.on_exit(server.stop)
+        self._runtime.spawn(self._tell_health(server), "gRPC health")
+        self._runtime.log.info("gRPC listens", address=str(self.grpc_address))
+
     async def start(self) -> None:
         """Read the journal as far as it goes; the API says meanwhile that the replica is behind."""
         self._runtime.spawn(self._letters.run(), "dead letters")
@@ -87,6 +101,8 @@ class AuditService(Service):
             self._hub.close()
         if self._server is not None:
             await self._server.stop()
+        if self._rpc is not None:
+            await self._rpc.stop()
         await self.follower.stop()
         if self._keeping is not None:
             self._keeping.past.freeze_last()
@@ -116,6 +132,11 @@ class AuditService(Service):
         end = None if self._keeping is None else self._keeping.archivist.end
         engine = self._runtime.settings.journal_id
         return () if end is None else (StreamPosition(subjects.audit(engine), self.fold.epoch, end.position),)
+
+    async def _tell_health(self, server: RpcServer) -> None:
+        while True:
+            await server.tell_health(is_ready=self._runtime.health.report().ready)
+            await asyncio.sleep(HEALTH_PERIOD_S)
 
     async def _start_keeping(self) -> None:
         """Open the archive, which the replica begins with unless it is that of another stream."""

@@ -20,11 +20,12 @@ def settle(settings: Settings, data_dir: Path, *, any_ports: bool) -> Settings:
     runtime, api, nats, engine = settings.runtime, settings.api, settings.nats, settings.engine
     http = runtime.http
     names = list(HttpSettings.model_fields)
-    ports = free_ports(len(names) + 1)
+    ports = free_ports(len(names) + 2)
     if any_ports or http == HttpSettings():
         http = HttpSettings(**{name: Address("127.0.0.1", port) for name, port in zip(names, ports, strict=False)})
     if any_ports:
-        api = api.model_copy(update={"listen": Address("127.0.0.1", ports[-1])})
+        listen, grpc = Address("127.0.0.1", ports[-1]), Address("127.0.0.1", ports[-2])
+        api = api.model_copy(update={"listen": listen, "grpc_listen": None if api.grpc_listen is None else grpc})
         nats = nats.model_copy(update={"url": "nats://127.0.0.1:0"})
     store_dir = settings.nats.store_dir or data_dir / "nats"
     return settings.model_copy(
@@ -70,6 +71,8 @@ _NOT_SETTINGS: Final = ("TRADEBUS_CORE",)
 def listening(settings: Settings) -> list[Listening]:
     """Return every address that must be free before anything starts."""
     wanted = [Listening(settings.api.listen, "the REST API and the web page", "api.listen")]
+    if settings.api.grpc_listen is not None:
+        wanted.append(Listening(settings.api.grpc_listen, "gRPC", "api.grpc_listen"))
     if settings.nats.embedded:
         wanted.append(Listening(settings.nats.address, "the NATS server", "nats.url", "nats://"))
     for name in HttpSettings.model_fields:

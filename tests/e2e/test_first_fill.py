@@ -36,12 +36,13 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self.marker = f"terminal-{os.getpid()}-{folder.name}"
-        api, nats = free_ports(2)
+        api, nats, grpc = free_ports(3)
         self.trades_url = f"http://127.0.0.1:{api}/v1/trades?limit=1"
         self._said = folder / "said.txt"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRADEBUS_")}
         settings = {
             "TRADEBUS__API__LISTEN": f"127.0.0.1:{api}",
+            "TRADEBUS__API__GRPC_LISTEN": f"127.0.0.1:{grpc}",
             "TRADEBUS__NATS__URL": f"nats://127.0.0.1:{nats}",
             "TRADEBUS__RUNTIME__DATA_DIR": str(folder / "data"),
         }

@@ -118,6 +118,7 @@ async def test_a_file_that_cannot_be_read_is_named(run: Run, tmp_path: Path, con
 async def test_every_port_in_use_is_named_with_what_it_is_for_and_how_to_change_it(run: Run, tmp_path: Path) -> None:
     wanted = {
         "TRADEBUS__API__LISTEN": ("the REST API and the web page", "api.listen"),
+        "TRADEBUS__API__GRPC_LISTEN": ("gRPC", "api.grpc_listen"),
         "TRADEBUS__NATS__URL": ("the NATS server", "nats.url"),
         "TRADEBUS__RUNTIME__HTTP__ENGINE": ("health and metrics of engine", "runtime.http.engine"),
     }

@@ -26,15 +26,16 @@ class AuditProcess:
     def __init__(
         self, engine: str, nats_url: str, folder: Path, module: str = HONEST, audit: dict[str, Any] | None = None
     ) -> None:
-        api, internal = free_ports(2)
+        api, internal, grpc = free_ports(3)
         self.url = f"http://127.0.0.1:{api}"
+        self.grpc_target = f"127.0.0.1:{grpc}"
         self.internal_url = f"http://127.0.0.1:{internal}"
         self.log_path = folder / "audit.log"
         self._module = module
         self._config = folder / "audit.toml"
         settings = audit_settings(
             engine,
-            api={"listen": f"127.0.0.1:{api}", "reading_without_key": True},
+            api={"listen": f"127.0.0.1:{api}", "grpc_listen": f"127.0.0.1:{grpc}", "reading_without_key": True},
             nats={"url": nats_url},
             audit={"sync_ms": 20, "prune": False, **(audit or {})},
             runtime={"http": {"audit": f"127.0.0.1:{internal}"}, "data_dir": folder},

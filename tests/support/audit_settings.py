@@ -22,7 +22,7 @@ def audit_settings(engine: str = ENGINE_ID, **sections: Mapping[str, Any]) -> Se
             }
         ],
         "execution": {ExchangeId.SIM_ALPHA: {"connector": "simulated", "balances": {"usdt": "1000", "btc": "0"}}},
-        "api": {"listen": "127.0.0.1:0", "reading_without_key": True},
+        "api": {"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0", "reading_without_key": True},
         "audit": {"archive": False, "prune": False},
         "runtime": {"http": {"audit": "127.0.0.1:0"}},
     }

@@ -244,6 +244,8 @@ def _listening(parts: Parts) -> Iterable[tuple[KeyPath, str]]:
         yield ("nats", "url"), str(parts.nats.address)
     if parts.api is not None:
         yield ("api", "listen"), str(parts.api.listen)
+        if parts.api.grpc_listen is not None:
+            yield ("api", "grpc_listen"), str(parts.api.grpc_listen)
     if parts.runtime is not None:
         for service in type(parts.runtime.http).model_fields:
             yield ("runtime", "http", service), str(getattr(parts.runtime.http, service))

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from services.audit.api.access import Caller
 from services.audit.api.access.require import found_in
-from services.audit.api.context import Context, Reading, check_started
+from services.audit.api.context import ApiContext, Context, Reading, check_started
 from services.audit.api.envelope import Envelope
 from services.audit.api.problems import ParameterProblem, Problem, wrong_parameters
 from services.audit.api.views.progress import CommandProgressView
@@ -118,15 +118,28 @@ def sender_of(caller: Caller, protocol: str) -> Sender:
     return Sender(caller.name, caller.key_id or "none", caller.address, protocol)
 
 
-async def command_desk(request: Request, context: Context) -> CommandDesk:
-    """Have the names at hand that the body will be read by; raises the problem where no command is taken."""
+def check_confirmed(context: ApiContext, needed: str, *, is_confirmed: bool) -> None:
+    """Raise the problem for a command in live mode that does not say so."""
+    if context.fold.mode == Mode.LIVE.value and not is_confirmed:
+        detail = f"in live mode a command needs {needed}"
+        raise Problem(HTTPStatus.PRECONDITION_REQUIRED, "confirmation_required", detail)
+
+
+def desk_of(context: ApiContext) -> CommandDesk:
+    """Return what takes commands; raises the problem where none is taken, or nothing is known yet to name."""
     if context.commands is None:
         detail = f"an engine in mode {context.fold.mode} takes no commands"
         raise Problem(HTTPStatus.CONFLICT, "no_commands", detail)
     check_started(context)
+    return context.commands
+
+
+async def command_desk(request: Request, context: Context) -> CommandDesk:
+    """Have the names at hand that the body will be read by; raises the problem where no command is taken."""
+    desk = desk_of(context)
     reading = Reading.of(request)
     remember(Known(reading.names, reading.state))
-    return context.commands
+    return desk
 
 
 async def commanding(
@@ -150,9 +163,7 @@ async def commanding(
     ] = None,
 ) -> Commanding:
     """Return what takes the command of this request; raises the problem where none is taken."""
-    if context.fold.mode == Mode.LIVE.value and confirm != CONFIRMED and not dry_run:
-        detail = "in live mode a command needs the header `X-Confirm: live`"
-        raise Problem(HTTPStatus.PRECONDITION_REQUIRED, "confirmation_required", detail)
+    check_confirmed(context, "the header `X-Confirm: live`", is_confirmed=confirm == CONFIRMED or dry_run)
     caller = found_in(request, context.doorkeeper)
     assert isinstance(caller, Caller), "the route has let the caller in"
     wait_s = 0.0 if wait is None else duration_ns(wait) / NS["s"]

@@ -123,17 +123,22 @@ def shown(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS_MAX else f"{text[:_SHOWN_CHARACTERS_MAX]}…"
 
 
-def problem_response(request: HTTPConnection, problem: Problem) -> Response:
-    """Return a problem as the answer to a request."""
-    view = ProblemView(
+def problem_view(problem: Problem, instance: str) -> ProblemView:
+    """Return a problem as it is told; ``instance`` is what was asked for."""
+    return ProblemView(
         type=f"urn:tradebus:problem:{problem.code}",
         title=_TITLES.get(problem.status, problem.status.phrase),
         status=problem.status,
         code=problem.code,
         detail=problem.detail,
-        instance=shown(request.url.path),
+        instance=shown(instance),
         **problem.members,
     )
+
+
+def problem_response(request: HTTPConnection, problem: Problem) -> Response:
+    """Return a problem as the answer to a request."""
+    view = problem_view(problem, request.url.path)
     headers = {"Cache-Control": "no-store", **problem.headers}
     body = view.model_dump_json(exclude_none=True)
     return Response(body, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)

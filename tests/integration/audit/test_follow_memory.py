@@ -295,7 +295,9 @@ async def test_many_batches_do_not_hold_up_the_loop(broker: MemoryBroker) -> Non
 async def test_taken_port_is_refused_with_words(broker: MemoryBroker) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        settings = audit_settings(api={"listen": f"127.0.0.1:{port}", "reading_without_key": True})
+        settings = audit_settings(
+            api={"listen": f"127.0.0.1:{port}", "grpc_listen": "127.0.0.1:0", "reading_without_key": True}
+        )
         with pytest.raises(CannotListen, match=rf"port {port} is already in use.*`api.listen`"):
             async with running(broker, settings):
                 pytest.fail("it must not run")

@@ -22,12 +22,13 @@ MEMORY_BYTES_MAX = 600 * 1024 * 1024
 
 class Demo:
     def __init__(self, tmp_path: Path) -> None:
-        api, nats = free_ports(2)
+        api, nats, grpc = free_ports(3)
         self.api_url = f"http://127.0.0.1:{api}"
         self.data = tmp_path / "data"
         self._said = tmp_path / "said.txt"
         settings = {
             "api.listen": f"127.0.0.1:{api}",
+            "api.grpc_listen": f"127.0.0.1:{grpc}",
             "nats.url": f"nats://127.0.0.1:{nats}",
             "runtime.data_dir": str(self.data),
         }

@@ -13,47 +13,18 @@ from services.audit.commands.bodies import EXPIRES_S_DEFAULT, EXPIRES_S_MAX
 from services.audit.commands.errors import TooMany
 from services.audit.commands.ledger import KEPT_NS, LedgerDamaged, Taken
 from tests.support.audit_api import AuditApi, new_fold
-from tests.support.audit_run import EngineRun, sealed_batch
+from tests.support.audit_run import EngineRun
+from tests.support.commanded import Commanded
 from tradebus.core.engine.command import ByUnderlyings, CancelOrders, Command, CommandRejected, SendOpenRequests
 from tradebus.core.engine.event import Shutdown, TradingStateUpdate
-from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.commands import KEPT_NS as ID_KEPT_NS
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.order import OrderKind
-from tradebus.wire.codec.command import CommandMessage, command_message_from_bytes, read_at
+from tradebus.wire.codec.command import read_at
 
 BTC = "sim_alpha-btc_usdt"
 OFF = {"state": "disabled"}
 BUY = {"instrument": BTC, "side": "buy", "kind": "limit", "price": "1.5", "quantity": "4"}
-
-
-class Commanded(AuditApi):
-    """An API of a run that goes on: what is sent can be given to its engine."""
-
-    def __init__(self, run: EngineRun) -> None:
-        super().__init__(new_fold())
-        self.run = run
-        self.operator = self.key(Role.OPERATOR, "alice")
-
-    async def post(self, what: str, body: Any, key: str = "k-1", query: str = "", **headers: str) -> httpx2.Response:
-        path = f"/v1/commands/{what}{query}"
-        return await self.client.post(path, json=body, headers={"Idempotency-Key": key, **self.operator, **headers})
-
-    async def sent(self) -> list[CommandMessage]:
-        """Return what is on the engine's stream of commands, in order."""
-        last = (await self.bus.journal_state("CMD_demo")).last_sequence
-        found: list[CommandMessage] = []
-        for number in range(1, last + 1):
-            message = await self.bus.message("CMD_demo", number)
-            assert message is not None
-            found.append(command_message_from_bytes(message.payload))
-        return found
-
-    async def engine_takes(self, *events: EngineEvent) -> None:
-        """Let the engine process events and the replica take in its ticks."""
-        engine = self.run.engine
-        ticks = [engine.process(event, engine.time_ns + 1) for event in events]
-        await self.feed([sealed_batch(ticks, engine.started, self.fold.chain, engine.hash())])
 
 
 @pytest.fixture

@@ -88,6 +88,8 @@ NEVER_SENT = {"Level"}
 def files() -> list[FileDescriptor]:
     found = []
     for module in pkgutil.iter_modules(v1.__path__):
+        if module.name.endswith("_grpc"):
+            continue
         descriptor: FileDescriptor = importlib.import_module(f"{v1.__name__}.{module.name}").DESCRIPTOR
         found.append(descriptor)
     return found

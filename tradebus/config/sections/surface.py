@@ -20,6 +20,8 @@ class ApiSettings(Section):
 
     listen: ListenAddress = Address("127.0.0.1", 8000)
     """Where the API listens. Loopback unless something else guards it."""
+    grpc_listen: ListenAddress | None = Address("127.0.0.1", 50051)
+    """Where gRPC listens. As `listen` otherwise."""
     reading_without_key: bool = False
     """Whether anyone who reaches the port may read; the demo sets it. Commands need a key in any case."""
     keys_file: Path | None = None
