@@ -1,0 +1,353 @@
+"""The client that blocks."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar, final
+
+import httpx2
+
+from tradebus.client import commands, models, reads
+from tradebus.client.call import Call, T, query_of, read_json
+from tradebus.client.errors import CommandRejected, CommandTimeout, ServiceUnavailable, Unreachable
+from tradebus.client.sse import EventReader, StreamEvent
+from tradebus.client.transport import (
+    COMMAND_TRIES,
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_URL,
+    STREAM_HEADERS,
+    STREAM_SILENCE_S,
+    headers_of,
+    unreachable,
+)
+
+Row = TypeVar("Row")
+Progress = models.CommandProgressView
+
+
+@final
+class Client:
+    """Asks the API at ``url``. ``key`` is an API key; without one only what needs none can be asked.
+
+    ``timeout_s`` is for one request, beside what it waits. In live mode commands need ``confirm_live``. ``transport``
+    replaces the network, for tests. Every method raises ClientError.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        key: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        confirm_live: bool = False,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self.url: Final = url
+        self._confirm_live: Final = confirm_live
+        self._timeout_s: Final = timeout_s
+        self._http: Final = httpx2.Client(
+            base_url=url, headers=headers_of(key), timeout=timeout_s, transport=transport, trust_env=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # ------------------------------------------------------------------------------ reads
+
+    def state(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeEngineStateView:
+        """Return the whole state, now or at a sequence or time of the past."""
+        return self._ask(reads.state(at, at_time))
+
+    def trading(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeTradingView:
+        """Return whether trading is on, since when and by whom."""
+        return self._ask(reads.trading(at, at_time))
+
+    def connectivity(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeConnectivityView:
+        """Return how feeds and accounts are."""
+        return self._ask(reads.connectivity(at, at_time))
+
+    def assets(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeListAssetStateView:
+        """Return all balances."""
+        return self._ask(reads.assets(at, at_time))
+
+    def asset(
+        self, exchange: str, name: str, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeAssetStateView:
+        """Return one balance."""
+        return self._ask(reads.asset(exchange, name, at, at_time))
+
+    def instruments(
+        self, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeListInstrumentStateView:
+        """Return market data, orders and position of every instrument."""
+        return self._ask(reads.instruments(at, at_time))
+
+    def instrument(
+        self, name: str, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeInstrumentStateView:
+        """Return market data, orders and position of one instrument."""
+        return self._ask(reads.instrument(name, at, at_time))
+
+    def positions(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeListOpenPositionView:
+        """Return the open positions."""
+        return self._ask(reads.positions(at, at_time))
+
+    def order(self, cid: str, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeOrderLifeView:
+        """Return an order with everything that happened to it."""
+        return self._ask(reads.order(cid, at, at_time))
+
+    def audit_tick(self, sequence: int) -> models.EnvelopeAuditTickView:
+        """Return one step of the engine."""
+        return self._ask(reads.audit_tick(sequence))
+
+    def version(self) -> models.VersionView:
+        """Return what runs."""
+        return self._ask(reads.version())
+
+    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - JSON
+        """Return the JSON at any path of the API: ``get("/v1/trades", limit=1)``."""
+        return self.get_with(path, query_of(**query))
+
+    def get_with(self, path: str, query: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+        """Return the JSON at any path, with query parameters of any name."""
+        response = self._send("GET", path, query)
+        return read_json(response.status_code, response.headers, response.content)
+
+    # ------------------------------------------------------------------------------ pages
+
+    def orders(
+        self,
+        *,
+        status: str | None = None,
+        exchange: str | None = None,
+        instrument: str | None = None,
+        strategy: str | None = None,
+        order: Literal["newest", "oldest"] = "newest",
+    ) -> Iterator[models.OrderSummaryView]:
+        """Yield orders, page after page."""
+        query = query_of(status=status, exchange=exchange, instrument=instrument, strategy=strategy, order=order)
+        return self._rows(lambda cursor: self._ask(reads.orders(**query, cursor=cursor)))
+
+    def trades(
+        self,
+        *,
+        exchange: str | None = None,
+        instrument: str | None = None,
+        strategy: str | None = None,
+        order: Literal["newest", "oldest"] = "newest",
+    ) -> Iterator[models.FillView]:
+        """Yield our fills, page after page."""
+        query = query_of(exchange=exchange, instrument=instrument, strategy=strategy, order=order)
+        return self._rows(lambda cursor: self._ask(reads.trades(**query, cursor=cursor)))
+
+    def exited_positions(
+        self, *, instrument: str | None = None, order: Literal["newest", "oldest"] = "newest"
+    ) -> Iterator[models.ExitView]:
+        """Yield the closed positions, page after page."""
+        query = query_of(instrument=instrument, order=order)
+        return self._rows(lambda cursor: self._ask(reads.exited_positions(**query, cursor=cursor)))
+
+    def audit(self, first: int = 0, last: int | None = None) -> Iterator[models.AuditTickView]:
+        """Yield the ticks of the journal from ``first`` to ``last``, or to where it ends now."""
+        following: int | None = first
+        while following is not None:
+            page = self._ask(reads.audit(following, last, None))
+            yield from page.data
+            following = page.page.next
+
+    def _rows(self, ask: Callable[[int | None], Any]) -> Iterator[Any]:
+        cursor: int | None = None
+        while True:
+            page = ask(cursor)
+            yield from page.data
+            cursor = page.page.next
+            if cursor is None:
+                return
+
+    # ------------------------------------------------------------------------------ stream
+
+    def stream(
+        self,
+        topics: Sequence[str] = (),
+        *,
+        instruments: Sequence[str] = (),
+        max_rate: float | None = None,
+        after: str | None = None,
+    ) -> Iterator[StreamEvent]:
+        """Yield what changes, as it changes, beginning with a snapshot; resumes by itself where it was cut.
+
+        ``after`` is the id of an event: goes on right behind it. An event named ``reset`` says that something had to be
+        left out; a snapshot follows. Raises ProblemError where the API refuses.
+        """
+        reader = EventReader(after)
+        query = query_of(topics=topics or None, instruments=instruments or None, max_rate=max_rate)
+        timeout = httpx2.Timeout(self._timeout_s, read=STREAM_SILENCE_S)
+        while True:
+            reader.begin()
+            headers = STREAM_HEADERS | ({} if reader.last_id is None else {"Last-Event-ID": reader.last_id})
+            try:
+                with self._http.stream("GET", "/v1/stream", params=query, headers=headers, timeout=timeout) as response:
+                    if not response.is_success:
+                        read_json(response.status_code, response.headers, response.read())
+                    for line in response.iter_lines():
+                        yield from reader.read(line)
+            except httpx2.TransportError:
+                pass  # cut; where it was is known
+            except ServiceUnavailable as error:
+                time.sleep(error.retry_after_s or reader.retry_s)
+                continue
+            time.sleep(reader.retry_s)
+
+    # ------------------------------------------------------------------------------ commands
+
+    def set_trading_state(
+        self,
+        state: Literal["enabled", "disabled"],
+        *,
+        key: str | None = None,
+        wait_s: float = 0,
+        expires_s: float | None = None,
+        dry_run: bool = False,
+    ) -> Progress:
+        """Switch algorithmic trading on or off; see ``command`` for the rest."""
+        return self.command(
+            "trading-state", {"state": state}, key=key, wait_s=wait_s, expires_s=expires_s, dry_run=dry_run
+        )
+
+    def open_orders(
+        self,
+        orders: Sequence[Mapping[str, Any]],
+        *,
+        override_risk: bool = False,
+        key: str | None = None,
+        wait_s: float = 0,
+        expires_s: float | None = None,
+        dry_run: bool = False,
+    ) -> Progress:
+        """Open orders made with ``commands.order``; see ``command`` for the rest."""
+        body = {"orders": [dict(each) for each in orders], "override_risk": override_risk}
+        return self.command("open-orders", body, key=key, wait_s=wait_s, expires_s=expires_s, dry_run=dry_run)
+
+    def cancel_orders(
+        self,
+        selection: Mapping[str, Any] | None = None,
+        *,
+        cids: Sequence[str] = (),
+        key: str | None = None,
+        wait_s: float = 0,
+        expires_s: float | None = None,
+        dry_run: bool = False,
+    ) -> Progress:
+        """Cancel the orders with these ids, or those that ``commands.selection`` selects; see ``command``."""
+        body = {"cids": list(cids)} if cids else {"filter": dict(selection or commands.selection())}
+        return self.command("cancel-orders", body, key=key, wait_s=wait_s, expires_s=expires_s, dry_run=dry_run)
+
+    def close_positions(
+        self,
+        selection: Mapping[str, Any] | None = None,
+        *,
+        override_risk: bool = False,
+        key: str | None = None,
+        wait_s: float = 0,
+        expires_s: float | None = None,
+        dry_run: bool = False,
+    ) -> Progress:
+        """Close the positions that ``commands.selection`` selects; see ``command`` for the rest."""
+        body = {"filter": dict(selection or commands.selection()), "override_risk": override_risk}
+        return self.command("close-positions", body, key=key, wait_s=wait_s, expires_s=expires_s, dry_run=dry_run)
+
+    def shutdown(
+        self,
+        *,
+        disable_trading: bool = True,
+        cancel_orders: bool = True,
+        close_positions: bool = False,
+        key: str | None = None,
+        wait_s: float = 0,
+        expires_s: float | None = None,
+        dry_run: bool = False,
+    ) -> Progress:
+        """Stop the engine in order; see ``command`` for the rest."""
+        body = {
+            "disable_trading": disable_trading,
+            "cancel_orders": cancel_orders,
+            "close_positions": close_positions,
+        }
+        return self.command("shutdown", body, key=key, wait_s=wait_s, expires_s=expires_s, dry_run=dry_run)
+
+    def command(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        wait_s: float = 0,
+        expires_s: float | None = None,
+        dry_run: bool = False,
+    ) -> Progress:
+        """Send a command and return where it stands.
+
+        ``key`` is its idempotency key, by default a new one: under the same key it is applied once, so this repeats it
+        when the connection is lost. With ``wait_s`` it returns once the engine has applied it; raises CommandRejected
+        where it was not carried out, CommandTimeout where nothing has become of it within that time. ``expires_s``:
+        after so long the engine carries it out no more. ``dry_run`` only checks it.
+        """
+        ends_s = time.monotonic() + wait_s
+        used = key or commands.new_key()
+        while True:
+            left_s = max(0.0, ends_s - time.monotonic())
+            call = commands.call(
+                path,
+                body,
+                used,
+                wait_s=left_s,
+                expires_s=expires_s,
+                dry_run=dry_run,
+                confirm_live=self._confirm_live,
+            )
+            progress = self._ask(call, tries=COMMAND_TRIES, wait_s=left_s).data
+            if wait_s > 0 and progress.status == "rejected":
+                raise CommandRejected(progress)
+            if wait_s <= 0 or progress.status != "accepted":
+                return progress
+            if time.monotonic() >= ends_s:
+                raise CommandTimeout(progress, wait_s)
+
+    def command_progress(self, command_id: str) -> Progress:
+        """Return what became of a command."""
+        return self._ask(reads.command(command_id)).data
+
+    # ------------------------------------------------------------------------------ requests
+
+    def _ask(self, call: Call[T], *, tries: int = 1, wait_s: float = 0) -> T:
+        response = self._send(call.method, call.path, call.query, call.body, call.headers, tries=tries, wait_s=wait_s)
+        return call.read(response.status_code, response.headers, response.content)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        tries: int = 1,
+        wait_s: float = 0,
+    ) -> httpx2.Response:
+        timeout = self._timeout_s + wait_s
+        for left in range(tries - 1, -1, -1):
+            try:
+                return self._http.request(method, path, params=query, json=body, headers=headers, timeout=timeout)
+            except httpx2.TransportError as error:
+                if not left:
+                    raise unreachable(self.url, error) from error
+        raise Unreachable(f"{self.url}: no try was made")
