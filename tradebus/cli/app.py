@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from tradebus import __version__
-from tradebus.cli import audit, config
-from tradebus.cli.output import stdout
+from tradebus.cli import audit, config, ctl, doctor, state
 
 app = typer.Typer(
     name="tradebus",
@@ -14,13 +13,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run trading strategies live, on paper and in backtests with one engine.",
 )
+app.add_typer(state.app, name="state")
+app.add_typer(ctl.app, name="ctl")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
+app.command("doctor")(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        stdout().print(f"tradebus {__version__}")
+        typer.echo(f"tradebus {__version__}")
         raise typer.Exit
 
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tradebus.cli import audit_repair, audit_ticks, audit_verify
-from tradebus.cli.audit_source import STRATEGIES, ArchiveOption, EngineOption, NatsOption, StrategiesOption, run
+from tradebus.cli.audit_options import STRATEGIES, ArchiveOption, EngineOption, NatsOption, StrategiesOption
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +30,9 @@ def verify(
     With --archive and --nats also whether both hold the same. Ends with 0 when all is sound, 7 when something is not, 4
     when NATS is not reachable, 2 for wrong arguments, 1 when it cannot be read.
     """
+    from tradebus.cli import audit_verify
+    from tradebus.cli.audit_source import run
+
     run(lambda: audit_verify.verify(archive, nats, engine, strategies, as_json=as_json, quiet=quiet))
 
 
@@ -48,6 +50,9 @@ def repair(
     Stop the audit service first, for a stream also the engine. Nothing is thrown away: what is replaced stays beside it
     under another name. Ends with 0 when nothing is left to do, 7 otherwise.
     """
+    from tradebus.cli import audit_repair
+    from tradebus.cli.audit_source import run
+
     run(lambda: audit_repair.repair(archive, nats, engine, yes=yes, as_json=as_json))
 
 
@@ -63,6 +68,9 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of stdout.")] = None,
 ) -> None:
     """Write ticks as NDJSON, one tick a line, in the fields of the contract (audit.proto)."""
+    from tradebus.cli import audit_ticks
+    from tradebus.cli.audit_source import run
+
     run(lambda: audit_ticks.export(archive, nats, engine, (first, last), (since, until), output))
 
 
@@ -77,6 +85,9 @@ def tail(
     as_json: JsonOption = False,
 ) -> None:
     """Print the last ticks: a line each on a terminal, NDJSON elsewhere."""
+    from tradebus.cli import audit_ticks
+    from tradebus.cli.audit_source import run
+
     run(lambda: audit_ticks.tail(archive, nats, engine, count, is_followed=follow, as_json=as_json))
 
 
@@ -88,4 +99,7 @@ def get(
     engine: EngineOption = None,
 ) -> None:
     """Print one tick as JSON, wherever it is."""
+    from tradebus.cli import audit_ticks
+    from tradebus.cli.audit_source import run
+
     run(lambda: audit_ticks.get(archive, nats, engine, sequence))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import typer
 import uvloop
@@ -15,6 +15,7 @@ from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalState
 from tradebus.bus.nats_bus import NatsBus
 from tradebus.bus.nats_options import NatsOptions
+from tradebus.cli.audit_options import STRATEGIES
 from tradebus.cli.output import stderr
 from tradebus.config import ConfigError, ExitCode, load
 from tradebus.config.strategies import add_strategies_folder
@@ -24,20 +25,6 @@ from tradebus.journal.verify import JournalDamaged
 from tradebus.wire import subjects
 from tradebus.wire.codec.error import DecodeError
 
-ArchiveOption = Annotated[
-    Path | None, typer.Option("--archive", "-a", metavar="DIR", help="An archive's folder, .tradebus/audit/demo say.")
-]
-NatsOption = Annotated[
-    str | None, typer.Option("--nats", metavar="URL", help="The server with the stream, nats://127.0.0.1:4222 say.")
-]
-EngineOption = Annotated[
-    str | None, typer.Option("--engine", "-e", metavar="ID", help="The engine; the archive knows its own.")
-]
-StrategiesOption = Annotated[
-    Path, typer.Option("--strategies", metavar="DIR", help="Where your strategies' classes are: part of the state.")
-]
-
-STRATEGIES: Final = Path("strategies")
 CONNECT_TIMEOUT_S: Final = 3.0
 
 T = TypeVar("T")

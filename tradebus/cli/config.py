@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradebus.cli.output import mode_text, print_json, print_problems, print_rows, stderr, stdout
-from tradebus.config import ConfigError, ExitCode, Flags, Loaded, json_schema, load, toml
-from tradebus.config.risk import make_risk
-from tradebus.config.strategies import make_strategies
+if TYPE_CHECKING:
+    from tradebus.config import Loaded
 
 app = typer.Typer(no_args_is_help=True, help="What the configuration says, whether it is right, and its schema.")
 
@@ -33,6 +31,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show the effective configuration: files, environment and flags merged, defaults filled in."""
+    from tradebus.cli.output import mode_text, stderr, stdout
+    from tradebus.config import toml
+
     with _reporting(as_json=as_json):
         loaded = _load(config, mode, recording, settings)
     if as_json:
@@ -55,6 +56,10 @@ def validate(
     quiet: QuietOption = False,
 ) -> None:
     """Check the configuration and list every problem; the exit status is 3 if there is one."""
+    from tradebus.cli.output import mode_text, print_json, stderr
+    from tradebus.config.risk import make_risk
+    from tradebus.config.strategies import make_strategies
+
     with _reporting(as_json=as_json):
         loaded = _load(config, mode, recording, settings)
         make_strategies(loaded.settings)
@@ -70,16 +75,24 @@ def validate(
 @app.command()
 def schema() -> None:
     """Write the JSON schema of a configuration file, for editors."""
+    from tradebus.cli.output import print_json
+    from tradebus.config import json_schema
+
     print_json(json_schema())
 
 
-def _load(config: Path | None, mode: str | None, recording: list[str] | None, settings: list[str] | None) -> Loaded:
+def _load(config: Path | None, mode: str | None, recording: list[str] | None, settings: list[str] | None) -> "Loaded":
+    from tradebus.config import Flags, load
+
     return load(Flags(config, mode, recording or [], settings or []))
 
 
 @contextmanager
 def _reporting(*, as_json: bool) -> Iterator[None]:
     """End with exit status 3 and every problem when the configuration is wrong."""
+    from tradebus.cli.output import print_problems
+    from tradebus.config import ConfigError, ExitCode
+
     try:
         yield
     except ConfigError as error:
@@ -87,14 +100,18 @@ def _reporting(*, as_json: bool) -> Iterator[None]:
         raise typer.Exit(ExitCode.CONFIG_INVALID) from None
 
 
-def _show_json(loaded: Loaded, *, origin: bool) -> None:
+def _show_json(loaded: "Loaded", *, origin: bool) -> None:
+    from tradebus.cli.output import print_json
+
     if not origin:
         print_json(loaded.settings.model_dump(mode="json", exclude_none=True))
         return
     print_json([{"path": item.path, "value": item.value, "origin": item.where} for item in loaded.origins])
 
 
-def _show_origins(loaded: Loaded) -> None:
+def _show_origins(loaded: "Loaded") -> None:
+    from tradebus.cli.output import mode_text, print_rows, stderr
+
     rows = [(item.path, "" if item.value is None else str(item.value), item.where) for item in loaded.origins]
     stderr().print("mode", mode_text(loaded.settings.mode))
     print_rows(("setting", "value", "origin"), rows)

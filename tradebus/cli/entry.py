@@ -6,8 +6,9 @@ import sys
 def main() -> None:
     """Run the command line; where its libraries are not installed, say what to install."""
     try:
-        from tradebus.cli.app import app  # noqa: PLC0415 - only here can its absence be explained
+        from tradebus.cli.app import app
+
+        app(prog_name="tradebus")
     except ModuleNotFoundError as error:
         sys.stderr.write(f"`tradebus` needs the module `{error.name}`: pip install 'tradebus[cli]'\n")
         raise SystemExit(1) from None
-    app(prog_name="tradebus")

@@ -3,15 +3,17 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from tradebus.config import ConfigError, Mode
+if TYPE_CHECKING:
+    # Reading configurations takes a while to import; who only shows help does not.
+    from tradebus.config import ConfigError, Mode
 
-_MODE_STYLES: Final = {Mode.LIVE: "bold white on red", Mode.PAPER: "bold yellow", Mode.DEMO: "bold green"}
+LIVE: Final = "live"
+_MODE_STYLES: Final = {LIVE: "bold white on red", "paper": "bold yellow", "demo": "bold green"}
 
 
 def stdout() -> Console:
@@ -30,13 +32,13 @@ def print_json(data: Any) -> None:  # noqa: ANN401 - whatever can be JSON
     sys.stdout.write(json.dumps(data, indent=indent, ensure_ascii=False) + "\n")
 
 
-def mode_text(mode: Mode) -> Text:
+def mode_text(mode: "Mode | str") -> Text:
     """Return the mode as it is always shown: `LIVE` in red."""
-    text = mode.value.upper() if mode is Mode.LIVE else mode.value
-    return Text(text, style=_MODE_STYLES.get(mode, "bold"))
+    name = str(getattr(mode, "value", mode))
+    return Text(name.upper() if name == LIVE else name, style=_MODE_STYLES.get(name, "bold"))
 
 
-def print_problems(error: ConfigError, *, as_json: bool) -> None:
+def print_problems(error: "ConfigError", *, as_json: bool) -> None:
     """Write every problem of a configuration: as data on stdout with `--json`, else as talk."""
     if as_json:
         fields = ("where", "path", "expected", "found", "hint")
@@ -55,6 +57,8 @@ def print_rows(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
     if not sys.stdout.isatty():
         sys.stdout.writelines("\t".join(row) + "\n" for row in rows)
         return
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
