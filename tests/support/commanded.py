@@ -5,7 +5,8 @@ from typing import Any
 import httpx2
 
 from services.audit.api.access import Role
-from tests.support.audit_api import AuditApi, new_fold
+from services.audit.api.stream.limits import StreamLimits
+from tests.support.audit_api import NO_STREAMS, AuditApi, new_fold
 from tests.support.audit_run import EngineRun, sealed_batch
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.wire.codec.command import CommandMessage, command_message_from_bytes, read_at
@@ -14,8 +15,8 @@ from tradebus.wire.codec.command import CommandMessage, command_message_from_byt
 class Commanded(AuditApi):
     """Shows the key of an operator named alice unless a test gives ``operator`` another."""
 
-    def __init__(self, run: EngineRun) -> None:
-        super().__init__(new_fold())
+    def __init__(self, run: EngineRun, streams: StreamLimits = NO_STREAMS) -> None:
+        super().__init__(new_fold(), streams)
         self.run = run
         self.operator = self.key(Role.OPERATOR, "alice")
         self._given = 0

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar, final
 
@@ -191,7 +191,7 @@ class AsyncClient:
         instruments: Sequence[str] = (),
         max_rate: float | None = None,
         after: str | None = None,
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent, None]:
         """Yield what changes, as it changes, beginning with a snapshot; resumes by itself where it was cut.
 
         ``after`` is the id of an event: goes on right behind it. An event named ``reset`` says that something had to be

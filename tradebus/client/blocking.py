@@ -1,7 +1,7 @@
 """The client that blocks."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar, final
 
@@ -182,7 +182,7 @@ class Client:
         instruments: Sequence[str] = (),
         max_rate: float | None = None,
         after: str | None = None,
-    ) -> Iterator[StreamEvent]:
+    ) -> Generator[StreamEvent, None, None]:
         """Yield what changes, as it changes, beginning with a snapshot; resumes by itself where it was cut.
 
         ``after`` is the id of an event: goes on right behind it. An event named ``reset`` says that something had to be
