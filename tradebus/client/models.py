@@ -693,6 +693,18 @@ class MarketReconnectingView(BaseModel):
     reason: str
 
 
+class MomentView(BaseModel):
+    """
+    A tick and its engine time.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: int
+    time_engine: str
+
+
 class OpenInFlightView(BaseModel):
     """
     Sent, not yet answered.
@@ -1240,6 +1252,37 @@ class SimulationSetupView(BaseModel):
     ]
 
 
+class StateChangeView(BaseModel):
+    """
+    One place that differs.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    path: Annotated[
+        str,
+        Field(
+            description='A JSON pointer into `/v1/state`, in which an item of a list goes by its name, id or cid where it has one.'
+        ),
+    ]
+    before: Annotated[Any, Field(description='any JSON; null where it is not there')]
+    after: Annotated[Any, Field(description='any JSON; null where it is not there')]
+
+
+class StateDiffView(BaseModel):
+    """
+    Everything in which one state differs from another, in the order of `/v1/state`.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    before: MomentView
+    after: MomentView
+    changes: list[StateChangeView]
+
+
 class StrategyPositionView(BaseModel):
     """
     What one strategy holds of an instrument and made with it; "unknown" is who is none of the engine's.
@@ -1714,6 +1757,17 @@ class EnvelopeCommandProgressView(BaseModel):
     mode: str
     verification: VerificationView
     data: CommandProgressView
+
+
+class EnvelopeStateDiffView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: StateDiffView
 
 
 class EnvelopeTradingView(BaseModel):
@@ -2246,6 +2300,32 @@ class EngineStartedView(BaseModel):
     ]
 
 
+class EngineStatePartView(BaseModel):
+    """
+    Some fields of the state: those that were asked for.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    trading: str | None = None
+    health: Annotated[str | None, Field(description='Of all links together.')] = None
+    index: Annotated[str | None, Field(description='Fingerprint of the numbering that the journal uses.')] = None
+    exchanges: list[ExchangeStateView] | None = None
+    assets: list[AssetStateView] | None = None
+    instruments: list[InstrumentStateView] | None = None
+    strategies: list[StrategyStateView] | None = None
+    timers: Annotated[list[TimerView] | None, Field(description='In the order they are due.')] = None
+    risk: RiskStateView | None = None
+    global_data: Annotated[GlobalDataStateView | None, Field(description='Null where the user defined none.')] = None
+    numbering: Annotated[
+        OrderNumberingView | None, Field(description='What finished orders of this engine are recognised by.')
+    ] = None
+    commands: Annotated[
+        CommandLogView | None, Field(description='What commands that come again are recognised by.')
+    ] = None
+
+
 class EngineStateView(BaseModel):
     """
     Everything that can influence a later output of the engine.
@@ -2268,6 +2348,17 @@ class EngineStateView(BaseModel):
         OrderNumberingView, Field(description='What finished orders of this engine are recognised by.')
     ]
     commands: Annotated[CommandLogView, Field(description='What commands that come again are recognised by.')]
+
+
+class EnvelopeEngineStatePartView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: EngineStatePartView
 
 
 class EnvelopeEngineStateView(BaseModel):
