@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import codec, engine, memory, peers, pipeline, state_hash
+from bench import codec, engine, memory, peers, pipeline, state_hash, streams
 from tradebus.core import COMPILED
 
-PARTS = ("engine", "hash", "peers", "memory", "codec", "pipeline")
+PARTS = ("engine", "hash", "peers", "memory", "codec", "pipeline", "streams")
 # Which of our workloads a peer's is compared with.
 OURS = {"no-op strategy": "no-op strategy, compiled", "an order every 1,000 events": "order every 1,000 events"}
 
@@ -56,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         results["pipeline"] = pipeline.measure(sync_always=options.sync_always)
         console.print(_pipeline_table(results["pipeline"]))
         console.print(_cpu_table(results["pipeline"]))
+    if "streams" in parts:
+        results["streams"] = streams.measure()
+        console.print(_streams_table(results["streams"]))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(results, indent=2) + "\n")
     console.print(f"written to {options.json}")
@@ -127,6 +130,18 @@ def _cpu_table(results: list[dict[str, Any]]) -> Table:
     for one in results:
         used = one["cpu_us_per_event"]
         table.add_row(f"{one['target_per_s']:,}", *(f"{used.get(name, 0):.1f}" for name in pipeline.PROCESSES))
+    return table
+
+
+def _streams_table(results: dict[str, Any]) -> Table:
+    title = (
+        f"{results['readers']} streams, while events flow from market to replica (medians of {streams.ROUNDS} phases)"
+    )
+    table = Table(title=title)
+    table.add_column("what")
+    table.add_column("", justify="right")
+    for name, found in results["summary"].items():
+        table.add_row(name.replace("_", " "), f"{found:,}")
     return table
 
 
