@@ -5,6 +5,7 @@ import json
 import os
 import random
 import socket
+import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
@@ -200,6 +201,25 @@ async def test_keep_alive_comes_when_nothing_else_does(messages: list[JournalMes
         while reader.comments < 3:
             await reader.some()
         assert reader.last_id == str(fold.sequence)
+
+
+async def test_stream_ends_when_its_key_is_revoked(messages: list[JournalMessage]) -> None:
+    fold = new_fold()
+    fold.take(messages[0])
+    async with StreamServer(fold, StreamLimits(ask_again_s=0.02)) as server:
+        server.api.doorkeeper.reading_without_key = False
+        made = server.api.keys.add("late", Role.VIEWER, time.time_ns())
+        headers = {"Authorization": f"Bearer {made.text}"}
+        async with (
+            server.session.get(f"{server.url}/v1/stream", headers=headers) as answer,
+            server.session.ws_connect(f"{server.url}/v1/ws", headers=headers) as ws,
+        ):
+            reader = SseReader(answer)
+            await reader.until(1)
+            server.api.keys.revoke(made.key.id, time.time_ns())
+            await reader.end()
+            assert (await ws.receive()).type is aiohttp.WSMsgType.CLOSE
+            assert ws.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
 
 
 # ------------------------------------------------------------------------------------------ websocket

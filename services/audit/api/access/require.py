@@ -32,6 +32,15 @@ class Require:
         assert isinstance(doorkeeper, Doorkeeper)
         return doorkeeper.admit(found_in(connection, doorkeeper), self.role)
 
+    def admits_still(self, connection: HTTPConnection) -> bool:
+        """Tell whether a connection that lasts would be admitted now: its key may have been revoked since."""
+        connection.scope.pop(FOUND, None)
+        try:
+            self.admit(connection)
+        except AccessDenied:
+            return False
+        return True
+
 
 viewer: Final = Require(Role.VIEWER)
 operator: Final = Require(Role.OPERATOR)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 
+from services.audit.api.access import viewer
 from services.audit.api.context import Read
 from services.audit.api.documents import STREAM_PROBLEMS
 from services.audit.api.problems import ParameterProblem
@@ -70,7 +71,7 @@ async def stream_events(
         selection, mark = read_query(read.now().names, asked)
     except WrongQuery as wrong:
         raise RequestValidationError([_validation_error(each) for each in wrong.errors]) from wrong
-    return EventStream(hub_of(request.app.state.streams), selection, mark)
+    return EventStream(hub_of(request.app.state.streams), selection, mark, lambda: viewer.admits_still(request))
 
 
 @router.websocket("/v1/ws")

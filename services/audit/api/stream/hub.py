@@ -87,8 +87,11 @@ class StreamHub:
 
     # ------------------------------------------------------------------------------ readers
 
-    def enter(self) -> Reader:
-        """Make room for a reader that wants nothing yet. Raises the 429 when there is none."""
+    def enter(self, is_welcome: Callable[[], bool] = lambda: True) -> Reader:
+        """Make room for a reader that wants nothing yet. Raises the 429 when there is none.
+
+        ``is_welcome`` is asked every now and then; a reader that is not any more has to leave.
+        """
         if self._is_closed or len(self._readers) >= self.limits.readers:
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -96,8 +99,7 @@ class StreamHub:
                 f"there are {len(self._readers)} streams, and no more than {self.limits.readers} at a time",
                 headers={"Retry-After": str(self.limits.retry_after_s)},
             )
-        reader = Reader(None)
-        reader.taken_s = self._clock()
+        reader = Reader(None, is_welcome, self._clock())
         self._readers.append(reader)
         self._metrics.stream_readers.set(len(self._readers))
         self._watch()
@@ -286,6 +288,11 @@ class StreamHub:
         for _ in range(min(len(readers), self.limits.at_once)):
             self._served = (self._served + 1) % len(readers)
             reader = readers[self._served]
+            if now_s - reader.asked_s >= self.limits.ask_again_s:
+                reader.asked_s = now_s
+                if not reader.is_welcome():
+                    reader.is_turned_out = True
+                    reader.close()
             if reader.is_waiting and self._has_news(reader, now_s):
                 reader.wake()
 

@@ -24,6 +24,8 @@ class StreamLimits:
     keep_alive_s: float = 10.0
     stalled_s: float = 60.0
     """A reader that takes nothing for so long is let go."""
+    ask_again_s: float = 10.0
+    """How often a reader's key is looked at again: it may have been revoked."""
     linger_s: float = 120.0
     """So long after the last reader has gone is kept what it may come back for."""
     retry_after_s: int = 5

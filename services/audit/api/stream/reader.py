@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, final
 
 from services.audit.api.stream.event import Message
@@ -12,7 +13,7 @@ from services.audit.api.stream.selection import Selection
 class Reader:
     """A place in the ring. Only the hub moves it; ``wait`` returns when there may be something to take."""
 
-    def __init__(self, selection: Selection | None) -> None:
+    def __init__(self, selection: Selection | None, is_welcome: Callable[[], bool], now_s: float) -> None:
         self.selection = selection
         """None: nothing is wanted yet."""
         self.number = -1
@@ -22,11 +23,17 @@ class Reader:
         self.market_after = -1
         """The tick up to which it knows the market already."""
         self.market_due_s = 0.0
-        self.taken_s = 0.0
+        self.is_welcome: Final = is_welcome
+        """Tells whether its key is still good."""
+        self.asked_s = now_s
+        """When that was asked last."""
+        self.taken_s = now_s
         """When it took something last; monotonic seconds, as all times here."""
         self.pending: Final[deque[Message]] = deque()
         """What comes before the events that follow: snapshots, answers, what was read from the archive."""
         self.is_closed = False
+        self.is_turned_out = False
+        """It was closed because its key is not good any more."""
         self._waiting: asyncio.Future[None] | None = None
         self._taken: Final = asyncio.Event()
 

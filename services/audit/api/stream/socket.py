@@ -35,8 +35,8 @@ MESSAGE_BYTES_MAX: Final = 16 * 1024
 """So large may a client's message be."""
 ANSWERS_WAITING_MAX: Final = 16
 """So many answers may wait to be taken before the client's next message is read."""
-GOING_AWAY: Final = 1001
-TRY_AGAIN_LATER: Final = 1013
+STOPPING: Final = (1001, "the service stops")
+NOT_ALLOWED: Final = 1008
 
 
 class Subscribe(BaseModel):
@@ -108,7 +108,7 @@ def _admit(websocket: WebSocket, hub: StreamHub) -> Reader:
     context = websocket.app.state.context
     assert isinstance(context, ApiContext)
     check_readable(context)
-    return hub.enter()
+    return hub.enter(lambda: viewer.admits_still(websocket))
 
 
 @final
@@ -134,7 +134,8 @@ class Conversation:
                     for message in messages:
                         await self._websocket.send_text(frame(message))
             if not listening.done():
-                await self._websocket.close(GOING_AWAY, "the service stops")
+                code, why = (NOT_ALLOWED, "the key is not good any more") if self._reader.is_turned_out else STOPPING
+                await self._websocket.close(code, why)
         except TimeoutError:
             self._hub.note_stalled()
         except WebSocketDisconnect:

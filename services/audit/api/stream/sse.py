@@ -1,6 +1,7 @@
 """Speak server-sent events: a response that ends when its reader does."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, final
 
@@ -41,19 +42,20 @@ class EventStream(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, hub: StreamHub, selection: Selection, mark: Mark | None) -> None:
+    def __init__(self, hub: StreamHub, selection: Selection, mark: Mark | None, is_welcome: Callable[[], bool]) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._hub: Final = hub
         self._selection: Final = selection
         self._mark: Final = mark
+        self._is_welcome: Final = is_welcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client goes, takes nothing for too long, or the service stops.
 
         Raises the 429 when there is no room for it.
         """
-        reader = self._hub.enter()
+        reader = self._hub.enter(self._is_welcome)
         watching = asyncio.create_task(_watch(receive, reader), name="stream reader")
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
