@@ -1,9 +1,14 @@
 """The API of the running demo tells one consistent story, and it is the engine's."""
 
 import asyncio
+import json
+import re
+import shlex
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from services.audit.api.stream.event import Topic
+from services.audit.api.stream.limits import LIMITS
 from services.supervisor import Supervisor
+from tests.support.browser import CuttingProxy, browser
 from tests.support.system import until
 from tradebus.config import Flags, load_settings
 
@@ -26,11 +34,11 @@ class Api:
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
-        self._url = url
+        self.url = url
 
     async def ask(self, path: str, **headers: str) -> tuple[int, Json, str]:
         """Return status, body and tag."""
-        async with self._session.get(self._url + path, headers=headers) as answer:
+        async with self._session.get(self.url + path, headers=headers) as answer:
             body = await answer.json(content_type=None) if answer.status != 304 else {}
             return answer.status, body, answer.headers.get("ETag", "")
 
@@ -38,6 +46,10 @@ class Api:
         status, body, _ = await self.ask(path)
         assert status == 200, body
         return body
+
+    async def text(self, path: str) -> str:
+        async with self._session.get(self.url + path) as answer:
+            return await answer.text()
 
     async def fills_until(self, sequence: int) -> list[Json]:
         """Return all fills up to a tick, the oldest first."""
@@ -179,3 +191,104 @@ async def test_links_are_healthy_and_young(api: Api) -> None:
         assert exchange["market_data"]["age_ms"] < 2_000
         assert exchange["account"]["link"] == "healthy"
         assert exchange["account"]["owner"]
+
+
+LISTEN = """(query) => {
+    window.told = [];
+    window.opened = 0;
+    const source = new EventSource("/v1/stream" + query);
+    source.onopen = () => { window.opened += 1; };
+    for (const name of ["snapshot", "reset", "order", "position", "trade", "market"]) {
+        source.addEventListener(name, (event) => window.told.push([event.lastEventId, name, event.data]));
+    }
+}"""
+CONNECT = """(url) => new Promise((resolve) => {
+    const socket = new WebSocket(url);
+    socket.onopen = () => socket.send(JSON.stringify({type: "subscribe", topics: ["trading"]}));
+    socket.onmessage = (message) => {
+        const event = JSON.parse(message.data).event;
+        if (event === "snapshot") { resolve(event); }
+    };
+    socket.onerror = () => resolve("refused");
+})"""
+HEARD = """([opened, events, trades]) => window.opened === opened && window.told.length >= events
+    && window.told.filter((each) => each[1] === "trade").length >= trades"""
+COUNT = """
+    window.calls = {show: 0, add: 0, update: 0};
+    const [show, add, update] = ["show", "add", "update"].map((name) => (data) => { window.calls[name] += 1; });
+"""
+CUTS = 3
+
+
+async def test_page_about_streams_says_what_is_so(api: Api) -> None:
+    """Its curl line and its program run, and its tables are complete."""
+    page = (ROOT / "docs" / "streams.md").read_text()
+    (line,) = re.findall(r"^    (curl .*)$", page, re.MULTILINE)
+    told = (await run(*shlex.split(line.replace("http://localhost:8000", api.url)), ends=28)).split("\n\n")
+    shown = re.findall(r"^```text\n(retry.*?)^```", page, re.MULTILINE | re.DOTALL)[0].split("\n\n")
+    assert told[0] == shown[0] == "retry: 1000"
+    for block in told[1:-1]:
+        assert re.fullmatch(r"id: \d+(\.\d+)?\nevent: (snapshot|order|trade)\ndata: \{\"sequence\":.*\}", block), block
+    assert told[1].split("\n")[1] == shown[1].split("\n")[1] == "event: snapshot"
+    (program,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    printed = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
+    assert (
+        await run(sys.executable, "-c", program.replace("localhost:8000", api.url.removeprefix("http://"))) == printed
+    )
+    tables = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert set(tables) == {*(topic.value for topic in Topic), "snapshot", "reset", "topics", "instruments", "max_rate"}
+    assert f"{LIMITS.readers} streams at a time" in page
+    assert f"{LIMITS.events:,} events or {LIMITS.bytes >> 20} MiB" in page
+    metrics = await api.text("/metrics")
+    for name in re.findall(r"`(?:tradebus_stream)?(_\w+)`", page[page.index("## Bounds") :]):
+        assert f"\ntradebus_stream{name} " in metrics, name
+
+
+async def run(*command: str, ends: int = 0) -> str:
+    """Run a command and return what it prints; it must end like that."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    assert process.returncode == ends, command
+    return printed.decode()
+
+
+async def test_browser_keeps_its_stream_over_cuts_by_itself(api: Api) -> None:
+    """An EventSource on our own page, through a proxy that cuts it: every fill once, as the list of fills has them."""
+    host, port = api.url.removeprefix("http://").split(":")
+    async with CuttingProxy(host, int(port)) as proxy, browser() as chromium:
+        page = await chromium.new_page()
+        await page.goto(f"{proxy.url}/docs")
+        await page.evaluate(LISTEN, "?topics=order,position,trade")
+
+        async def heard(opened: int, events: int, trades: int) -> bool:
+            return bool(await page.evaluate(HEARD, [opened, events, trades]))
+
+        for cut in range(1, CUTS + 1):
+            await until(partial(heard, cut, 4 * cut, 0), f"events on connection {cut}", 60)
+            assert proxy.cut() > 0
+        await until(partial(heard, CUTS + 1, 4 * CUTS + 4, 2), "fills on the last connection", 60)
+        told = [(name, json.loads(data)) for _, name, data in await page.evaluate("window.told")]
+        assert [name for name, _ in told if name in {"snapshot", "reset"}] == ["snapshot"]
+        begun = told[0][1]["sequence"]
+        trades = [body["data"] for name, body in told if name == "trade"]
+        fills = await api.fills_until(trades[-1]["sequence"])
+        assert trades == [row for row in fills if row["sequence"] > begun]
+        keys = [(body["sequence"], name, json.dumps(body)) for name, body in told]
+        assert len(keys) == len(set(keys)), "nothing is told twice"
+        assert [sequence for sequence, _, _ in keys] == sorted(sequence for sequence, _, _ in keys)
+        # The script of the page about streams.
+        (script,) = re.findall(
+            r"^```js\n(.*?)^```", (ROOT / "docs" / "streams.md").read_text(), re.MULTILINE | re.DOTALL
+        )
+        await page.evaluate(f"() => {{ {COUNT}\n{script} }}")
+
+        async def called() -> bool:
+            return bool(await page.evaluate("window.calls.show === 1 && window.calls.update > 1"))
+
+        await until(called, "the snapshot and the market", 60)
+        # A websocket opens from our pages, and from no other.
+        url = f"{proxy.url.replace('http', 'ws')}/v1/ws"
+        assert await page.evaluate(CONNECT, url) == "snapshot"
+        foreign = await chromium.new_page()
+        await foreign.goto("data:text/html,<p>somebody else's</p>")
+        assert await foreign.evaluate(CONNECT, url) == "refused"
