@@ -30,9 +30,10 @@ from services.audit.travel.question import TravelSetup
 from services.audit.travel.reads import ArchivedPast, PastReads
 from services.runtime import Runtime
 from services.runtime.dead_letters import DeadLetterBox
+from services.runtime.nats import options_of
 from tradebus.access import KeyFile
 from tradebus.bus.interface import Bus
-from tradebus.bus.nats_options import NatsOptions
+from tradebus.bus.permissions import User
 from tradebus.bus.purging import NatsPurger, StreamPurger
 from tradebus.config.sections.modes import Mode
 from tradebus.config.strategies import add_strategies_folder
@@ -106,7 +107,7 @@ def _time_machine(runtime: Runtime, config: AuditConfig, folder: Path) -> TimeMa
 
 def _pruner(runtime: Runtime, bus: Bus) -> Pruner:
     """Return what shortens the streams, over a connection of its own that is made when there is something to drop."""
-    options = NatsOptions((runtime.settings.nats.url,), "pruner", runtime.instance)
+    options = options_of(runtime.settings, User.PRUNER, runtime.instance)
 
     async def connect() -> StreamPurger:
         return await NatsPurger.connect(options)

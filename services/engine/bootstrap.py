@@ -38,7 +38,7 @@ from services.engine.trading_policy import TradingPolicy
 from services.engine.trading_watch import TradingWatch
 from services.runtime import Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
-from services.runtime.nats import provision_streams
+from services.runtime.streams import prepare_streams
 from tradebus.bus.interface import Bus
 from tradebus.config import Settings
 from tradebus.config.risk import make_risk
@@ -66,7 +66,7 @@ async def bootstrap(runtime: Runtime) -> Service:
     make_risk(settings)
     await check_durability(settings, runtime.log)
     bus = await runtime.connect_nats()
-    await provision_streams(settings)
+    await prepare_streams(runtime, bus)
     lead = None if settings.mode is Mode.REPLAY else Leadership(runtime, bus, settings.journal_id)
     store = snapshot_store(settings)
     prover = ProcessProver(bus, snapshot_folder(settings), settings.engine.strategies_dir, started.code)

@@ -16,6 +16,9 @@ from tradebus.bus.interface import Bus
 BUS: Final = "bus"
 """Name of the bus among the reasons for not being ready."""
 
+PERMISSIONS: Final = "permissions"
+"""Name of refused subjects among them; it stays until the service is started again."""
+
 _WAIT_INITIAL_S: Final = 0.1
 _WAIT_MAX_S: Final = 2.0
 _LOGGED_EVERY: Final = 10
@@ -29,8 +32,15 @@ class BusLink:
     """
 
     def __init__(
-        self, url: str, health: Health, metrics: Metrics, log: BoundLogger, on_fatal: Callable[[str], None]
+        self,
+        url: str,
+        health: Health,
+        metrics: Metrics,
+        log: BoundLogger,
+        on_fatal: Callable[[str], None],
+        user: str = "",
     ) -> None:
+        self._user: Final = user
         self._url: Final = url
         self._health: Final = health
         self._metrics: Final = metrics
@@ -75,6 +85,8 @@ class BusLink:
                 self._log.info("NATS is back", connection=event.connection, outage_s=round(event.outage_s, 3))
             case events.ConnectionTrouble():
                 self._log.info("NATS trouble", **_fields(event))
+            case events.PermissionViolation():
+                self._note_refusal(event)
             case events.ReaderResumed() | events.ServerLeaving():
                 self._log.info(_words(event), **_fields(event))
             case _:
@@ -88,6 +100,15 @@ class BusLink:
         self._health.trouble(BUS, f"NATS not reachable at {self._url}, retrying")
         if self._unreached % _LOGGED_EVERY == 1:
             self._log.warning("NATS not reachable, retrying", url=self._url, attempt=self._unreached, error=str(error))
+
+    def _note_refusal(self, event: events.PermissionViolation) -> None:
+        """Tell what the server refused, and stay not ready: what does not arrive is missed somewhere."""
+        self._metrics.bus_refusals.labels(event.operation).inc()
+        what = "publish to" if event.operation == "publish" else "subscribe to"
+        self._health.trouble(PERMISSIONS, f"NATS user {self._user} may not {what} {event.subject}")
+        self._log.error(
+            "refused by NATS", user=self._user, operation=event.operation, subject=event.subject, reason="permissions"
+        )
 
     def _update(self) -> None:
         self._metrics.bus_connected.set(0 if self._down or self._unreached else 1)

@@ -34,6 +34,14 @@ class Metrics:
         self.bus_events: Final = Counter(
             "tradebus_bus_events", "What the bus reported about itself", ["kind"], registry=self.registry
         )
+        self.bus_refusals: Final = Counter(
+            "tradebus_bus_refusals",
+            "What the NATS server did not permit our user",
+            ["operation"],
+            registry=self.registry,
+        )
+        for operation in ("publish", "subscription"):
+            self.bus_refusals.labels(operation)
         self.heartbeats: Final = Counter("tradebus_heartbeats", "Heartbeats sent", registry=self.registry)
 
     def exposition(self) -> bytes:

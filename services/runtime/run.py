@@ -19,6 +19,7 @@ from services.runtime.ports import CannotListen, Listening
 from services.runtime.runtime import Runtime, ServiceName, default_instance
 from services.runtime.service import Json, Service
 from tradebus.bus.interface import Bus
+from tradebus.bus.self_check import MissingPermissions
 from tradebus.config import ConfigError, ExitCode, Settings, load_settings
 from tradebus.wire import subjects
 from tradebus.wire.codec.heartbeat import Heartbeat, heartbeat_to_bytes
@@ -125,7 +126,7 @@ async def _outcome(runtime: Runtime, starting: asyncio.Task[None]) -> ExitCode:
         print_problems(error, sys.stderr)
         runtime.fail("the configuration is wrong")
         return ExitCode.CONFIG_INVALID
-    except CannotListen as error:
+    except (CannotListen, MissingPermissions) as error:
         runtime.fail(str(error))
     except Exception as error:  # Whatever it is, the process ends with it in one log line.
         runtime.log.exception("could not start")

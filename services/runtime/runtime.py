@@ -43,7 +43,7 @@ class Runtime:
         """Set when the service is to stop, whatever for."""
         self.failure: str | None = None
         """Why the service ends with an error, or None."""
-        self._link: Final = BusLink(settings.nats.url, self.health, self.metrics, self.log, self.fail)
+        self._link: Final = BusLink(settings.nats.url, self.health, self.metrics, self.log, self.fail, service)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: Final = AsyncExitStack()
         self.bus: Bus | None = None

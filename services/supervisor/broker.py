@@ -17,13 +17,13 @@ _LAUNCHER: Final = Path(__file__).with_name("launch.py")
 
 @final
 class Broker:
-    """The server at the address that the settings name; port 0 takes a free one.
+    """The server at the address that the settings name; port 0 takes a free one. `users` is their configuration.
 
     `start` and `stop` block for some tens of milliseconds. They are called from the main thread on purpose: the
     kernel ends the server when the *thread* that started it is gone.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, users: str = "") -> None:
         store_dir = settings.nats.store_dir
         assert store_dir is not None, "settled"
         self._folder: Final = store_dir
@@ -34,6 +34,7 @@ class Broker:
                 # Asked by the engine whether every write is synced, and by the watch whether all can be written.
                 monitoring_port=0,
                 sync_always=settings.nats.sync_always,
+                extra=users,
                 command_prefix=(sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())),
             )
         )

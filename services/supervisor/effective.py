@@ -45,6 +45,11 @@ def with_nats_url(settings: Settings, url: str, monitoring_url: str | None = Non
     return settings.model_copy(update={"nats": nats})
 
 
+def with_users_dir(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with the folder of the keys of the broker's users."""
+    return settings.model_copy(update={"nats": settings.nats.model_copy(update={"users_dir": folder})})
+
+
 def write(settings: Settings, path: Path) -> None:
     """Write the settings as the one file that the children read."""
     path.parent.mkdir(parents=True, exist_ok=True)

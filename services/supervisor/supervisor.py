@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self, final
 
-from services.runtime.nats import provision_streams
+from services.runtime.nats import provision_streams, system_of
 from services.runtime.ports import CannotListen, check_free
 from services.supervisor import earlier, effective
 from services.supervisor.broker import Broker
@@ -24,6 +24,7 @@ from services.supervisor.summary import Summary
 from services.supervisor.watch import Watch
 from tradebus.bus.errors import BusError
 from tradebus.bus.server import ServerError
+from tradebus.bus.user_keys import UserKeyError, server_users
 from tradebus.config import Mode, Settings
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -283,18 +284,26 @@ class Supervisor:
 
     async def _start_broker(self) -> None:
         """Start the embedded server, on an empty store where that is wanted, and make the streams."""
-        self._broker = Broker(self.settings)
         removed = self._remove_earlier() if self._is_fresh else False
         try:
+            self._broker = Broker(self.settings, self._users())
             self._broker.start()
             self.settings = effective.with_nats_url(self.settings, self._broker.url, self._broker.monitoring_url)
             await provision_streams(self.settings)
             told = await earlier.told(self.settings)
-        except (ServerError, BusError) as error:
+        except (ServerError, BusError, UserKeyError) as error:
             raise SupervisorError(str(error)) from error
         if removed:
             told = "begins afresh: journals of earlier runs are removed"
         self._progress.tell("nats", "up", f"{self.nats_url}, {told or 'empty streams'}")
+
+    def _users(self) -> str:
+        """Return the server's side of its users, keys made where they are missing; nothing where it is to have none."""
+        if not self.settings.nats.users:
+            return ""
+        folder = (self.settings.nats.users_dir or self.data_dir / "access" / "nats").resolve()
+        self.settings = effective.with_users_dir(self.settings, folder)
+        return server_users(folder, system_of(self.settings))
 
     def _remove_earlier(self) -> bool:
         """Remove what earlier runs left; tell whether there was anything."""

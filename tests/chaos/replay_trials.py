@@ -125,7 +125,7 @@ async def replayed(folder: Path, settings: Settings, kills: Sequence[tuple[int, 
         async with AsyncExitStack() as stack:
             stack.push_async_callback(supervisor.stop)
             await supervisor.start()
-            bus = await connector(supervisor.settings, "operator", "witness")(lambda _event: None)
+            bus = await connector(supervisor.settings, "audit", "witness")(lambda _event: None)
             stack.push_async_callback(bus.close)
             stream = subjects.audit_stream(settings.journal_id)
             reader = await bus.consume(stream, journal.verifier.position + 1, journal.take)

@@ -104,7 +104,7 @@ async def run_trials(
         programs=programs,
     )
     async with supervisor, AsyncExitStack() as others:
-        bus = await connector(supervisor.settings, "operator", "witness")(lambda event: None)
+        bus = await connector(supervisor.settings, "audit", "witness")(lambda event: None)
         witness = Witness(bus, supervisor.settings)
         demo = Demo(supervisor, bus)
         if with_standby:

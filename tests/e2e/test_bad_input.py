@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.attack import Attack, Intruder, command_attacks, flips, heartbeat_attacks, market_attacks
-from tests.support.demo import PATIENCE_S, Demo, running
+from tests.support.demo import PATIENCE_S, Demo, demo_settings, running
 from tests.support.system import until
 from tradebus.bus.message import Message
 from tradebus.wire import subjects
@@ -31,7 +31,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
     """One demo for all attacks that it must survive."""
-    async with running(tmp_path_factory.mktemp("demo")) as demo:
+    # On a server without users: what a service that may publish there sends by mistake must do no harm either.
+    async with running(tmp_path_factory.mktemp("demo"), demo_settings("nats.users=false")) as demo:
         await demo.wait_connected()
         yield demo
 

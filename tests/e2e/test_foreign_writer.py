@@ -33,7 +33,7 @@ async def wait_logged(demo: Demo, name: str, words: str) -> None:
 
 
 async def test_a_foreign_record_in_an_account_journal_ends_trading_on_it_loudly(tmp_path: Path) -> None:
-    async with running(tmp_path, demo_settings(), QUICK) as demo:
+    async with running(tmp_path, demo_settings("nats.users=false"), QUICK) as demo:
         await demo.wait_connected()
         await demo.wait_fills(3)
         account = demo.settings.account(demo.settings.exchanges[0])
@@ -60,7 +60,7 @@ async def test_a_foreign_record_in_an_account_journal_ends_trading_on_it_loudly(
 
 
 async def test_a_batch_written_twice_into_the_audit_journal_is_noticed_by_everybody(tmp_path: Path) -> None:
-    async with running(tmp_path, demo_settings(), QUICK) as demo:
+    async with running(tmp_path, demo_settings("nats.users=false"), QUICK) as demo:
         await demo.wait_connected()
         await demo.wait_fills(3)
         subject, stream = subjects.audit(demo.engine_id), subjects.audit_stream(demo.engine_id)

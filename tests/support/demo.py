@@ -175,7 +175,7 @@ async def running(
     """Run a system, the demo unless other settings are given, until the block ends; ready at its beginning."""
     supervisor = Supervisor(settings or demo_settings(), data_dir=folder, any_ports=True, policy=policy, fresh=fresh)
     async with supervisor:
-        bus = await connector(supervisor.settings, "operator", "test")(lambda event: None)
+        bus = await connector(supervisor.settings, "audit", "test")(lambda event: None)
         try:
             yield Demo(supervisor, bus)
         finally:

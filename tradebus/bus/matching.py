@@ -51,5 +51,16 @@ def subject_matches(pattern: str, subject: str) -> bool:
     return len(wanted) == len(found)
 
 
+def covers(pattern: str, other: str) -> bool:
+    """Whether ``pattern`` takes in every subject that ``other``, a subject or a pattern itself, stands for."""
+    wide, narrow = pattern.split("."), other.split(".")
+    for position, part in enumerate(wide):
+        if part == ">":
+            return len(narrow) > position
+        if position >= len(narrow) or narrow[position] == ">" or part not in {"*", narrow[position]}:
+            return False
+    return len(wide) == len(narrow)
+
+
 def _is_well_formed(subject: str) -> bool:
     return _FORBIDDEN.search(subject) is None and all(subject.split("."))

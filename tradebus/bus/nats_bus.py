@@ -41,6 +41,8 @@ from tradebus.bus.nats_options import NatsOptions
 from tradebus.bus.nats_reader import NatsReader, open_reader
 from tradebus.bus.nats_subscription import NatsSubscription, taking_messages, taking_requests
 from tradebus.bus.nats_wire import writer_headers
+from tradebus.bus.permissions import Permissions
+from tradebus.bus.self_check import check_permissions
 
 DATA: Final = "data"
 CONTROL: Final = "control"
@@ -108,6 +110,10 @@ class NatsBus(Bus):
     def message_bytes_max(self) -> int:
         """Return how many bytes payload and headers of one message may have."""
         return self._control.bytes_max
+
+    async def check_permissions(self, user: str, needed: Permissions) -> None:
+        """Return if the server lets us do all that is needed. Raises MissingPermissions, BusUnavailable."""
+        await check_permissions(self._control, user, needed)
 
     # ------------------------------------------------------------------------------ messages
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tradebus.bus.errors import WrongLastSequence
 from tradebus.bus.message import JournalMessage, JournalState
+from tradebus.bus.permissions import User
 from tradebus.cli.audit_remake import broken_at, remake_work, sound_end
 from tradebus.cli.audit_source import Source, Unusable, number, opened, span
 from tradebus.cli.output import print_json, print_rows, stdout
@@ -41,7 +42,8 @@ async def repair(archive: Path | None, nats: str | None, engine: str | None, *, 
     """Plan, print, do it with ``yes``; return the exit status: 0 nothing is left to do, 7 something is."""
     if nats is None:
         raise Unusable("repair without the other copy: name the server with --nats", ExitCode.USAGE)
-    async with opened(archive, nats, engine, is_made=True) as source:
+    # What it appends to a stream is the engine's own, and nobody else may.
+    async with opened(archive, nats, engine, is_made=True, user=User.ENGINE) as source:
         if source.archive is None or source.folder is None:
             raise Unusable("repair without the other copy: name the archive with --archive", ExitCode.USAGE)
         state = await source.stream_state()

@@ -15,6 +15,8 @@ from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalState
 from tradebus.bus.nats_bus import NatsBus
 from tradebus.bus.nats_options import NatsOptions
+from tradebus.bus.permissions import User
+from tradebus.bus.user_keys import seed_file
 from tradebus.cli.audit_options import STRATEGIES
 from tradebus.cli.output import stderr
 from tradebus.config import ConfigError, ExitCode, load
@@ -61,9 +63,17 @@ class Unusable(Exception):
 
 @asynccontextmanager
 async def opened(
-    folder: Path | None, url: str | None, engine: str | None, strategies: Path = STRATEGIES, *, is_made: bool = False
+    folder: Path | None,
+    url: str | None,
+    engine: str | None,
+    strategies: Path = STRATEGIES,
+    *,
+    is_made: bool = False,
+    user: User = User.OPERATOR,
 ) -> AsyncIterator[Source]:
     """Open what was named; without either, what the configuration names. ``is_made`` allows an archive to be empty.
+
+    ``user`` is who reads the stream on a server with users.
 
     Raises Unusable.
     """
@@ -75,7 +85,7 @@ async def opened(
         engine = archive.subject.partition(".")[2]
     if not engine:
         raise Unusable("expected an engine's id with --nats, found none: --engine demo, say", ExitCode.USAGE)
-    bus = None if url is None else await _connected(url)
+    bus = None if url is None else await _connected(url, user)
     try:
         yield Source(subjects.audit_stream(engine), engine, archive, folder, bus, url or "")
     finally:
@@ -128,8 +138,18 @@ def _archive(folder: Path, engine: str | None, *, is_made: bool) -> Archive:
         raise Unusable(str(error), ExitCode.USAGE) from error
 
 
-async def _connected(url: str) -> Bus:
-    return await NatsBus.connect(NatsOptions((url,), "operator"), timeout_s=CONNECT_TIMEOUT_S)
+async def _connected(url: str, user: User) -> Bus:
+    return await NatsBus.connect(_options(url, user), timeout_s=CONNECT_TIMEOUT_S)
+
+
+def _options(url: str, user: User) -> NatsOptions:
+    """Return how to connect: with the user's key if the configuration leads to one, else without."""
+    try:
+        folder = load().settings.nats_users_dir()
+    except ConfigError:
+        folder = None  # what was named on the command line is enough to read a server without users
+    seed = None if folder is None else seed_file(folder, user)
+    return NatsOptions((url,), user, nkey_seed_file=seed if seed is not None and seed.is_file() else None)
 
 
 def number(value: int) -> str:

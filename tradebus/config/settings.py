@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         """Return the folder of the embedded server's streams."""
         return self.nats.store_dir or self.runtime.data_dir / "nats"
 
+    def nats_users_dir(self) -> Path | None:
+        """Return the folder of the users' keys for tools beside the services: where `make up` puts it, unless named."""
+        usual = self.runtime.data_dir / "access" / "nats"
+        return self.nats.users_dir or (usual if usual.is_dir() else None)
+
     def api_keys_file(self) -> Path:
         """Return the file of the API keys."""
         return self.api.keys_file or self.runtime.data_dir / "access" / "keys.json"

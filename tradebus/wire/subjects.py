@@ -96,6 +96,11 @@ def exec_(account: str) -> str:
     return f"exec.{token('account', account)}"
 
 
+def exec_all() -> str:
+    """Return the subscription to the order requests to all accounts."""
+    return "exec.>"
+
+
 def acct(account: str) -> str:
     """Return the subject of an account's journal, as ``acct.sim_alpha-paper``."""
     return f"acct.{token('account', account)}"

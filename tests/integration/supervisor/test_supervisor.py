@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime.nats import options_of
 from services.supervisor import AlreadyRunning, NotReady, SupervisorError
 from tests.integration.supervisor.conftest import Bench, is_gone, until
 from tests.support.audit_run import EngineRun, append_all
 from tradebus.bus.nats_bus import NatsBus
-from tradebus.bus.nats_options import NatsOptions
 from tradebus.config import Address, ApiSettings
 from tradebus.wire import subjects
 from tradebus.wire.codec.heartbeat import Heartbeat, heartbeat_from_bytes
@@ -199,7 +199,7 @@ async def test_a_stop_while_starting_leaves_nothing_behind(bench: Bench) -> None
 async def test_streams_are_kept_unless_a_fresh_start_is_asked_for(bench: Bench) -> None:
     run = EngineRun(events=20)
     async with bench.make("market") as supervisor:
-        bus = await NatsBus.connect(NatsOptions(servers=(supervisor.nats_url,), service="test"))
+        bus = await NatsBus.connect(options_of(supervisor.settings, "engine"))
         await append_all(bus, supervisor.settings.journal_id, run.batches())
         await bus.close()
     kept = bench.folder / "engine/snapshot"
@@ -222,7 +222,7 @@ async def test_streams_are_kept_unless_a_fresh_start_is_asked_for(bench: Bench) 
 async def test_services_say_on_the_bus_that_they_live(bench: Bench) -> None:
     beats: list[Heartbeat] = []
     async with bench.make("market", "audit") as supervisor:
-        bus = await NatsBus.connect(NatsOptions(servers=(supervisor.nats_url,), service="test"))
+        bus = await NatsBus.connect(options_of(supervisor.settings, "audit"))
         try:
             await bus.subscribe(subjects.hb_all(), lambda message: beats.append(heartbeat_from_bytes(message.payload)))
             await until(lambda: {beat.service for beat in beats} == {"market", "audit"})

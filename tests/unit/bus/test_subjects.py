@@ -1,8 +1,10 @@
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from tradebus.bus.permissions import Permissions, System, User, permissions
 from tradebus.wire import subjects
 from tradebus.wire.subjects import InvalidToken
 
@@ -90,3 +92,34 @@ def test_every_function_is_on_the_page() -> None:
     ]
     for name in set(public) - {"token", "InvalidToken"}:
         assert f"`{name}`" in PAGE, name
+
+
+def test_the_page_has_the_row_of_every_user() -> None:
+    """What a user may read, look at and subscribe to stands in its row, and nothing else."""
+    for user in User:
+        (row,) = re.findall(rf"^\| `{user.value}`.*$", PAGE, re.MULTILINE)
+        _, _, publish, subscribe, look, read, _ = row.split("|")
+        allowed = permissions_of(user)
+        streams = {each.removeprefix("KV_") for each in _streams(allowed.publish, "$JS.API.CONSUMER.CREATE.")}
+        looked = {each.removeprefix("KV_") for each in _streams(allowed.publish, "$JS.API.STREAM.MSG.GET.")} - streams
+        assert set(re.findall(r"`([^`]+)`", read)) == {_named(each) for each in streams}, user
+        assert set(re.findall(r"`([^`]+)`", look)) == {_named(each) for each in looked}, user
+        heard = {each for each in allowed.subscribe if not each.startswith("_INBOX")}
+        assert set(re.findall(r"`([^`]+)`", subscribe)) == heard, user
+        said = {_named(each) for each in allowed.publish if not each.startswith("$")}
+        assert said <= set(re.findall(r"`([^`]+)`", publish)), user
+        for each in allowed.publish:
+            if each.startswith("$KV."):
+                assert f"`{each.split('.')[1]}`" in publish, (user, each)
+
+
+def permissions_of(user: User) -> Permissions:
+    return permissions(user, System(("e0",), ("a0",)))
+
+
+def _streams(published: Iterable[str], prefix: str) -> set[str]:
+    return {each.removeprefix(prefix).split(".")[0] for each in published if each.startswith(prefix)}
+
+
+def _named(name: str) -> str:
+    return name.replace("e0", "<engine>").replace("a0", "<account>")

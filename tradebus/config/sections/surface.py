@@ -62,6 +62,12 @@ class NatsSettings(Section):
     """Address of the server."""
     embedded: bool = True
     """Whether `make up` starts a server of its own at this address. Refused for live."""
+    users: bool = True
+    """Whether that server has a user for each service, with its own key and only the subjects that it needs."""
+    users_dir: Path | None = None
+    """Folder of the users' keys, `<user>.nk`: as which user a service connects is its own name. `make up` fills it in.
+
+    Left out with a server of one's own, everybody connects without a user, and the engine makes the streams."""
     store_dir: Path | None = None
     """JetStream's folder of the embedded server; `<data_dir>/nats` when left out."""
     sync_always: bool = False
