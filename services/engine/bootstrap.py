@@ -38,6 +38,7 @@ from services.engine.trading_policy import TradingPolicy
 from services.engine.trading_watch import TradingWatch
 from services.runtime import Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
+from services.runtime.lease_locks import lease_locks
 from services.runtime.streams import prepare_streams
 from tradebus.bus.interface import Bus
 from tradebus.config import Settings
@@ -67,7 +68,9 @@ async def bootstrap(runtime: Runtime) -> Service:
     await check_durability(settings, runtime.log)
     bus = await runtime.connect_nats()
     await prepare_streams(runtime, bus)
-    lead = None if settings.mode is Mode.REPLAY else Leadership(runtime, bus, settings.journal_id)
+    lead = None
+    if settings.mode is not Mode.REPLAY:
+        lead = Leadership(runtime, bus, settings.journal_id, lease_locks(runtime))
     store = snapshot_store(settings)
     prover = ProcessProver(bus, snapshot_folder(settings), settings.engine.strategies_dir, started.code)
     return await build(runtime, bus, started, strategies, crash_latch(settings), store, lead, prover)

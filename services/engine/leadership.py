@@ -10,21 +10,23 @@ from collections.abc import Callable
 from typing import Final, final
 
 from services.runtime import Runtime
+from services.runtime.lease_locks import LeaseLocks, leased
 from tradebus.bus.errors import BusUnavailable
 from tradebus.bus.interface import Bus
-from tradebus.bus.leases import ASK_PERIOD_S, Lease
+from tradebus.bus.leases import ASK_PERIOD_S
 from tradebus.wire import subjects
 
 
 @final
 class Leadership:
-    """The lease of one engine. ``gained`` is called when a lease that was lost is ours again."""
+    """The lease of one engine. ``gained`` is called when a lease that was lost is ours again.
 
-    def __init__(self, runtime: Runtime, bus: Bus, engine_id: str) -> None:
+    With ``locks`` the lease of a predecessor that is known to be dead is not waited for.
+    """
+
+    def __init__(self, runtime: Runtime, bus: Bus, engine_id: str, locks: LeaseLocks | None = None) -> None:
         self._runtime: Final = runtime
-        self._lease: Final = Lease(
-            bus.bucket(subjects.LEASES), subjects.lease_engine(engine_id), runtime.instance, self._lost
-        )
+        self._lease: Final = leased(bus, subjects.lease_engine(engine_id), runtime.instance, self._lost, locks)
         self.gained: Callable[[], None] | None = None
         self._is_leaving = False
 

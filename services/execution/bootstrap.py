@@ -3,6 +3,7 @@
 from services.execution.paper import PaperExecution
 from services.execution.replay import ReplayExecution
 from services.runtime import Runtime, Service
+from services.runtime.lease_locks import lease_locks
 from services.runtime.nats import connector
 from tradebus.config.sections.modes import Mode
 
@@ -18,4 +19,4 @@ async def bootstrap(runtime: Runtime) -> Service:
         for exchange in settings.exchanges
         if exchange in settings.execution and settings.execution[exchange].connector == "simulated"
     ]
-    return PaperExecution(runtime, bus, simulated)
+    return PaperExecution(runtime, bus, simulated, lease_locks(runtime))

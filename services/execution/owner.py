@@ -10,9 +10,10 @@ from services.execution.owned import OwnedAccount
 from services.execution.progress import Progress
 from services.runtime import Runtime
 from services.runtime.journal_writing import JournalWriting
+from services.runtime.lease_locks import LeaseLocks, leased
 from tradebus.bus.errors import BusUnavailable
 from tradebus.bus.interface import Bus
-from tradebus.bus.leases import ASK_PERIOD_S, Lease
+from tradebus.bus.leases import ASK_PERIOD_S
 from tradebus.journal.writer import Fenced
 from tradebus.wire import subjects
 
@@ -30,7 +31,13 @@ class AccountOwner:
     """
 
     def __init__(
-        self, runtime: Runtime, bus: Bus, account: OwnedAccount, folded: Callable[[], int], progress: Progress
+        self,
+        runtime: Runtime,
+        bus: Bus,
+        account: OwnedAccount,
+        folded: Callable[[], int],
+        progress: Progress,
+        locks: LeaseLocks | None = None,
     ) -> None:
         self.account: Final = account
         self.follower: Final = AccountFollower(bus, account, progress.tell)
@@ -38,9 +45,7 @@ class AccountOwner:
         self._bus: Final = bus
         self._folded: Final = folded
         self._progress: Final = progress
-        self._lease: Final = Lease(
-            bus.bucket(subjects.LEASES), subjects.lease_account(account.name), runtime.instance, self._on_lost
-        )
+        self._lease: Final = leased(bus, subjects.lease_account(account.name), runtime.instance, self._on_lost, locks)
         self._journal: AccountJournal | None = None
         self._writing: JournalWriting | None = None
         self._owning: asyncio.Task[None] | None = None

@@ -14,6 +14,7 @@ from services.execution.snapshot_files import SnapshotFiles
 from services.execution.snapshot_loading import SnapshotLoading
 from services.execution.snapshotting import Snapshotting
 from services.runtime import Json, Position, Runtime, Service
+from services.runtime.lease_locks import LeaseLocks
 from services.runtime.streams import wait_for_stream
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
@@ -33,17 +34,17 @@ class PaperExecution(Service):
     those that it owns; so nothing is lost or doubled however an owner ended, and a standby has everything at hand.
     """
 
-    def __init__(self, runtime: Runtime, bus: Bus, accounts: Sequence[str]) -> None:
+    def __init__(self, runtime: Runtime, bus: Bus, accounts: Sequence[str], locks: LeaseLocks | None = None) -> None:
         self._runtime: Final = runtime
         self._bus: Final = bus
         self._accounts: Final = [PaperAccount(name) for name in accounts]
         self._verifier = AuditVerifier()
         self._progress: Final = Progress()
         self._owners: Final = [
-            AccountOwner(runtime, bus, account, lambda: self._verifier.position, self._progress)
+            AccountOwner(runtime, bus, account, lambda: self._verifier.position, self._progress, locks)
             for account in self._accounts
         ]
-        self._sharing: Final = AccountSharing(runtime, bus, self._owners, self._may_own, self._progress)
+        self._sharing: Final = AccountSharing(runtime, bus, self._owners, self._may_own, self._progress, locks)
         files = SnapshotFiles(runtime.settings.runtime.data_dir / "execution" / runtime.settings.journal_id)
         self._loading: Final = SnapshotLoading(runtime, bus, files)
         self._snapshots: Final = Snapshotting(runtime, bus, files, self._owners, self._accounts, lambda: self._verifier)

@@ -8,10 +8,11 @@ from services.execution.owner import AccountOwner
 from services.execution.progress import Progress
 from services.execution.shares import Ask, Give, next_move
 from services.runtime import Runtime
+from services.runtime.lease_locks import LeaseLocks, leased
 from tradebus.bus.errors import BusUnavailable
 from tradebus.bus.interface import Bus
 from tradebus.bus.lease_board import LeaseBoard
-from tradebus.bus.leases import ASK_PERIOD_S, Lease
+from tradebus.bus.leases import ASK_PERIOD_S
 from tradebus.wire import subjects
 
 _SERVICE: Final = "execution"
@@ -32,6 +33,7 @@ class AccountSharing:
         owners: Sequence[AccountOwner],
         is_eligible: Callable[[], bool],
         progress: Progress,
+        locks: LeaseLocks | None = None,
     ) -> None:
         engine = runtime.settings.journal_id
         bucket = bus.bucket(subjects.LEASES)
@@ -40,9 +42,8 @@ class AccountSharing:
         self._is_eligible: Final = is_eligible
         self._changed: Final = asyncio.Event()
         self._members: Final = f"member.{_SERVICE}."
-        self._member: Final = Lease(
-            bucket, subjects.lease_member(_SERVICE, engine, runtime.instance), runtime.instance, self._on_member_lost
-        )
+        member = subjects.lease_member(_SERVICE, engine, runtime.instance)
+        self._member: Final = leased(bus, member, runtime.instance, self._on_member_lost, locks)
         self._board: Final = LeaseBoard(
             bucket,
             [*(subjects.lease_account(name) for name in self._owners), subjects.lease_members(_SERVICE, engine)],

@@ -66,9 +66,12 @@ class Snapshotting:
         """Write a snapshot of each account that is ours and has moved; what goes wrong is told, and tried again."""
         for owner in self._owners:
             name = owner.account.name
-            if not owner.is_owned or self._written.get(name) == self._verifier().position:
-                continue
             trouble = f"snapshot of {name}"
+            if not owner.is_owned:
+                self._runtime.health.clear(trouble)  # it is its next owner's to keep
+                continue
+            if self._written.get(name) == self._verifier().position:
+                continue
             try:
                 self._written[name] = await self._write(owner)
             except (NotOwned, WrongRevision) as error:

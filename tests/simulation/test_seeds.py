@@ -35,6 +35,9 @@ FAULTS = frozenset(
         "clock_step",
         "usurper",
         "command",
+        "pruned_audit",
+        "pruned_acct",
+        "pruned_cmd",
     }
 )
 """Everything that a menu can hold; in two hundred seeds all of it must have happened."""

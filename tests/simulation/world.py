@@ -26,14 +26,18 @@ from services.audit.config import AuditConfig
 from services.audit.follower import Follower
 from services.audit.metrics import AuditMetrics
 from services.audit.past import Past
+from services.audit.pruner import Pruner, PrunerConfig
 from services.audit.service import AuditService, Keeping
 from services.engine import bootstrap as engine_bootstrap
+from services.engine import snapshotting as engine_snapshotting
 from services.engine.leadership import Leadership
 from services.engine.live import LiveEngine
 from services.engine.started import engine_started
+from services.execution import snapshotting as execution_snapshotting
 from services.execution.paper import PaperExecution
 from services.runtime import Runtime, Service
 from services.runtime.dead_letters import DeadLetterBox
+from services.runtime.lease_locks import LeaseLocks
 from services.runtime.runtime import ServiceName
 from tests.simulation.disk import Disk
 from tests.simulation.network import Network, Odds, ProcessDied, SimulatedBus
@@ -41,10 +45,12 @@ from tests.simulation.processes import Boot, Process, current, spare_the_collect
 from tests.simulation.virtual_time import VirtualLoop, virtual_time
 from tests.support.engine_service import ALPHA, BETA, TestMarket, engine_settings, memory_broker
 from tests.support.oracles import Oracles
+from tests.support.proving import LocalProver
 from tradebus import crash_points
 from tradebus.bus.errors import AppendUncertain, NotSent, Refused
 from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalMessage
+from tradebus.bus.purging import StreamPurger
 from tradebus.config import Settings
 from tradebus.config.strategies import make_strategies
 from tradebus.core.engine.event import EngineStarted, TradingStateUpdate
@@ -65,6 +71,8 @@ QUIET_S: Final = 1.5
 POLL_S: Final = 0.05
 CHECKPOINT_TICKS: Final = 100
 SEGMENT_BYTES: Final = 20_000
+SNAPSHOTS_S: Final = 1.0
+PRUNED_EVERY_S: Final = 0.3
 DISK_S: Final = (0.0005, 0.01)
 """How long something takes that a service does in a thread."""
 COMMAND_LIVES_NS: Final = 1_500_000_000
@@ -137,6 +145,27 @@ class BrokenPromise(AssertionError):
     """An oracle that does not hold; the text says how to repeat it."""
 
 
+class KeepingPurger(StreamPurger):
+    """Prunes the streams of a world, which keeps what was pruned for its oracles."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def purge(self, stream: str, first_kept: int) -> int:
+        """Drop every message before ``first_kept``."""
+        world = self._world
+        await asyncio.sleep(world.network.latency_s())
+        kept = world.broker.stream(stream)
+        gone = [kept.message(sequence) for sequence in range(kept.first_sequence, first_kept)]
+        world.pruned.setdefault(stream, []).extend(message for message in gone if message is not None)
+        world.broker.prune(stream, first_kept)
+        world.network.fired[f"pruned_{stream.partition('_')[0].lower()}"] += 1
+        return len(gone)
+
+    async def close(self) -> None:
+        """Have nothing to close."""
+
+
 class _Crashes(CrashPlan):
     """Kills the process that comes to a named place, now and then."""
 
@@ -178,6 +207,9 @@ class World:
         """What operators said, with the time at which it expires."""
         self.has_leases: Final = self.draw.random() < 0.5
         """Whether a second engine stands by, or is fenced alone."""
+        self.prunes: Final = random.Random(seed + 2).random() < 0.5
+        """Whether the streams are pruned of whatever all have behind them, while everything else goes wrong."""
+        self.pruned: Final[dict[str, list[JournalMessage]]] = {}
         self.is_faulty = False
         self._is_ending = False
         self._keeping: list[asyncio.Task[None]] = []
@@ -193,8 +225,9 @@ class World:
     async def _boot_engine(self, runtime: Runtime, bus: Bus) -> Service:
         started = self.started(f"run-{self.lives['engine']}")
         latch, store = engine_bootstrap.crash_latch(self.settings), engine_bootstrap.snapshot_store(self.settings)
-        lead = Leadership(runtime, bus, self.settings.journal_id) if self.has_leases else None
-        return await engine_bootstrap.build(runtime, bus, started, self.strategies(), latch, store, lead)
+        lead = Leadership(runtime, bus, self.settings.journal_id, self._locks(runtime)) if self.has_leases else None
+        prover = LocalProver(bus, store, started.code)
+        return await engine_bootstrap.build(runtime, bus, started, self.strategies(), latch, store, lead, prover)
 
     def strategies(self) -> list[Strategy]:
         """Return what the engine runs."""
@@ -205,7 +238,18 @@ class World:
         return engine_started(self.settings, run)
 
     async def boot_execution(self, runtime: Runtime, bus: Bus) -> Service:
-        return PaperExecution(runtime, bus, self.accounts)
+        return PaperExecution(runtime, bus, self.accounts, self._locks(runtime))
+
+    def _locks(self, runtime: Runtime) -> LeaseLocks:
+        """Return what tells the dead from the living on the volume that all processes of a service share."""
+        token = "".join(each for each in runtime.instance if each.isalnum())
+        locks = LeaseLocks(self.settings.runtime.data_dir / runtime.service / "leases", token)
+
+        async def close() -> None:
+            locks.close()
+
+        runtime.on_exit(close)
+        return locks
 
     async def _boot_audit(self, runtime: Runtime, bus: Bus) -> Service:
         """Build what the service builds, but for its API."""
@@ -220,7 +264,18 @@ class World:
         archivist = Archivist(bus, archive, runtime.instance, metrics, runtime.health, runtime.log)
         self.damages.append(lambda: _count(metrics.archive_troubles.labels("damage")))
         service.keep(Keeping(archivist, Past(archive, fold, config.limits, archivist, metrics, runtime.log)))
+        if self.prunes:
+            service.look_after(self._pruner(runtime, bus))
         return service
+
+    def _pruner(self, runtime: Runtime, bus: Bus) -> Pruner:
+        """Return what shortens the streams, in haste."""
+
+        async def connect() -> StreamPurger:
+            return KeepingPurger(self)
+
+        config = replace(PrunerConfig.of(self.settings), retention_s=0.0, period_s=PRUNED_EVERY_S)
+        return Pruner(bus, connect, config, runtime.metrics.registry, runtime.health, runtime.log)
 
     def _new(self, program: str) -> Process:
         self.lives[program] += 1
@@ -479,7 +534,8 @@ class World:
             stream = next((each for each in self._streams() if self.broker.stream(each).keeps(subject)), None)
             if stream is None:
                 continue  # dead letters: their stream drops its oldest
-            kept = self.broker.stream(stream).message(sequence)
+            gone = self.pruned.get(stream, [])
+            kept = gone[sequence - 1] if sequence <= len(gone) else self.broker.stream(stream).message(sequence)
             found = None if kept is None else (kept.headers or {}).get(CHAIN_HEADER, "")
             self.promise(found == chain, f"{stream}: message {sequence} was acknowledged, and is {found}")
         return oracles
@@ -514,6 +570,8 @@ class World:
         ]
 
     def _messages(self, name: str) -> Iterator[JournalMessage]:
+        """Return everything that a stream ever held, what was pruned included."""
+        yield from self.pruned.get(name, [])
         stream = self.broker.stream(name)
         for sequence in range(stream.first_sequence, stream.last_sequence + 1):
             message = stream.message(sequence)
@@ -585,7 +643,12 @@ def simulation(seed: int, menu: Menu | None = None, kind: type[World] = World) -
         with tempfile.TemporaryDirectory(prefix="tradebus-sim-") as folder, virtual_time(loop):
             world = kind(seed, loop, Path(folder), menu)
             setattr(crash_points, "_plan", _Crashes(world))  # noqa: B010 - it is Final for everybody else
-            with world.disk.watching(), patch.object(asyncio, "to_thread", world.in_no_thread):
+            with (
+                world.disk.watching(),
+                patch.object(asyncio, "to_thread", world.in_no_thread),
+                patch.object(execution_snapshotting, "SNAPSHOT_PERIOD_S", SNAPSHOTS_S),
+                patch.object(engine_snapshotting, "PROOF_PERIOD_S", 0.0),
+            ):
                 yield world
     finally:
         setattr(crash_points, "_plan", kept_plan)  # noqa: B010

@@ -38,6 +38,8 @@ class Lease:
 
     ``lost`` is called with a reason when a lease that was held is held no more, for whatever reason but ``release``.
     ``clock`` gives monotonic seconds; ``ttl_s`` must be the bucket's. One call at a time of acquire, wait and release.
+    ``token`` tells this process from others of its name, and ``is_dead`` whether the one with a token is known to have
+    ended: then its lease is taken at once. Both are optional.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Lease:
         ttl_s: float = LEASE_TTL_S,
         renew_period_s: float = RENEW_PERIOD_S,
         clock: Callable[[], float] = time.monotonic,
+        token: str | None = None,
+        is_dead: Callable[[str], bool] = lambda _token: False,
     ) -> None:
         self.key: Final = key
         self.holder: Final = holder
@@ -59,7 +63,8 @@ class Lease:
         self._renew_period_s: Final = renew_period_s
         self._clock: Final = clock
         # Two processes that were given one name by mistake are two all the same.
-        self._value: Final = f"{holder}{_SEPARATOR}{secrets.token_hex(8)}".encode()
+        self._value: Final = f"{holder}{_SEPARATOR}{token or secrets.token_hex(8)}".encode()
+        self._is_dead: Final = is_dead
         self._revision: int | None = None
         self._expires_s = 0.0
         self._keeping: asyncio.Task[None] | None = None
@@ -85,9 +90,9 @@ class Lease:
             revision = await self._bucket.update(self.key, self._value, 0)
         except WrongRevision:
             found = await self._bucket.get(self.key)
-            if found is None or found.value != self._value:
+            if found is None or not (found.value == self._value or self._is_of_the_dead(found)):
                 return False
-            # An attempt of ours whose answer was lost: it counts from now only if it can be renewed now.
+            # An attempt of ours whose answer was lost, or a lease of the dead: ours only if it can be renewed now.
             asked_s = self._clock()
             try:
                 revision = await self._bucket.update(self.key, self._value, found.revision)
@@ -119,6 +124,10 @@ class Lease:
         revision = self._forget()
         if revision is not None:
             await self._give_back(revision)
+
+    def _is_of_the_dead(self, entry: Entry) -> bool:
+        """Tell whether a lease is that of a process that is known to have ended."""
+        return entry.value is not None and self._is_dead(entry.value.decode(errors="replace").partition(_SEPARATOR)[2])
 
     def _hold(self, revision: int, asked_s: float) -> None:
         self._revision = revision
