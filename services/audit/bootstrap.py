@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from services.audit.api.access import Doorkeeper, Keyring
+from services.audit.api.access import AccessLog, Doorkeeper, Keyring
 from services.audit.api.access.bad_keys import BadKeys
 from services.audit.api.app import build_application
 from services.audit.api.context import ApiContext, NamesCache
@@ -78,7 +78,8 @@ def _doorkeeper(runtime: Runtime, config: AuditConfig) -> Doorkeeper:
         keyring.close()
 
     runtime.on_exit(close)
-    return Doorkeeper(keyring, BadKeys(), reading_without_key=config.reading_without_key)
+    log = AccessLog(config.keys_file.with_name("access.jsonl"), runtime.log)
+    return Doorkeeper(keyring, BadKeys(), log, reading_without_key=config.reading_without_key)
 
 
 def _desk(runtime: Runtime, config: AuditConfig, bus: Bus, fold: Fold) -> CommandDesk | None:
@@ -157,7 +158,7 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
         commands=_desk(runtime, config, bus, fold),
         past=reads,
     )
-    await service.serve(ApiServer(build_application(context, hub, metrics, runtime.log), config.api))
+    await service.serve(ApiServer(build_application(context, hub, metrics, runtime.log, config.requests), config.api))
     if config.grpc is not None:
         await service.serve_rpc(RpcServer(context, runtime.log, config.grpc))
     return service

@@ -26,6 +26,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """How much one caller of the API may ask, and send at once."""
+
+    requests_per_s: int
+    body_bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class LagLimits:
     """When the replica counts as behind: more than ``ms_max`` of the journal is not applied yet.
 
@@ -77,6 +85,7 @@ class AuditConfig:
     api: Listening
     reading_without_key: bool
     keys_file: Path
+    requests: RequestLimits
     grpc: Listening | None = None
     commands_file: Path | None = None
     """Where the commands that were taken are kept; None where none are."""
@@ -94,6 +103,7 @@ class AuditConfig:
             api=Listening(settings.api.listen, "the REST API and the web page", "api.listen"),
             reading_without_key=settings.api.reading_without_key,
             keys_file=settings.api_keys_file(),
+            requests=RequestLimits(settings.api.requests_per_s, settings.api.body_bytes_max),
             grpc=None if settings.api.grpc_listen is None else grpc_listening(settings.api.grpc_listen),
             commands_file=_commands_file(settings),
             archive=ArchiveConfig.of(settings),

@@ -176,13 +176,14 @@ BAD_REQUESTS = [
     ("GET", "//v1/state", 404, "no_such_path"),
     ("GET", "/docs/files/../../../../etc/passwd", 404, "no_such_path"),
     ("GET", "/docs/files/%2e%2e/%2e%2e/%2e%2e/etc/passwd", 404, "no_such_path"),
-    ("GET", f"/v1/state?x={'a' * 20_000}", 422, "x"),
-    ("GET", f"/{'b' * 50_000}", 404, "no_such_path"),
+    ("GET", f"/v1/state?x={'a' * 8_000}", 422, "x"),
+    ("GET", f"/v1/state?x={'a' * 20_000}", 414, "url_too_long"),
+    ("GET", f"/{'b' * 50_000}", 414, "url_too_long"),
     ("POST", "/v1/state", 405, "method_not_allowed"),
     ("PUT", "/v1/trading", 405, "method_not_allowed"),
     ("DELETE", "/v1/orders", 405, "method_not_allowed"),
     ("OPTIONS", "/v1/state", 405, "method_not_allowed"),
-    ("NONSENSE", "/v1/state", 405, "method_not_allowed"),
+    ("NONSENSE", "/v1/state", 400, "malformed_request"),
 ]
 
 

@@ -11,11 +11,13 @@ import httpx2
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.stdlib import BoundLogger, get_logger
 
-from services.audit.api.access import Doorkeeper, Keyring, Role
+from services.audit.api.access import AccessLog, Doorkeeper, Keyring, Role
 from services.audit.api.access.bad_keys import BadKeys
+from services.audit.api.access.rates import Rates
 from services.audit.api.app import build_api
 from services.audit.api.cache import AnswerCache
 from services.audit.api.context import ApiContext, NamesCache
+from services.audit.api.entrance import Entrance
 from services.audit.api.security import Guard
 from services.audit.api.stream.hub import StreamHub
 from services.audit.api.stream.limits import StreamLimits
@@ -39,6 +41,8 @@ from tradebus.strategies.loading import load_data
 
 STREAM = "AUDIT_demo"
 LIMITS = Limits()
+REQUESTS_PER_S = 100_000
+BODY_BYTES_MAX = 262_144
 NO_STREAMS = StreamLimits(readers=0)
 """A stream does not end, so that a client that waits for whole answers is better refused."""
 
@@ -72,7 +76,10 @@ class AuditApi:
         self.bad_keys_clock = 0.0
         self.key_trouble = ""
         self.doorkeeper = Doorkeeper(
-            Keyring(self.keys, self._note_key_trouble), BadKeys(lambda: self.bad_keys_clock), reading_without_key=True
+            Keyring(self.keys, self._note_key_trouble),
+            BadKeys(lambda: self.bad_keys_clock),
+            AccessLog(self.keys.path.with_name("access.jsonl"), get_logger("test")),
+            reading_without_key=True,
         )
         log: BoundLogger = get_logger("test")
         self.ledger_path = Path(self._folder.name) / "demo.commands.ndjson"
@@ -96,8 +103,11 @@ class AuditApi:
         self.app = build_api(self.context, self.hub, log)
         # Seconds pass between any two looks at the clock: a test sees what is, not what was some milliseconds ago.
         self.app.state.cache = AnswerCache(itertools.count().__next__)
+        self.rates_clock = 0.0
+        self.rates = Rates(REQUESTS_PER_S, lambda: self.rates_clock)
+        entrance = Entrance(self.app, self.doorkeeper, self.rates, BODY_BYTES_MAX)
         self.client = httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(Guard(self.app, self.metrics), raise_app_exceptions=False),
+            transport=httpx2.ASGITransport(Guard(entrance, self.metrics), raise_app_exceptions=False),
             base_url="http://audit",
         )
 

@@ -105,6 +105,7 @@ async def _answers(run: EngineRun, folder: Path) -> dict[str, Any]:
             is_json = response.headers["content-type"].startswith("application/json")
             answers[operation] = response.json() if is_json else _some_metrics(response.text)
         answers |= await _commands(api)
+        answers |= await key_answers(api)
     answers["streamEvents"] = await stream_text(run)
     return answers
 
@@ -131,6 +132,18 @@ async def _commands(api: AuditApi) -> dict[str, Any]:
     response = await api.client.get(f"/v1/commands/{taken['id']}", headers=key)
     answers["getCommand"] = response.json()
     return answers
+
+
+async def key_answers(api: AuditApi) -> dict[str, Any]:
+    """Make a key, list all, revoke it; the secret of the example is none."""
+    admin = api.key(Role.ADMIN, "alice")
+    made = await api.client.post("/v1/keys", json={"name": "dashboard", "role": "viewer", "days": 90}, headers=admin)
+    assert made.status_code == HTTPStatus.CREATED, made.text
+    created = made.json()
+    created["data"]["key"] = f"tb_{created['data']['id']}_{'x' * 43}"
+    listed = await api.client.get("/v1/keys", headers=admin)
+    revoked = await api.client.delete(f"/v1/keys/{created['data']['id']}", headers=admin)
+    return {"createKey": created, "listKeys": listed.json(), "revokeKey": revoked.json()}
 
 
 async def stream_text(run: EngineRun) -> str:

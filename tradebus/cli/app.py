@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tradebus import __version__
-from tradebus.cli import audit, config, ctl, doctor, state
+from tradebus.cli import audit, config, ctl, doctor, key, state
 
 app = typer.Typer(
     name="tradebus",
@@ -17,6 +17,7 @@ app.add_typer(state.app, name="state")
 app.add_typer(ctl.app, name="ctl")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
+app.add_typer(key.app, name="key")
 app.command("doctor")(doctor.doctor)
 
 

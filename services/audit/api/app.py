@@ -7,14 +7,17 @@ from starlette.middleware.gzip import GZipMiddleware
 from structlog.stdlib import BoundLogger
 
 from services.audit.api import documents, page, problems
+from services.audit.api.access.rates import Rates
 from services.audit.api.cache import AnswerCache
 from services.audit.api.context import ApiContext
+from services.audit.api.entrance import Entrance
 from services.audit.api.resources import (
     assets,
     audit,
     commands,
     connectivity,
     instruments,
+    keys,
     orders,
     positions,
     service,
@@ -25,6 +28,7 @@ from services.audit.api.resources import (
 )
 from services.audit.api.security import Application, Guard
 from services.audit.api.stream.hub import StreamHub
+from services.audit.config import RequestLimits
 from services.audit.metrics import AuditMetrics
 
 OPENAPI_URL: Final = "/openapi.json"
@@ -43,6 +47,7 @@ RESOURCES: Final = (
     audit,
     commands,
     streams,
+    keys,
     service,
 )
 
@@ -63,6 +68,9 @@ def build_api(context: ApiContext, hub: StreamHub, log: BoundLogger) -> FastAPI:
     return app
 
 
-def build_application(context: ApiContext, hub: StreamHub, metrics: AuditMetrics, log: BoundLogger) -> Application:
+def build_application(
+    context: ApiContext, hub: StreamHub, metrics: AuditMetrics, log: BoundLogger, limits: RequestLimits
+) -> Application:
     """Return the whole application as the server runs it."""
-    return Guard(build_api(context, hub, log), metrics)
+    rates, app = Rates(limits.requests_per_s), build_api(context, hub, log)
+    return Guard(Entrance(app, context.doorkeeper, rates, limits.body_bytes_max), metrics)

@@ -35,6 +35,7 @@ TAGS: Final = (
     ("audit", "The journal itself"),
     ("commands", "What operators ask of the engine, and what became of it"),
     ("streams", "What changes, as it changes"),
+    ("keys", "Who may use this API, for admins"),
     ("service", "Health, version and figures of the service"),
 )
 EXAMPLES: Final = Path(__file__).parent / "examples"
@@ -125,6 +126,21 @@ UNKNOWN_NAME: Final = _problem(
 )
 PRUNED: Final = _problem(
     410, "Gone", "pruned", "tick 12 is no longer in the stream; the archive may have it", "/v1/audit/12"
+)
+UNKNOWN_KEY: Final = _problem(
+    404,
+    "Not Found",
+    "unknown_key",
+    "there is no key '1f00ab43'; near: 1f00ab42",
+    "/v1/keys/1f00ab43",
+    near=["1f00ab42"],
+)
+KEYS_UNREADABLE: Final = _problem(
+    503,
+    "Service Unavailable",
+    "keys_unreadable",
+    "the keys cannot be read or written; the log of the audit service says why",
+    "/v1/keys",
 )
 UNKNOWN_COMMAND: Final = _problem(
     404,
@@ -278,7 +294,7 @@ def _finish(operation: dict[str, Any]) -> None:
     example = example_of(operation["operationId"])
     if example is None:
         return
-    for status in responses.keys() & {"200", "202"}:
+    for status in responses.keys() & {"200", "201", "202"}:
         for content in responses[status]["content"].values():
             content["example"] = example
 

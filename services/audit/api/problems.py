@@ -21,7 +21,11 @@ _SHOWN_CHARACTERS_MAX: Final = 200
 
 _NEAR_MAX: Final = 5
 _NEAR_CUTOFF: Final = 0.5
-_TITLES: Final = {HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content"}
+_TITLES: Final = {
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "URI Too Long",
+}
 """Where the phrase of `http` depends on the version of Python."""
 
 
@@ -144,6 +148,19 @@ def problem_response(request: HTTPConnection, problem: Problem) -> Response:
     return Response(body, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def malformed_body(detail: str) -> bytes:
+    """Return the body of the answer to what is not even HTTP, and so has no path."""
+    view = ProblemView(
+        type="urn:tradebus:problem:malformed_request",
+        title=HTTPStatus.BAD_REQUEST.phrase,
+        status=HTTPStatus.BAD_REQUEST,
+        code="malformed_request",
+        detail=detail,
+        instance="",
+    )
+    return view.model_dump_json(exclude_none=True).encode()
+
+
 def denied_problem(denied: AccessDenied) -> Problem:
     """Return the problem of a request that was refused for who it is from."""
     headers = {"Retry-After": str(denied.retry_after_s)} if denied.retry_after_s else {}
@@ -215,4 +232,6 @@ def _of_http(request: Request, error: HTTPException) -> Problem:
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{shown(request.method)} is not possible at {shown(request.url.path)}"
         return Problem(status, "method_not_allowed", detail, headers=error.headers)
+    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return Problem(status, "body_too_large", str(error.detail))
     return Problem(status, status.name.lower(), str(error.detail), headers=error.headers)

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Final, final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.audit.api.security import Application
+from services.audit.api.problems import MEDIA_TYPE, malformed_body
+from services.audit.api.security import HEADERS, Application
 from services.audit.api.stream.socket import MESSAGE_BYTES_MAX
 from services.runtime.ports import CannotListen, Listening
 from tradebus.config import Address
@@ -20,6 +22,19 @@ STOP_TIMEOUT_S: Final = 3
 
 # It announces what the service's own log says already.
 logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+
+@final
+class _Protocol(HttpToolsProtocol):
+    """HTTP as it is spoken with us; what is none is answered with a problem, as everything else is."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed, and hang up."""
+        body = malformed_body(msg)
+        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+        more = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+        self.transport.write(f"{head}{more}connection: close\r\n\r\n".encode() + body)
+        self.transport.close()
 
 
 @final
@@ -42,6 +57,7 @@ class ApiServer:
             uvicorn.Config(
                 application,
                 lifespan="off",
+                http=_Protocol,
                 ws="websockets-sansio",
                 ws_max_size=MESSAGE_BYTES_MAX,
                 ws_per_message_deflate=False,  # compressing for each reader anew would cost more than it saves

@@ -24,6 +24,10 @@ class ApiSettings(Section):
     """Where gRPC listens. As `listen` otherwise."""
     reading_without_key: bool = False
     """Whether anyone who reaches the port may read; the demo sets it. Commands need a key in any case."""
+    requests_per_s: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+    """How many requests one key, or one address without a key, may make on average; twice as many at once."""
+    body_bytes_max: Annotated[int, Field(ge=1_024, le=16_777_216)] = 262_144
+    """The largest body of a request that is read."""
     keys_file: Path | None = None
     """The file of API keys, see `tradebus key`; `<data_dir>/access/keys.json` when left out."""
 

@@ -7,6 +7,7 @@ A route says which role it needs: ``caller: Annotated[Caller, Depends(operator)]
 from services.audit.api.access.caller import AccessDenied, Caller, Denial
 from services.audit.api.access.doorkeeper import Doorkeeper
 from services.audit.api.access.keyring import Keyring
+from services.audit.api.access.log import AccessLog
 from services.audit.api.access.require import (
     Admin,
     Operator,
@@ -22,6 +23,7 @@ from tradebus.access import Role
 
 __all__ = [
     "AccessDenied",
+    "AccessLog",
     "Admin",
     "Caller",
     "Denial",

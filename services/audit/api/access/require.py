@@ -14,6 +14,9 @@ from tradebus.access import Role
 FOUND: Final = "tradebus.caller"
 """Where a connection's scope holds who it is from, a `Caller` or an `AccessDenied`, once that was looked up."""
 
+DENIED: Final = "tradebus.denied"
+"""Where it holds why the request was refused, if it was."""
+
 
 @final
 class Require:
@@ -30,7 +33,11 @@ class Require:
         """Return the caller. Raises AccessDenied."""
         doorkeeper = connection.app.state.context.doorkeeper
         assert isinstance(doorkeeper, Doorkeeper)
-        return doorkeeper.admit(found_in(connection, doorkeeper), self.role)
+        try:
+            return doorkeeper.admit(found_in(connection, doorkeeper), self.role)
+        except AccessDenied as denied:
+            connection.scope[DENIED] = denied
+            raise
 
     def admits_still(self, connection: HTTPConnection) -> bool:
         """Tell whether a connection that lasts would be admitted now: its key may have been revoked since."""
