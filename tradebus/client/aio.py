@@ -68,6 +68,10 @@ class AsyncClient:
         """Return the whole state, now or at a sequence or time of the past."""
         return await self._ask(reads.state(at, at_time))
 
+    async def state_diff(self, first: int, last: int) -> models.EnvelopeStateDiffView:
+        """Return in what the states at two sequences differ."""
+        return await self._ask(reads.state_diff(first, last))
+
     async def trading(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeTradingView:
         """Return whether trading is on, since when and by whom."""
         return await self._ask(reads.trading(at, at_time))
@@ -139,9 +143,19 @@ class AsyncClient:
         instrument: str | None = None,
         strategy: str | None = None,
         order: Literal["newest", "oldest"] = "newest",
+        at: int | None = None,
+        at_time: str | None = None,
     ) -> AsyncIterator[models.OrderSummaryView]:
         """Yield orders, page after page."""
-        query = query_of(status=status, exchange=exchange, instrument=instrument, strategy=strategy, order=order)
+        query = query_of(
+            status=status,
+            exchange=exchange,
+            instrument=instrument,
+            strategy=strategy,
+            order=order,
+            at=at,
+            at_time=at_time,
+        )
         return self._rows(lambda cursor: self._ask(reads.orders(**query, cursor=cursor)))
 
     def trades(
@@ -151,16 +165,25 @@ class AsyncClient:
         instrument: str | None = None,
         strategy: str | None = None,
         order: Literal["newest", "oldest"] = "newest",
+        at: int | None = None,
+        at_time: str | None = None,
     ) -> AsyncIterator[models.FillView]:
         """Yield our fills, page after page."""
-        query = query_of(exchange=exchange, instrument=instrument, strategy=strategy, order=order)
+        query = query_of(
+            exchange=exchange, instrument=instrument, strategy=strategy, order=order, at=at, at_time=at_time
+        )
         return self._rows(lambda cursor: self._ask(reads.trades(**query, cursor=cursor)))
 
     def exited_positions(
-        self, *, instrument: str | None = None, order: Literal["newest", "oldest"] = "newest"
+        self,
+        *,
+        instrument: str | None = None,
+        order: Literal["newest", "oldest"] = "newest",
+        at: int | None = None,
+        at_time: str | None = None,
     ) -> AsyncIterator[models.ExitView]:
         """Yield the closed positions, page after page."""
-        query = query_of(instrument=instrument, order=order)
+        query = query_of(instrument=instrument, order=order, at=at, at_time=at_time)
         return self._rows(lambda cursor: self._ask(reads.exited_positions(**query, cursor=cursor)))
 
     async def audit(self, first: int = 0, last: int | None = None) -> AsyncIterator[models.AuditTickView]:

@@ -67,6 +67,10 @@ class Client:
         """Return the whole state, now or at a sequence or time of the past."""
         return self._ask(reads.state(at, at_time))
 
+    def state_diff(self, first: int, last: int) -> models.EnvelopeStateDiffView:
+        """Return in what the states at two sequences differ."""
+        return self._ask(reads.state_diff(first, last))
+
     def trading(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeTradingView:
         """Return whether trading is on, since when and by whom."""
         return self._ask(reads.trading(at, at_time))
@@ -132,9 +136,19 @@ class Client:
         instrument: str | None = None,
         strategy: str | None = None,
         order: Literal["newest", "oldest"] = "newest",
+        at: int | None = None,
+        at_time: str | None = None,
     ) -> Iterator[models.OrderSummaryView]:
         """Yield orders, page after page."""
-        query = query_of(status=status, exchange=exchange, instrument=instrument, strategy=strategy, order=order)
+        query = query_of(
+            status=status,
+            exchange=exchange,
+            instrument=instrument,
+            strategy=strategy,
+            order=order,
+            at=at,
+            at_time=at_time,
+        )
         return self._rows(lambda cursor: self._ask(reads.orders(**query, cursor=cursor)))
 
     def trades(
@@ -144,16 +158,25 @@ class Client:
         instrument: str | None = None,
         strategy: str | None = None,
         order: Literal["newest", "oldest"] = "newest",
+        at: int | None = None,
+        at_time: str | None = None,
     ) -> Iterator[models.FillView]:
         """Yield our fills, page after page."""
-        query = query_of(exchange=exchange, instrument=instrument, strategy=strategy, order=order)
+        query = query_of(
+            exchange=exchange, instrument=instrument, strategy=strategy, order=order, at=at, at_time=at_time
+        )
         return self._rows(lambda cursor: self._ask(reads.trades(**query, cursor=cursor)))
 
     def exited_positions(
-        self, *, instrument: str | None = None, order: Literal["newest", "oldest"] = "newest"
+        self,
+        *,
+        instrument: str | None = None,
+        order: Literal["newest", "oldest"] = "newest",
+        at: int | None = None,
+        at_time: str | None = None,
     ) -> Iterator[models.ExitView]:
         """Yield the closed positions, page after page."""
-        query = query_of(instrument=instrument, order=order)
+        query = query_of(instrument=instrument, order=order, at=at, at_time=at_time)
         return self._rows(lambda cursor: self._ask(reads.exited_positions(**query, cursor=cursor)))
 
     def audit(self, first: int = 0, last: int | None = None) -> Iterator[models.AuditTickView]:

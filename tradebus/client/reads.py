@@ -15,6 +15,11 @@ def state(at: At, at_time: AtTime) -> Call[models.EnvelopeEngineStateView]:
     return _get("/v1/state", models.EnvelopeEngineStateView, at=at, at_time=at_time)
 
 
+def state_diff(first: int, last: int) -> Call[models.EnvelopeStateDiffView]:
+    """Ask in what the states at two sequences differ."""
+    return _get("/v1/state/diff", models.EnvelopeStateDiffView, **{"from": first, "to": last})
+
+
 def trading(at: At, at_time: AtTime) -> Call[models.EnvelopeTradingView]:
     """Ask whether trading is on."""
     return _get("/v1/trading", models.EnvelopeTradingView, at=at, at_time=at_time)
