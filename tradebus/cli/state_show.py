@@ -1,6 +1,8 @@
 """Show a part of the state: as JSON, as a table, or as a summary for people."""
 
 import json
+import re
+from decimal import Decimal
 from typing import Any, Final
 
 from rich.text import Text
@@ -8,18 +10,50 @@ from rich.text import Text
 from tradebus.cli.asking import asking
 from tradebus.cli.output import mode_text, print_json, print_rows, stderr, stdout
 
-COLUMNS: Final[dict[str, tuple[str, ...]]] = {
-    "assets": ("exchange", "name", "balance.total", "balance.free", "time_exchange"),
-    "positions": ("instrument", "side", "quantity_abs", "price_entry_average", "pnl_unrealised", "pnl_realised"),
-    "positions/exited": ("sequence", "instrument", "side", "quantity_abs_max", "pnl_realised", "time_exit"),
-    "orders": ("cid", "instrument", "side", "kind", "price", "quantity", "filled_quantity", "status"),
-    "trades": ("sequence", "time_engine", "instrument", "side", "price", "quantity", "fees"),
+COLUMNS: Final[dict[str, dict[str, str]]] = {
+    "assets": {"exchange": "exchange", "name": "asset", "balance.total": "total", "balance.free": "free"},
+    "positions": {
+        "instrument": "instrument",
+        "side": "side",
+        "quantity_abs": "quantity",
+        "price_entry_average": "entry",
+        "pnl_unrealised": "unrealised",
+        "pnl_realised": "realised",
+    },
+    "positions/exited": {
+        "sequence": "sequence",
+        "time_exit": "closed",
+        "instrument": "instrument",
+        "side": "side",
+        "quantity_abs_max": "quantity",
+        "pnl_realised": "realised",
+    },
+    "orders": {
+        "cid": "cid",
+        "instrument": "instrument",
+        "side": "side",
+        "price": "price",
+        "quantity": "quantity",
+        "filled_quantity": "filled",
+        "status": "status",
+    },
+    "trades": {
+        "sequence": "sequence",
+        "time_engine": "time",
+        "instrument": "instrument",
+        "side": "side",
+        "price": "price",
+        "quantity": "quantity",
+        "fees": "fees",
+    },
 }
-"""What a terminal shows of each row; everything is in ``--json``."""
+"""What a terminal shows of each row, with the head of its column; everything is in ``--json``."""
 
 
-_PRICE_CHARACTERS: Final = 14
-"""Of a price that was averaged; all of it is in ``--json``."""
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{9}Z")
+_NUMBER: Final = re.compile(r"-?[0-9]+\.[0-9]+")
+_DIGITS: Final = 10
+"""So many of a number are shown at a terminal; all of them are in ``--json``."""
 
 
 def show_resource(url: str, key: str | None, resource: str, at: str | None, *, as_json: bool) -> None:
@@ -75,19 +109,20 @@ def _summary(state: dict[str, Any]) -> None:
         Text.assemble("trading    ", (state["trading"], "green" if state["trading"] == "enabled" else "yellow"))
     )
     for each in state.get("exchanges", []):
-        links = f"market data {_at(each, 'connectivity.market_data')}, account {_at(each, 'connectivity.account')}"
-        console.print(f"{each.get('exchange', ''):<10} {links}", markup=False)
+        links = each["links"]
+        told = f"market data {links['market_data']}, account {links['account']}"
+        console.print(Text.assemble(f"{each['name']:<11}", (told, "" if links["is_healthy"] else "yellow")))
     balances = [
-        (each["exchange"], each["name"], _shown(_at(each, "balance.total")), _shown(_at(each, "balance.free")))
+        (each["exchange"], each["name"], _rounded(_at(each, "balance.total")), _rounded(_at(each, "balance.free")))
         for each in state.get("assets", [])
     ]
     print_rows(("exchange", "asset", "total", "free"), balances)
     rows = [
         (
             each["name"],
-            _shown(_at(each, "market.price"))[:_PRICE_CHARACTERS],
+            _rounded(_at(each, "market.price")),
             _position(each.get("position")),
-            _shown(each.get("pnl_realised")),
+            _rounded(each.get("pnl_realised")),
             str(len(each.get("orders", ()))),
         )
         for each in state.get("instruments", [])
@@ -96,21 +131,31 @@ def _summary(state: dict[str, Any]) -> None:
 
 
 def _position(position: Any) -> str:  # noqa: ANN401 - JSON
-    return "" if not position else f"{position.get('side')} {position.get('quantity_abs')}"
+    return "" if not position else f"{position['side']} {_rounded(position['quantity_abs'])}"
 
 
 def _table(name: str, rows: list[Any]) -> None:
     wanted = COLUMNS.get(name)
     if wanted is None:
         first = rows[0] if rows and isinstance(rows[0], dict) else {}
-        wanted = tuple(field for field, value in first.items() if not isinstance(value, dict | list))
-    print_rows(wanted, [tuple(_shown(_at(row, path)) for path in wanted) for row in rows])
+        wanted = {field: field for field, value in first.items() if not isinstance(value, dict | list)}
+    print_rows(tuple(wanted.values()), [tuple(_rounded(_at(row, path)) for path in wanted) for row in rows])
 
 
 def _at(row: Any, path: str) -> Any:  # noqa: ANN401 - JSON
     for part in path.split("."):
         row = row.get(part) if isinstance(row, dict) else None
     return row
+
+
+def _rounded(value: Any) -> str:  # noqa: ANN401 - JSON
+    """Return a value as text, a number with many digits with fewer of them, a time to the millisecond."""
+    text = _shown(value)
+    if _TIME.fullmatch(text):
+        return f"{text[:10]} {text[11:23]}"
+    if len(text) <= _DIGITS or not _NUMBER.fullmatch(text):
+        return text
+    return f"{Decimal(text):.{_DIGITS}g}"
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
