@@ -14,6 +14,7 @@ from services.audit.projections.plain import to_plain
 from services.audit.verification import Check, Verification
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.apply import is_duplicate
+from tradebus.core.engine.audit.market_sum import sum_up
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.state_hash import RunDigest, StateHash
 from tradebus.core.engine.audit.tick import AuditTick
@@ -230,8 +231,7 @@ class Fold:
         except JournalDamaged as error:
             return self._break(_kind_of(error), error.reason, message, before)
         try:
-            for tick in batch.ticks:
-                self._apply(tick)
+            self._apply_all(batch)
         except _WrongMode as error:
             return self._break(BreakKind.WRONG_MODE, str(error), message, before)
         except Exception as error:  # noqa: BLE001 - whatever it is, from here on our state would not be the engine's
@@ -272,6 +272,30 @@ class Fold:
         """Stop here, because the message that comes next is nowhere to be had; return what is told of it."""
         self.broken = Break(BreakKind.GAP, reason, stream_sequence, self.sequence)
         return self.broken
+
+    def _apply_all(self, batch: AuditBatch) -> None:
+        """Apply a batch: plain ticks, which nearly all are, on end, the others one by one."""
+        ticks, begin = batch.ticks, 0
+        for place in batch.others:
+            self._apply_plain(ticks, begin, place)
+            self._apply(ticks[place])
+            begin = place + 1
+        self._apply_plain(ticks, begin, len(ticks))
+
+    def _apply_plain(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
+        if begin == end:
+            return
+        replica, following = self.replica, ticks[begin].sequence
+        try:
+            replica.apply_all(ticks, begin, end)
+        finally:
+            # All of them, or those before one that cannot be applied.
+            behind = max(begin, begin + replica.sequence + 1 - following)
+            self.projections.take_plain(sum_up(ticks, begin, behind))
+            if self._digest is not None:
+                for tick in ticks[begin:behind]:
+                    self._digest.add(tick)
+            self.counted.ticks += behind - begin
 
     def _apply(self, tick: AuditTick) -> None:
         replica = self.replica

@@ -49,6 +49,11 @@ class EngineCounts:
                 return
         self._run.add(tick)
 
+    def add_plain(self, count: int) -> None:
+        """Count ticks of market events by which nothing was decided."""
+        self.ticks += count
+        self.market_events += count
+
     def publish(self, sequence: int, durable: int, pending: int) -> None:
         """Bring the metrics up to date; called now and then, not for every tick."""
         ticks, orders, fills = self._told

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.market.event import MarketEvent
 
 
 class Loop(Protocol):
@@ -13,6 +14,16 @@ class Loop(Protocol):
         """Process an event now; none if the engine has ended. Raises InvalidEvent for one that does not fit it.
 
         ``event_bytes`` are the event's own bytes as they came, if it came encoded.
+        """
+
+
+class RunLoop(Loop, Protocol):
+    """One that takes market events on end, too."""
+
+    def step_run(self, events: list[MarketEvent], encoded: list[bytes], begin: int) -> int:
+        """Process market events from ``begin`` on, with the bytes they came in; return the place behind the last.
+
+        What stands there is for ``step``, which takes or refuses it.
         """
 
 

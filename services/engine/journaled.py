@@ -57,6 +57,17 @@ class JournaledEngine:
         if self.outbox is not None and tick.outputs:
             self.outbox.take(tick, self.engine.epoch)
 
+    def record_run(
+        self, ticks: list[AuditTick], encoded: list[bytes], begin: int, *, is_state_last: bool = True
+    ) -> None:
+        """Take the next ticks, plain ones of market events, by which nothing is to be sent; see ``TickSink``."""
+        self.counts.add_plain(len(ticks))
+        self.journal.record_run(ticks, encoded, begin, is_state_last=is_state_last)
+
+    def run_room(self) -> int:
+        """Return how many ticks may come in one run."""
+        return self.journal.run_room()
+
     def use(self, outbox: Outbox) -> None:
         """Hand requests to venue accounts over from now on."""
         self.outbox = outbox

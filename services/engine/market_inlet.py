@@ -6,8 +6,8 @@ from typing import Final, Protocol, final
 
 from structlog.stdlib import BoundLogger
 
-from services.engine.conflator import Conflator
-from services.engine.intake import Loop, Reject
+from services.engine.conflator import Conflator, Waiting
+from services.engine.intake import Reject, RunLoop
 from services.engine.shards import Shards, StalePublisher
 from services.runtime.pressure import Pressure
 from tradebus.bus.interface import PENDING_MESSAGES_MAX, Bus, Subscription
@@ -58,7 +58,7 @@ class MarketInlet:
         self,
         bus: Bus,
         index: IndexedInstruments,
-        loop: Loop,
+        loop: RunLoop,
         journal: Journal,
         reject: Reject,
         silence_ns: int,
@@ -124,8 +124,7 @@ class MarketInlet:
             self._arrived.clear()
             while self._waiting:
                 await self._journal.pressure.wait()
-                for waiting in self._waiting.take(EVENTS_PER_TURN):
-                    self._step(waiting.event, waiting.encoded, waiting.subject)
+                self._step_waiting(self._waiting.take(EVENTS_PER_TURN))
                 self._room.eased()
                 await asyncio.sleep(0)
 
@@ -158,12 +157,19 @@ class MarketInlet:
         self.batches += 1
         for event in before:
             self._take(event, None, subject)
-        for item, encoded in zip(batch.items, batch.encoded, strict=True):
-            if isinstance(item, MarketEvent):
-                gap = self._shards.gap_before(subject, item)
-                if gap is not None:
-                    self._take(gap, None, subject)
-            self._take(item, encoded, subject)
+        items, contents, place = batch.items, batch.encoded, 0
+        while place < len(items):
+            behind = self._shards.following(subject, items, place)
+            if behind > place:
+                self._take_run(items[place:behind], contents[place:behind], subject)
+            if behind < len(items):
+                item = items[behind]
+                if isinstance(item, MarketEvent):
+                    gap = self._shards.gap_before(subject, item)
+                    if gap is not None:
+                        self._take(gap, None, subject)
+                self._take(item, contents[behind], subject)
+            place = behind + 1
         return self._pause(len(batch.items))
 
     def _note(self, subject: str, batch: MarketBatch) -> list[EngineEvent]:
@@ -206,14 +212,56 @@ class MarketInlet:
 
     def _take(self, event: EngineEvent, encoded: bytes | None = None, subject: str = "") -> None:
         """Process an event now, or let it wait behind those that do."""
-        if self._waiting or self._journal.is_behind or self._is_late:
+        if self._must_wait:
             self._waiting.add(event, encoded, subject)
             self._arrived.set()
         else:
             self._step(event, encoded, subject)
 
+    def _take_run(self, items: tuple[EngineEvent, ...], contents: tuple[bytes, ...], subject: str) -> None:
+        """Process market events of a batch now, or let them wait behind those that do."""
+        events = [item for item in items if isinstance(item, MarketEvent)]
+        if self._must_wait:
+            for event, encoded in zip(events, contents, strict=True):
+                self._waiting.add(event, encoded, subject)
+            self._arrived.set()
+        else:
+            self._step_run(events, list(contents), [subject] * len(events))
+
+    @property
+    def _must_wait(self) -> bool:
+        return bool(self._waiting) or self._journal.is_behind or self._is_late
+
     def _inbox(self) -> int:
         return 0 if self._batches_in is None else self._batches_in.pending
+
+    def _step_waiting(self, taken: list[Waiting]) -> None:
+        """Process what had to wait, market events on end as far as there is nothing between them."""
+        place = 0
+        while place < len(taken):
+            events: list[MarketEvent] = []
+            contents: list[bytes] = []
+            subjects_of: list[str] = []
+            for event, encoded, subject in taken[place:]:
+                if encoded is None or not isinstance(event, MarketEvent):
+                    break
+                events.append(event)
+                contents.append(encoded)
+                subjects_of.append(subject)
+            self._step_run(events, contents, subjects_of)
+            place += len(events)
+            if place < len(taken):
+                self._step(*taken[place])
+                place += 1
+
+    def _step_run(self, events: list[MarketEvent], contents: list[bytes], subjects_of: list[str]) -> None:
+        """Process market events, on end where they fit into a run."""
+        place = 0
+        while place < len(events):
+            place = self._loop.step_run(events, contents, place)
+            if place < len(events):
+                self._step(events[place], contents[place], subjects_of[place])
+                place += 1
 
     def _step(self, event: EngineEvent, encoded: bytes | None, subject: str) -> None:
         """Process an event; one that does not fit the index is kept as a dead letter and disturbs nothing else."""

@@ -25,6 +25,7 @@ from tradebus.crash_points import crash_point
 from tradebus.journal.verify import AuditVerifier
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire.codec.audit import AuditBatchHead
+from tradebus.wire.codec.bounds import bounds_of
 from tradebus.wire.integrity import CHAIN_HEADER
 
 PROGRESS_S: Final = 2.0
@@ -118,9 +119,14 @@ class Recovery:
 
     def _begin_with(self, stored: StoredSnapshot) -> None:
         head, snapshot, notes = stored.head, stored.snapshot, stored.notes
-        self._verifier = AuditVerifier(position=head.position, chain=head.chain, sequence=head.sequence)
-        self._verifier.engine_id = head.engine_id
-        self._verifier.engine_epoch = head.engine_epoch
+        self._verifier = AuditVerifier(
+            position=head.position,
+            chain=head.chain,
+            sequence=head.sequence,
+            bounds=bounds_of(snapshot.state.index),
+            engine_id=head.engine_id,
+            engine_epoch=head.engine_epoch,
+        )
         self._replica.resume(snapshot.state, head.sequence, head.time_ns, snapshot.started)
         self._first_tick = notes.first_tick
         self._switched_off = SwitchedOff(notes.switched_off_by)
@@ -139,14 +145,13 @@ class Recovery:
         """Take the next message. Raises JournalDamaged, StateDiffers, CannotRecover."""
         batch = self._verifier.accept(message)
         crash_point("engine.mid_replay")
-        for tick in batch.ticks:
-            try:
-                self._replica.apply(tick)
-            except Exception as error:
-                where = f"{self._stream}, message {message.sequence}: tick {tick.sequence} cannot be applied"
-                raise CannotRecover(f"{where}: {type(error).__name__}: {error}") from error
-            if self._follow is not None:
-                self._follow(tick)
+        try:
+            self._apply(batch.ticks)
+        except Exception as error:
+            where = f"{self._stream}, message {message.sequence}: tick {self._replica.sequence + 1} cannot be applied"
+            raise CannotRecover(f"{where}: {type(error).__name__}: {error}") from error
+        for place in batch.others:
+            tick = batch.ticks[place]
             self._switched_off.take(tick)
             if isinstance(tick.event, EngineStarted):
                 self._first_tick = tick.sequence
@@ -164,6 +169,14 @@ class Recovery:
                 messages_left=message.pending,
                 ticks_per_s=round(self.ticks / (now_s - self._begun_s)),
             )
+
+    def _apply(self, ticks: tuple[AuditTick, ...]) -> None:
+        if self._follow is None:
+            self._replica.apply_all(ticks, 0, len(ticks))
+            return
+        for place, tick in enumerate(ticks):
+            self._replica.apply_all(ticks, place, place + 1)
+            self._follow(tick)
 
     def finish(self) -> Recovered:
         """Return what the journal gave."""

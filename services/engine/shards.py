@@ -15,6 +15,7 @@ from typing import Final, final
 
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.market.event import MarketEvent, MarketGap, MarketReconnecting
+from tradebus.core.market.sequences import following
 from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 
 LOSS_GRACE_NS: Final = 2_000_000_000
@@ -113,6 +114,10 @@ class Shards:
             shard.said_sequence = 0
         shard.next_sequence = sequence + items
         return before
+
+    def following(self, subject: str, items: tuple[EngineEvent, ...], begin: int) -> int:
+        """Return the place behind the market events from ``begin`` on before which there is no gap."""
+        return following(self._shards[subject].instruments, items, begin)
 
     def gap_before(self, subject: str, event: MarketEvent) -> MarketGap | None:
         """Return the gap before an event of a shard, if its instrument's sequence jumped."""

@@ -9,8 +9,15 @@ from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import ClockAdvanced, TimerFired
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.market_run import process_run
+from tradebus.core.market.event import MarketEvent
 
 Clock = Callable[[], int]
+
+RUN_EVENTS_MIN: Final = 2
+"""Fewer than so many are not worth a run."""
+RUN_EVENT_BYTES_MAX: Final = 512
+"""Books with depth are larger; they come one by one, so that a run never fills a batch beyond its limit."""
 
 OnEnd = Callable[[AuditTick | Exception], None]
 """Called once when the engine has ended: with its last tick, or with what made it fail."""
@@ -21,6 +28,17 @@ class TickSink(Protocol):
 
     def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:
         """Take the next tick."""
+
+    def record_run(
+        self, ticks: list[AuditTick], encoded: list[bytes], begin: int, *, is_state_last: bool = True
+    ) -> None:
+        """Take the next ticks, plain ones of market events; ``encoded[begin]`` are the first event's bytes.
+
+        ``is_state_last`` says that the engine's state is the one after the last of them.
+        """
+
+    def run_room(self) -> int:
+        """Return how many ticks may come in one run."""
 
     def lose_state(self) -> None:
         """Take note that the engine's state is not the one after the last tick any more."""
@@ -64,6 +82,23 @@ class Stepper:
             return None
         return self._process(event, now_ns, event_bytes)
 
+    def step_run(self, events: list[MarketEvent], encoded: list[bytes], begin: int) -> int:
+        """Process market events from ``begin`` on, most of them on end; return the place behind the last.
+
+        What stands there is for ``step``: it may not fit, or not into a run. An engine that has ended takes all of them
+        and does nothing.
+        """
+        place, end = begin, len(events)
+        while place < end and not self.is_ended:
+            room = min(self._sink.run_room(), end - place)
+            if room < RUN_EVENTS_MIN or max(map(len, encoded[place : place + room])) > RUN_EVENT_BYTES_MAX:
+                return place
+            done = self._process_run(events, encoded, place, place + room)
+            if not done:
+                return place
+            place += done
+        return end
+
     def idle(self) -> None:
         """Fire due timers, and let time pass in the journal when nothing came for a while."""
         now_ns = self._clock()
@@ -82,6 +117,37 @@ class Stepper:
             timer = engine.state.timers[0]
             self._process(TimerFired(timer.strategy, timer.id, timer.due_ns), now_ns)
 
+    def _process_run(self, events: list[MarketEvent], encoded: list[bytes], begin: int, end: int) -> int:
+        """Process events until something is decided, a timer is due or one does not fit; return how many they were."""
+        ticks: list[AuditTick] = []
+        decided: AuditTick | None = None
+        failure: Exception | None = None
+        try:
+            decided = process_run(self.engine, events, begin, end, self._clock, ticks)
+        except Exception as error:  # noqa: BLE001 - told below, behind what was processed before it
+            failure = error
+        try:
+            if ticks:
+                is_state_last = decided is None and failure is None
+                self._sink.record_run(ticks, encoded, begin, is_state_last=is_state_last)
+            if decided is not None:
+                self._sink.record(decided, encoded[begin + len(ticks)])
+        except Exception as error:  # noqa: BLE001 - as in `_process`
+            failure = failure or error
+        if failure is not None:
+            self._fail(failure)
+        elif ticks or decided is not None:
+            self._last_ns = self._clock()
+        if decided is not None and decided.is_terminal and not self.is_ended:
+            self.is_ended = True
+            self._on_end(decided)
+        return len(ticks) + (decided is not None)
+
+    def _fail(self, error: Exception) -> None:
+        self.is_ended = True
+        self._sink.lose_state()
+        self._on_end(error)
+
     def _process(self, event: EngineEvent, now_ns: int, event_bytes: bytes | None = None) -> AuditTick | None:
         try:
             tick = self.engine.process(event, now_ns)
@@ -89,9 +155,7 @@ class Stepper:
         except InvalidEvent:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine ends with it
-            self.is_ended = True
-            self._sink.lose_state()
-            self._on_end(error)
+            self._fail(error)
             return None
         self._last_ns = now_ns
         if tick.is_terminal:

@@ -79,7 +79,26 @@ class PaperAccount(OwnedAccount):
         started = start_record(tick.event)
         if started is not None:
             self.fingerprint = started.index.fingerprint()
-        events = self.fold.fold(tick)
+        return self._tell(tick, self.fold.fold(tick))
+
+    def take_all(self, ticks: tuple[AuditTick, ...]) -> int:
+        """Fold the ticks of a batch as ``take`` does, most of them on end; return how many events they gave."""
+        given = 0
+        place = max(0, self.next_tick - ticks[0].sequence)
+        while place < len(ticks):
+            behind, events = self.fold.fold_quiet(ticks, place)
+            if behind == place:
+                given += self.take(ticks[place])
+                place += 1
+                continue
+            last = ticks[behind - 1]
+            self.next_tick = last.sequence + 1
+            given += self._tell(last, events)
+            place = behind
+        return given
+
+    def _tell(self, tick: AuditTick, events: list[AccountEvent]) -> int:
+        """Compare what fell due at a tick with the journal, or put it there; return how many events it is."""
         if events:
             crash_point("execution.mid_fold")
         last = len(events) - 1

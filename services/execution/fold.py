@@ -34,6 +34,18 @@ class PaperFold:
         exchange.fold(tick)
         return exchange.pop_due(tick.time_ns)
 
+    def fold_quiet(self, ticks: tuple[AuditTick, ...], begin: int) -> tuple[int, list[AccountEvent]]:
+        """Take in ticks of mere market events from ``begin`` on, until one at which something falls due.
+
+        Return the place behind the last that was taken in, and what falls due at that one. Where it is ``begin``, the
+        tick there is one for ``fold``.
+        """
+        exchange = self.exchange
+        if exchange is None:
+            return begin, []
+        behind = exchange.fold_quiet(ticks, begin)
+        return behind, exchange.pop_due(ticks[behind - 1].time_ns) if behind > begin else []
+
     def _begin(self, started: EngineStarted) -> None:
         """Begin anew with the account's setup in a start record; an engine without the account leaves it idle."""
         self.exchange = None

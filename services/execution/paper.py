@@ -160,7 +160,7 @@ class PaperExecution(Service):
             owner.guard()
         ticks = self._verifier.accept(message).ticks
         for account in self._accounts:
-            given = sum(account.take(tick) for tick in ticks)
+            given = account.take_all(ticks)
             if given:
                 self._events.labels(account.name).inc(given)
         self._folded.inc(len(ticks))

@@ -15,6 +15,7 @@ from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.risk.interface import RiskManager
 from tradebus.journal.sealed import SealedBatch
 from tradebus.wire.codec.audit import AuditBatch, audit_batch_from_bytes
+from tradebus.wire.codec.market import market_event_to_bytes
 from tradebus.wire.integrity import CHAIN_START
 
 EVERY_BATCH = Cadence(HASH_EVERY_BATCH, 0)
@@ -60,6 +61,19 @@ class DrivenJournal:
         """Process events, each of about so many bytes more than usual."""
         for _ in range(count):
             self.process(public_trade(sequence=self.engine.sequence, trade_id="1" + "x" * size))
+
+    def feed_run(self, count: int) -> None:
+        """Process plain events on end, as many at once as there is room for."""
+        while count:
+            events = [
+                public_trade(sequence=self.engine.sequence + i) for i in range(min(count, self.journal.run_room()))
+            ]
+            ticks = []
+            for event in events:
+                self._time_ns += 1
+                ticks.append(self.engine.process(event, self._time_ns))
+            self.journal.record_run(ticks, [market_event_to_bytes(event) for event in events], 0)
+            count -= len(events)
 
     def process(self, event: EngineEvent) -> None:
         self._time_ns += 1

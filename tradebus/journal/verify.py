@@ -3,10 +3,9 @@
 from typing import Final, final
 
 from tradebus.bus.message import JournalMessage
-from tradebus.core.engine.resumed import start_record
 from tradebus.wire.codec.account_journal import AccountBatch, account_batch_from_bytes
 from tradebus.wire.codec.audit import AuditBatch, audit_batch_from_bytes
-from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds, bounds_of
+from tradebus.wire.codec.bounds import UNBOUNDED, IndexBounds
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import (
     CHAIN_START,
@@ -107,10 +106,7 @@ class AuditVerifier:
         self.sequence = head.last_sequence
         self.engine_id = head.engine_id
         self.engine_epoch = head.engine_epoch
-        for tick in batch.ticks:
-            started = start_record(tick.event)
-            if started is not None:
-                self._bounds = bounds_of(started.index)
+        self._bounds = batch.bounds
         return batch
 
 

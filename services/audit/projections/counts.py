@@ -34,9 +34,9 @@ class Counts:
         self.duplicates = 0
         """Account events that had been applied before and so changed nothing."""
 
-    def add(self, kind: type) -> None:
-        """Count an event of a kind: its class, or that of what a market or account event carries."""
-        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+    def add(self, kind: type, count: int = 1) -> None:
+        """Count events of a kind: their class, or that of what a market or account event carries."""
+        self._kinds[kind] = self._kinds.get(kind, 0) + count
 
     def add_requests(self, output: RequestsDecided) -> None:
         """Count what became of the requests of one origin."""

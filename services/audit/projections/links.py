@@ -21,10 +21,10 @@ class LinkHistory:
         self.reconnect_sequence: int | None = None
         self.reconnect_reason = ""
 
-    def heard(self, tick: AuditTick) -> None:
-        """Note a message."""
-        self.messages += 1
-        self.time_last_ns = tick.time_ns
+    def heard(self, time_ns: int, count: int = 1) -> None:
+        """Note messages, the last of them at an engine time."""
+        self.messages += count
+        self.time_last_ns = time_ns
 
     def lost(self, tick: AuditTick, reason: str) -> None:
         """Note that the link was lost."""
@@ -60,7 +60,7 @@ class Links:
         event = tick.event
         if isinstance(event, AccountEvent):
             history = self.exchanges[event.exchange]
-            history.account.heard(tick)
+            history.account.heard(tick.time_ns)
             if isinstance(event.data, OwnerChanged):
                 history.owner = event.data.owner
                 history.owner_epoch = event.data.owner_epoch

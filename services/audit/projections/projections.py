@@ -10,6 +10,7 @@ from services.audit.projections.fills import Fills
 from services.audit.projections.links import Links
 from services.audit.projections.orders import Orders
 from services.audit.projections.trading import TradingHistory
+from tradebus.core.engine.audit.market_sum import MarketSum
 from tradebus.core.engine.audit.tick import AuditTick, Halted, PositionExit, RequestsDecided
 from tradebus.core.engine.event import AccountEvent, AccountLinkChanged
 from tradebus.core.engine.event_base import EngineEvent
@@ -38,11 +39,18 @@ class Projections:
         event = tick.event
         if isinstance(event, MarketEvent):  # nearly every tick, so it takes the shortest way
             self.counts.add(type(event.data))
-            self.links.exchanges[event.exchange].market_data.heard(tick)
+            self.links.exchanges[event.exchange].market_data.heard(tick.time_ns)
         else:
             self._take_other(tick, event, state, is_duplicate=is_duplicate)
         if tick.outputs:
             self._take_outputs(tick, state)
+
+    def take_plain(self, ticks: MarketSum) -> None:
+        """Take in market events by which nothing was decided."""
+        for kind, count in ticks.kinds.items():
+            self.counts.add(kind, count)
+        for exchange, count in ticks.exchanges.items():
+            self.links.exchanges[exchange].market_data.heard(ticks.times_ns[exchange], count)
 
     def _take_other(self, tick: AuditTick, event: EngineEvent, state: EngineState, *, is_duplicate: bool) -> None:
         self.links.take(tick)

@@ -9,12 +9,13 @@ from tradebus.journal.sealed import BATCH_BYTES_MAX, TICKS_MAX
 from tradebus.wire.codec.audit import audit_frames_from_bytes, tick_frame
 
 BURSTS = st.tuples(st.just("feed"), st.one_of(st.integers(1, 12), st.integers(400, 700)), st.just(0))
+RUNS = st.tuples(st.just("run"), st.one_of(st.integers(1, 12), st.integers(60, 700)), st.just(0))
 LARGE = st.tuples(
     st.just("feed"), st.integers(1, 6), st.sampled_from([1_000, SEAL_BYTES // 3, SEAL_BYTES - 200, BATCH_BYTES_MAX])
 )
 WRITES = st.tuples(st.just("write"), st.integers(1, 3), st.just(0))
 TIME = st.tuples(st.just("time"), st.integers(1, 3), st.just(0))
-STEPS = st.lists(st.one_of(BURSTS, LARGE, WRITES, WRITES, TIME), max_size=14)
+STEPS = st.lists(st.one_of(BURSTS, RUNS, LARGE, WRITES, WRITES, TIME), max_size=14)
 CADENCES = st.one_of(
     st.just(EVERY_BATCH),
     st.builds(Cadence, st.sampled_from([1, 7, 600]), st.just(2 * NS_PER_S)),
@@ -31,6 +32,8 @@ def test_every_hash_is_of_the_state_after_its_batch(
     for what, count, size in steps:
         if what == "feed":
             driven.feed(count, size)
+        elif what == "run":
+            driven.feed_run(count)
         elif what == "write":
             for _ in range(count):
                 driven.write()

@@ -12,14 +12,15 @@ from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
 from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import parse_decimal
 from tradebus.core.model.side import Side
-from tradebus.wire.codec.audit import tick_from_pb, tick_to_bytes
+from tradebus.wire.codec.audit import tick_frame, tick_from_pb, tick_to_bytes
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.codec.market import market_event_from_bytes, market_event_from_pb, market_event_to_bytes
 from tradebus.wire.codec.market_data import market_data_to_pb
-from tradebus.wire.laid.market import read_market_event, read_market_items, write_market_event
+from tradebus.wire.laid.batch import items_begin, read_items, read_ticks
+from tradebus.wire.laid.market import read_market_event, write_market_event, write_market_item
 from tradebus.wire.laid.number import read_number
 from tradebus.wire.laid.reader import MALFORMED, Reader
-from tradebus.wire.laid.tick import read_market_tick
+from tradebus.wire.laid.tick import read_market_tick, write_market_ticks
 from tradebus.wire.laid.writer import varint
 from tradebus.wire.pb.v1 import audit_pb2, market_pb2, order_pb2
 
@@ -97,8 +98,16 @@ def test_what_is_frequent_is_not_left_to_the_generated_code() -> None:
         tick = AuditTick(7, 1_700_000_000_000_000_000, event, (), ())
         encoded = tick_to_bytes(tick, payload)
         assert read_market_tick(encoded, 0, len(encoded), INDICES, INDICES) == tick
-        item = market_pb2.MarketItem(event=generated(event)).SerializeToString()
-        assert read_market_items([item, item], INDICES, INDICES) == ([event, event], [payload, payload])
+        item = market_pb2.MarketItem(event=generated(event))
+        batch = market_pb2.MarketBatch(publisher="p", sequence=1, items=[item, item]).SerializeToString()
+        begin = items_begin(batch)
+        assert read_items(batch, begin, INDICES, INDICES) == ([event, event], [payload, payload])
+        assert write_market_item(event) == market_pb2.MarketBatch(items=[item]).SerializeToString()
+        framed = write_market_ticks([tick, tick], [payload, payload], 0)
+        assert framed == 2 * tick_frame(encoded)
+        ticks: list[AuditTick] = []
+        assert read_ticks(framed, 0, 7, INDICES, INDICES, ticks) == len(tick_frame(encoded))
+        assert ticks == [tick]
 
 
 @given(values.market_events)

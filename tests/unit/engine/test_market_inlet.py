@@ -42,6 +42,13 @@ class Loop:
         self.encoded.append(event_bytes)
         return event
 
+    def step_run(self, events: list[MarketEvent], encoded: list[bytes], begin: int) -> int:
+        for place in range(begin, len(events)):
+            if events[place].instrument == self.refuses:
+                return place
+            self.step(events[place], encoded[place])
+        return len(events)
+
 
 class Journal:
     """Is behind when a test says so, or when so many ticks were made and not written."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.engine.stepper import Stepper
+from services.engine.stepper import RUN_EVENTS_MIN, Stepper
 from tests.support.builders import (
     ALPHA,
     BTC,
@@ -18,11 +18,14 @@ from tests.support.scenario import Scripted
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.check import InvalidEvent
 from tradebus.core.engine.command import Command, SendOpenRequests
+from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import AccountLinkChanged, ClockAdvanced, Shutdown, TimerFired
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.link import AccountLink
+from tradebus.core.market.event import MarketEvent
 from tradebus.core.strategy.interface import Decision, Strategy
+from tradebus.wire.codec.market import market_event_to_bytes
 
 QUIET_NS = 100
 
@@ -42,12 +45,27 @@ class Kept:
         self.encoded: list[bytes | None] = []
         self.fails_with: Exception | None = None
         self.has_lost_state = False
+        self.room = 64
+        self.runs = 0
+        self.engine: Engine | None = None
 
     def record(self, tick: AuditTick, event_bytes: bytes | None = None) -> None:
         if self.fails_with is not None:
             raise self.fails_with
         self.ticks.append(tick)
         self.encoded.append(event_bytes)
+
+    def record_run(
+        self, ticks: list[AuditTick], encoded: list[bytes], begin: int, *, is_state_last: bool = True
+    ) -> None:
+        assert len(ticks) <= self.room
+        assert is_state_last == (self.engine is None or self.engine.sequence == ticks[-1].sequence + 1)
+        self.runs += 1
+        for place, tick in enumerate(ticks, begin):
+            self.record(tick, encoded[place])
+
+    def run_room(self) -> int:
+        return self.room
 
     def lose_state(self) -> None:
         self.has_lost_state = True
@@ -66,6 +84,7 @@ class Run:
         self.ends: list[AuditTick | Exception] = []
         started = engine_started([setup_of(strategy.id) for strategy in strategies])
         self.engine = engine_of(*strategies, started=started)
+        self.kept.engine = self.engine
         self.stepper = Stepper(self.engine, self.kept, QUIET_NS, self.ends.append, self.clock)
         self.stepper.start()
 
@@ -209,3 +228,72 @@ def test_a_mistake_in_the_engine_ends_it_too() -> None:
     assert run.kept.has_lost_state
     assert run.stepper.step(public_trade()) is None
     assert len(run.kept.ticks) == 1
+
+
+def process_on_end(run: Run, events: list[MarketEvent]) -> list[MarketEvent]:
+    """Process events as the inlet does; return those that were refused."""
+    encoded = [market_event_to_bytes(event) for event in events]
+    refused: list[MarketEvent] = []
+    place = 0
+    while place < len(events):
+        place = run.stepper.step_run(events, encoded, place)
+        if place < len(events):
+            try:
+                run.stepper.step(events[place], encoded[place])
+            except InvalidEvent:
+                refused.append(events[place])
+            place += 1
+    return refused
+
+
+def busy() -> Scripted:
+    """Return a strategy that orders at every fifth event, and sets a timer, due at once or later, at every seventh."""
+    numbers = iter(range(1, 1_000))
+
+    def decide(_state: EngineState, _event: EngineEvent) -> Decision | None:
+        number = next(numbers)
+        if number % 7 == 0:
+            return Decision((), (), ((f"t{number}", 900 + 20 * number),))
+        return Decision((), (market_request(),)) if number % 5 == 0 else None
+
+    return Scripted(decide)
+
+
+@pytest.mark.parametrize("room", [1, 2, 7, 64])
+def test_events_on_end_give_the_ticks_that_they_give_one_by_one(room: int) -> None:
+    events = [public_trade(sequence=i + 1, instrument=99 if i in {0, 30, 31, 99} else BTC) for i in range(100)]
+    alone, together = Run(busy()), Run(busy())
+    together.kept.room = room
+    refused: list[MarketEvent] = []
+    for begin in range(0, len(events), 20):
+        chunk = events[begin : begin + 20]
+        for run in (alone, together):
+            run.clock.now_ns += 150
+        for event in chunk:
+            refused += process_on_end(alone, [event])
+        assert process_on_end(together, chunk) == [event for event in chunk if event in refused]
+    assert len(refused) == 4
+    assert together.kept.ticks == alone.kept.ticks
+    assert together.kept.encoded == alone.kept.encoded
+    assert together.engine.hash() == alone.engine.hash()
+    assert any(isinstance(event, TimerFired) for event in together.kept.events)
+    assert any(tick.outputs for tick in together.kept.ticks)
+    assert bool(together.kept.runs) == (room >= RUN_EVENTS_MIN)
+    assert not alone.kept.runs
+
+
+def test_what_fails_among_events_on_end_ends_the_engine_behind_those_before_it() -> None:
+    run = Run()
+    run.kept.fails_with = ValueError("full")
+    assert process_on_end(run, [public_trade(sequence=i + 1) for i in range(10)]) == []
+    assert run.stepper.is_ended
+    assert run.kept.has_lost_state
+    assert run.ends == [run.kept.fails_with]
+
+
+def test_an_order_that_ends_the_engine_ends_a_run() -> None:
+    run = Run(Scripted(lambda _state, _event: Decision((), (market_request(),))))
+    run.stepper.step(AccountLinkChanged(ALPHA, AccountLink.TERMINATED))
+    events = [public_trade(sequence=i + 1) for i in range(10)]
+    assert process_on_end(run, events) == []
+    assert [tick.event for tick in run.kept.ticks[2:]] == events[: len(run.kept.ticks) - 2]

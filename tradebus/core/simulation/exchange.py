@@ -135,6 +135,20 @@ class SimulatedExchange:
                     self._fold_requests(output, tick.time_ns)
             self.advance(tick.time_ns)
 
+    def fold_quiet(self, ticks: tuple[AuditTick, ...], begin: int) -> int:
+        """Take in plain ticks of market events from ``begin`` on, the last of them one at which an event falls due.
+
+        Return the place behind the last that was taken in: what stands there is of another kind, or the end.
+        """
+        for place in range(begin, len(ticks)):
+            tick = ticks[place]
+            if tick.outputs or not isinstance(tick.event, MarketEvent):
+                return place
+            self.fold(tick)
+            if self._deliveries.next_ns <= tick.time_ns:
+                return place + 1
+        return len(ticks)
+
     def submit(self, request: Request, time_ns: int) -> None:
         """Send a request at a time, besides those of the ticks; times must not go back."""
         self._arrivals.add(time_ns + self._half_ns, request)

@@ -118,8 +118,7 @@ class JournalCheck:
         batch = self._verifier.accept(message)
         self.chain = self._verifier.chain
         try:
-            for tick in batch.ticks:
-                replica.apply(tick)
+            replica.apply_all(batch.ticks, 0, len(batch.ticks))
         except Exception as error:
             reason = f"tick {replica.sequence + 1} cannot be applied: {type(error).__name__}: {error}"
             raise JournalDamaged(message.stream, message.sequence, reason) from error

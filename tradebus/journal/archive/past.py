@@ -42,10 +42,8 @@ def state_at(
         raise NotArchived(sequence, -1 if last is None else last.place.head.last_sequence)
     replica, verifier = begin(folder, sequence, make_data, make_user_data, on_damage)
     for message in _from(archive, verifier):
-        for tick in verifier.accept(message).ticks:
-            if tick.sequence > sequence:
-                return replica
-            replica.apply(tick)
+        ticks = verifier.accept(message).ticks
+        replica.apply_all(ticks, 0, min(len(ticks), sequence + 1 - ticks[0].sequence))
         if replica.sequence == sequence:
             break
     return replica

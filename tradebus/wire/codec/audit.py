@@ -4,8 +4,8 @@ A tick is written in three pieces, so that the event can be the bytes it was rec
 outputs and errors. A batch is written from encoded ticks.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, final
 
 from tradebus.core import COMPILED
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick
@@ -68,7 +68,8 @@ from tradebus.wire.codec.market import (
 )
 from tradebus.wire.codec.output import output_from_pb, output_to_pb
 from tradebus.wire.codec.parts import cannot_encode, chain, children, named, nothing_set, parse, text
-from tradebus.wire.laid.tick import read_market_tick, write_market_tick
+from tradebus.wire.laid.batch import read_ticks, tick_bounds, ticks_begin
+from tradebus.wire.laid.tick import read_market_tick, write_market_tick, write_market_ticks
 from tradebus.wire.pb.v1 import audit_pb2 as pb
 
 _MARKET_TAG: Final = tag(pb.AuditTick.MARKET_FIELD_NUMBER)
@@ -98,10 +99,16 @@ class AuditBatchHead:
 
 @dataclass(frozen=True, slots=True)
 class AuditBatch:
-    """Ticks in order, without holes, from ``head.first_sequence`` to ``head.last_sequence``."""
+    """Ticks in order, without holes, from ``head.first_sequence`` to ``head.last_sequence``.
+
+    ``others`` are the places of those that are not plain: plain is a market event by which nothing was decided.
+    ``bounds`` are those of the index in use behind the last tick, where the batch was read.
+    """
 
     head: AuditBatchHead
     ticks: tuple[AuditTick, ...]
+    others: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    bounds: IndexBounds = field(default=UNBOUNDED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +277,17 @@ def tick_frame(encoded: bytes) -> bytes:
     return frame(_TICKS_TAG, encoded)
 
 
+def market_ticks_frame(ticks: list[AuditTick], encoded: list[bytes], begin: int) -> bytes:
+    """Return plain ticks with market events as ``audit_batch_join`` takes them; raises EncodeError.
+
+    ``encoded[begin]`` are the bytes of the first one's event, the others follow.
+    """
+    framed = write_market_ticks(ticks, encoded, begin)
+    if framed is not None:
+        return framed
+    return b"".join([tick_frame(tick_to_bytes(tick, encoded[begin + i])) for i, tick in enumerate(ticks)])
+
+
 def audit_batch_join(head: AuditBatchHead, frames: list[bytes]) -> bytes:
     """Return the bytes of a batch with ticks that are encoded already (``tick_frame``); raises EncodeError."""
     message = pb.AuditBatchFrames()
@@ -298,28 +316,77 @@ def audit_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> A
 
     Ticks after the record that begins a run are bounded by the index that it brings.
     """
+    batch = _plain_batch(payload, bounds) if COMPILED else None
+    if batch is not None:
+        return batch
     frames = audit_frames_from_bytes(payload)
-    head = frames.head
-    # Another index than ours is right only where the batch begins with the start record that brings it.
-    if head.index_fingerprint != bounds.fingerprint and not _is_start(frames.ticks[0]):
-        bounds.check_fingerprint(head.index_fingerprint)
-    ticks: list[AuditTick] = []
-    expected = head.first_sequence
+    reading = _Reading(frames.head, bounds)
+    for part in frames.ticks:
+        reading.take(part)
+    return reading.batch()
+
+
+def _plain_batch(payload: bytes, bounds: IndexBounds) -> AuditBatch | None:
+    """Return the batch that is laid out as ours are; None for any other, and where anything is wrong with it."""
+    place, end = ticks_begin(payload), len(payload)
+    if place < 0:
+        return None
     try:
-        for part in frames.ticks:
-            tick = tick_from_bytes(part, bounds)
-            if tick.sequence != expected:
-                raise Inconsistent(f"expected {expected}, found {tick.sequence}", "sequence")
+        head = _head_from_pb(parse(pb.AuditBatchFrames, payload[:place]))
+        reading = _Reading(head, bounds)
+        ticks = reading.ticks
+        while place < end:
+            # Under another index than ours the first tick has to be the record that brings it.
+            if ticks or head.index_fingerprint == bounds.fingerprint:
+                of = reading.bounds
+                following = head.first_sequence + len(ticks)
+                place = read_ticks(payload, place, following, of.exchanges, of.instruments, ticks)
+            part = tick_bounds(payload, place)
+            if part is not None:
+                reading.take(payload[part[0] : part[1]])
+                place = part[1]
+            elif place < end:
+                return None
+        _check_count(head, len(ticks))
+    except DecodeError:
+        return None  # read once more by who names it
+    return reading.batch()
+
+
+@final
+class _Reading:
+    """A batch of which some ticks are read."""
+
+    def __init__(self, head: AuditBatchHead, bounds: IndexBounds) -> None:
+        self.bounds = bounds
+        self.ticks: Final[list[AuditTick]] = []
+        self._head: Final = head
+        self._others: Final[list[int]] = []
+
+    def take(self, part: bytes) -> None:
+        """Read the next tick. Raises DecodeError."""
+        head, place = self._head, len(self.ticks)
+        try:
+            # Another index than ours is right only where the batch begins with the start record that brings it.
+            if not place and head.index_fingerprint != self.bounds.fingerprint and not _is_start(part):
+                self.bounds.check_fingerprint(head.index_fingerprint)
+            tick = tick_from_bytes(part, self.bounds)
+            if tick.sequence != head.first_sequence + place:
+                raise Inconsistent(f"expected {head.first_sequence + place}, found {tick.sequence}", "sequence")
             started = start_record(tick.event)
             if started is not None:
-                bounds = bounds_of(started.index)
-                bounds.check_fingerprint(head.index_fingerprint)
-            ticks.append(tick)
-            expected += 1
-    except DecodeError as error:
-        error.prefix(f"ticks[{len(ticks)}]")
-        raise
-    return AuditBatch(head, tuple(ticks))
+                self.bounds = bounds_of(started.index)
+                self.bounds.check_fingerprint(head.index_fingerprint)
+        except DecodeError as error:
+            error.prefix(f"ticks[{place}]")
+            raise
+        if tick.outputs or tick.errors or not isinstance(tick.event, MarketEvent):
+            self._others.append(place)
+        self.ticks.append(tick)
+
+    def batch(self) -> AuditBatch:
+        """Return what was read."""
+        return AuditBatch(self._head, tuple(self.ticks), tuple(self._others), self.bounds)
 
 
 def _is_start(payload: bytes) -> bool:
@@ -329,11 +396,13 @@ def _is_start(payload: bytes) -> bool:
 def audit_frames_from_bytes(payload: bytes) -> AuditFrames:
     """Return the batch in ``payload`` with its ticks still encoded; raises DecodeError."""
     message = parse(pb.AuditBatchFrames, payload)
-    return AuditFrames(_head_from_pb(message, len(message.ticks)), tuple(message.ticks))
+    head = _head_from_pb(message)
+    _check_count(head, len(message.ticks))
+    return AuditFrames(head, tuple(message.ticks))
 
 
-def _head_from_pb(message: pb.AuditBatch | pb.AuditBatchFrames, count: int) -> AuditBatchHead:
-    head = AuditBatchHead(
+def _head_from_pb(message: pb.AuditBatchFrames) -> AuditBatchHead:
+    return AuditBatchHead(
         text(message.engine_id, "engine_id"),
         message.engine_epoch,
         message.first_sequence,
@@ -344,9 +413,11 @@ def _head_from_pb(message: pb.AuditBatch | pb.AuditBatchFrames, count: int) -> A
         message.core_hash,
         message.user_hash,
     )
+
+
+def _check_count(head: AuditBatchHead, count: int) -> None:
     if not count:
         raise Inconsistent("expected at least one tick, found none", "ticks")
     if head.last_sequence - head.first_sequence + 1 != count:
         found = f"sequences {head.first_sequence} to {head.last_sequence}, {count} ticks"
         raise Inconsistent(f"expected as many ticks as sequences, found {found}", "last_sequence")
-    return head

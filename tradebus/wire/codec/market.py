@@ -15,7 +15,8 @@ from tradebus.wire.codec.error import DecodeError, Inconsistent
 from tradebus.wire.codec.frame import frame, tag, unframe
 from tradebus.wire.codec.market_data import market_data_from_pb, market_data_to_pb
 from tradebus.wire.codec.parts import cannot_encode, named, nothing_set, parse, text
-from tradebus.wire.laid.market import read_market_event, read_market_items, write_market_event
+from tradebus.wire.laid.batch import items_begin, read_items
+from tradebus.wire.laid.market import read_market_event, write_market_event, write_market_item
 from tradebus.wire.pb.v1 import market_pb2 as pb
 
 MarketItem: TypeAlias = MarketEvent | MarketReconnecting
@@ -133,6 +134,10 @@ def market_item_to_bytes(item: MarketItem) -> bytes:
 
 def market_item_frame(item: MarketItem, encoded: bytes | None = None) -> bytes:
     """Return an item as ``market_batch_join`` takes it; ``encoded`` are its bytes where they are known."""
+    if encoded is None and COMPILED and isinstance(item, MarketEvent):
+        framed = write_market_item(item)
+        if framed is not None:
+            return framed
     content = market_item_to_bytes(item) if encoded is None else encoded
     inner = _EVENT_TAG if isinstance(item, MarketEvent) else _RECONNECTING_TAG
     return frame(_ITEMS_TAG, frame(inner, content))
@@ -162,7 +167,29 @@ def market_batch_to_bytes(batch: MarketBatch) -> bytes:
 
 def market_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> MarketBatch:
     """Return the batch in ``payload``; raises DecodeError, also when it uses another index than ``bounds`` does."""
+    begin = items_begin(payload) if COMPILED else -1
+    plain = None if begin < 0 else read_items(payload, begin, bounds.exchanges, bounds.instruments)
+    if plain is not None:
+        head = _head_from_pb(parse(pb.MarketBatchFrames, payload[:begin]))
+        bounds.check_fingerprint(head.index_fingerprint)
+        return MarketBatch(head, tuple(plain[0]), tuple(plain[1]))
     message = parse(pb.MarketBatchFrames, payload)
+    head = _head_from_pb(message)
+    bounds.check_fingerprint(head.index_fingerprint)
+    items: list[MarketItem] = []
+    encoded: list[bytes] = []
+    try:
+        for framed in message.items:
+            item, content = _item_from_frame(framed, bounds)
+            items.append(item)
+            encoded.append(content)
+    except DecodeError as error:
+        error.prefix(f"items[{len(items)}]")
+        raise
+    return MarketBatch(head, tuple(items), tuple(encoded))
+
+
+def _head_from_pb(message: pb.MarketBatchFrames) -> MarketBatchHead:
     head = MarketBatchHead(
         text(message.publisher, "publisher"),
         message.publisher_epoch,
@@ -175,21 +202,7 @@ def market_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> 
     )
     if not head.sequence:
         raise Inconsistent("expected a sequence from 1, found 0", "sequence")
-    bounds.check_fingerprint(head.index_fingerprint)
-    plain = read_market_items(list(message.items), bounds.exchanges, bounds.instruments) if COMPILED else None
-    if plain is not None:
-        return MarketBatch(head, tuple(plain[0]), tuple(plain[1]))
-    items: list[MarketItem] = []
-    encoded: list[bytes] = []
-    try:
-        for framed in message.items:
-            item, content = _item_from_frame(framed, bounds)
-            items.append(item)
-            encoded.append(content)
-    except DecodeError as error:
-        error.prefix(f"items[{len(items)}]")
-        raise
-    return MarketBatch(head, tuple(items), tuple(encoded))
+    return head
 
 
 def _item_from_frame(framed: bytes, bounds: IndexBounds) -> tuple[MarketItem, bytes]:

@@ -1,4 +1,4 @@
-"""Read trades and best bids and asks, alone and in batches, and write them: ``market.proto``."""
+"""Read trades and best bids and asks, and write them, alone and as items of a batch: ``market.proto``."""
 
 from typing import Final
 
@@ -26,7 +26,6 @@ _FIELD_4: Final[i64] = 0x22
 _TRADE_SIDE: Final[i64] = 0x20
 _SIDE_BUY: Final[i64] = 1
 _SIDE_SELL: Final[i64] = 2
-_ITEM_EVENT: Final[i64] = 0x0A
 
 _LIMIT: Final = 1 << 62
 _INDEX_LIMIT: Final = 1 << 32
@@ -153,30 +152,6 @@ def _read_trade(reader: Reader) -> PublicTrade | None:
     return None
 
 
-def read_market_items(
-    items: list[bytes], exchanges: i64, instruments: i64
-) -> tuple[list[MarketEvent], list[bytes]] | None:
-    """Return the events in encoded MarketItems and the bytes of each event.
-
-    None if one is not an event that ``read_market_event`` reads.
-    """
-    events: list[MarketEvent] = []
-    encoded: list[bytes] = []
-    for item in items:
-        end: i64 = len(item)
-        if end == 0 or item[0] != _ITEM_EVENT:
-            return None
-        reader = Reader(item, 1, end)
-        if reader.part_end() != end:
-            return None
-        event = read_market_event(item, reader.position, end, exchanges, instruments)
-        if event is None:
-            return None
-        events.append(event)
-        encoded.append(item[reader.position :])
-    return events, encoded
-
-
 def write_market_event(event: MarketEvent) -> bytes | None:
     """Return the bytes of an event; None for one that is left to ``codec``."""
     data = event.data
@@ -210,6 +185,15 @@ def write_market_event(event: MarketEvent) -> bytes | None:
             content,
         )
     )
+
+
+def write_market_item(event: MarketEvent) -> bytes | None:
+    """Return the bytes of an event as an item of a MarketBatch, field and length included; None as above."""
+    content = write_market_event(event)
+    if content is None:
+        return None
+    inner = varint(len(content))
+    return b"".join((b"\x4a", varint(1 + len(inner) + len(content)), b"\x0a", inner, content))
 
 
 def _join_texts(first: str, second: str, third: str, fourth: str, rest: bytes) -> bytes:

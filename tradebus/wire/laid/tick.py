@@ -48,6 +48,29 @@ def write_head(sequence: int, time_ns: int) -> bytes | None:
     return b"".join((b"\x08", varint(sequence), b"\x10", varint(time_ns)))
 
 
+def write_market_ticks(ticks: list[AuditTick], encoded: list[bytes], begin: i64) -> bytes | None:
+    """Return plain ticks with market events as they stand in an AuditBatch, fields and lengths included.
+
+    ``encoded[begin]`` is the first one's event, the others follow. None for such as are left to ``codec``.
+    """
+    parts: list[bytes] = []
+    place = begin
+    for tick in ticks:
+        head = write_head(tick.sequence, tick.time_ns)
+        if head is None:
+            return None
+        event = encoded[place]
+        place += 1
+        length = varint(len(event))
+        parts.append(b"\x52")
+        parts.append(varint(len(head) + 1 + len(length) + len(event)))
+        parts.append(head)
+        parts.append(b"\x1a")
+        parts.append(length)
+        parts.append(event)
+    return b"".join(parts)
+
+
 def write_market_tick(sequence: int, time_ns: int, event: bytes) -> bytes | None:
     """Return the bytes of a tick with a market event, encoded already, and nothing else."""
     head = write_head(sequence, time_ns)

@@ -110,6 +110,16 @@ class Replica:
         self.time_ns = tick.time_ns
         return True
 
+    def apply_all(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
+        """Apply the next ticks, those at ``begin`` up to ``end``, each of which must be new.
+
+        Raises what ``apply`` does, and ValueError for one that was applied before.
+        """
+        for place in range(begin, end):
+            tick = ticks[place]
+            if not self.apply(tick):
+                raise ValueError(f"expected tick {self.sequence + 1}, found {tick.sequence} again")
+
     def __reduce__(self) -> NoReturn:
         """Refuse copy and pickle: what strategies remember cannot be copied."""
         raise TypeError("Replica: take a snapshot of its state and resume from it instead of copying the replica")
