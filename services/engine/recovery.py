@@ -145,11 +145,12 @@ class Recovery:
         """Take the next message. Raises JournalDamaged, StateDiffers, CannotRecover."""
         batch = self._verifier.accept(message)
         crash_point("engine.mid_replay")
-        try:
-            self._apply(batch.ticks)
-        except Exception as error:
-            where = f"{self._stream}, message {message.sequence}: tick {self._replica.sequence + 1} cannot be applied"
-            raise CannotRecover(f"{where}: {type(error).__name__}: {error}") from error
+        if self._follow is None:
+            self._apply(message, batch.ticks, 0, len(batch.ticks))
+        else:
+            for place, tick in enumerate(batch.ticks):
+                self._apply(message, batch.ticks, place, place + 1)
+                self._follow(tick)
         for place in batch.others:
             tick = batch.ticks[place]
             self._switched_off.take(tick)
@@ -170,13 +171,12 @@ class Recovery:
                 ticks_per_s=round(self.ticks / (now_s - self._begun_s)),
             )
 
-    def _apply(self, ticks: tuple[AuditTick, ...]) -> None:
-        if self._follow is None:
-            self._replica.apply_all(ticks, 0, len(ticks))
-            return
-        for place, tick in enumerate(ticks):
-            self._replica.apply_all(ticks, place, place + 1)
-            self._follow(tick)
+    def _apply(self, message: JournalMessage, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
+        try:
+            self._replica.apply_all(ticks, begin, end)
+        except Exception as error:
+            where = f"{self._stream}, message {message.sequence}: tick {self._replica.sequence + 1} cannot be applied"
+            raise CannotRecover(f"{where}: {type(error).__name__}: {error}") from error
 
     def finish(self) -> Recovered:
         """Return what the journal gave."""

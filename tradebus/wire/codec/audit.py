@@ -366,10 +366,10 @@ class _Reading:
     def take(self, part: bytes) -> None:
         """Read the next tick. Raises DecodeError."""
         head, place = self._head, len(self.ticks)
+        # Another index than ours is right only where the batch begins with the start record that brings it.
+        if not place and head.index_fingerprint != self.bounds.fingerprint and not _is_start(part):
+            self.bounds.check_fingerprint(head.index_fingerprint)
         try:
-            # Another index than ours is right only where the batch begins with the start record that brings it.
-            if not place and head.index_fingerprint != self.bounds.fingerprint and not _is_start(part):
-                self.bounds.check_fingerprint(head.index_fingerprint)
             tick = tick_from_bytes(part, self.bounds)
             if tick.sequence != head.first_sequence + place:
                 raise Inconsistent(f"expected {head.first_sequence + place}, found {tick.sequence}", "sequence")
