@@ -91,6 +91,19 @@ def test_batches_of_market_items_are_read_alike(events: list[MarketEvent], data:
             _same(market, lambda payload=payload, bounds=bounds: market.market_batch_from_bytes(payload, bounds))  # type: ignore[misc]
 
 
+def test_a_damaged_beginning_is_named_alike() -> None:
+    head = market.MarketBatchHead("publisher", 1, "sim_alpha", 0, 1, BOUNDS.fingerprint)
+    items = market.market_batch_to_bytes(market.MarketBatch(head, (event(1),)))
+    of_audit = audit.AuditBatchHead("demo", 1, 7, 7, bytes(16), BOUNDS.fingerprint, 1)
+    ticks = audit.audit_batch_to_bytes(audit.AuditBatch(of_audit, (AuditTick(7, 1, event(1), (), ()),)))
+    for changed in (0, 1, 0x7F, 0xFF):
+        for at in range(8):
+            one = items[:at] + bytes((changed,)) + items[at + 1 :]
+            _same(market, lambda one=one: market.market_batch_from_bytes(one, BOUNDS))  # type: ignore[misc]
+            two = ticks[:at] + bytes((changed,)) + ticks[at + 1 :]
+            _same(audit, lambda two=two: audit.audit_batch_from_bytes(two, BOUNDS))  # type: ignore[misc]
+
+
 def test_what_is_not_plain_is_told() -> None:
     halted = Halted(STRATEGY_UNKNOWN, "for a test")
     events = [STARTED, event(1), event(2), ClockAdvanced(), event(3), event(4)]

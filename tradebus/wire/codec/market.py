@@ -167,12 +167,9 @@ def market_batch_to_bytes(batch: MarketBatch) -> bytes:
 
 def market_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> MarketBatch:
     """Return the batch in ``payload``; raises DecodeError, also when it uses another index than ``bounds`` does."""
-    begin = items_begin(payload) if COMPILED else -1
-    plain = None if begin < 0 else read_items(payload, begin, bounds.exchanges, bounds.instruments)
-    if plain is not None:
-        head = _head_from_pb(parse(pb.MarketBatchFrames, payload[:begin]))
-        bounds.check_fingerprint(head.index_fingerprint)
-        return MarketBatch(head, tuple(plain[0]), tuple(plain[1]))
+    batch = _plain_batch(payload, bounds) if COMPILED else None
+    if batch is not None:
+        return batch
     message = parse(pb.MarketBatchFrames, payload)
     head = _head_from_pb(message)
     bounds.check_fingerprint(head.index_fingerprint)
@@ -187,6 +184,20 @@ def market_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> 
         error.prefix(f"items[{len(items)}]")
         raise
     return MarketBatch(head, tuple(items), tuple(encoded))
+
+
+def _plain_batch(payload: bytes, bounds: IndexBounds) -> MarketBatch | None:
+    """Return the batch if it holds nothing but frequent events; None for any other, and where anything is wrong."""
+    begin = items_begin(payload)
+    plain = None if begin < 0 else read_items(payload, begin, bounds.exchanges, bounds.instruments)
+    if plain is None:
+        return None
+    try:
+        head = _head_from_pb(parse(pb.MarketBatchFrames, payload[:begin]))
+        bounds.check_fingerprint(head.index_fingerprint)
+    except DecodeError:
+        return None  # read once more by who names it
+    return MarketBatch(head, tuple(plain[0]), tuple(plain[1]))
 
 
 def _head_from_pb(message: pb.MarketBatchFrames) -> MarketBatchHead:
