@@ -1,12 +1,12 @@
 """Pack consecutive batches into one compressed chunk, and get them back exactly as the stream stored them."""
 
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tradebus.bus.message import JournalMessage
+from tradebus.journal.archive.compression import compress, decompress
 from tradebus.journal.archive.layout import (
     CHUNK_HEAD_BYTES,
     ChunkHead,
@@ -17,9 +17,6 @@ from tradebus.journal.archive.layout import (
 
 CHUNK_BYTES: Final = 1024 * 1024
 """Batches of about this many bytes, before compression, make a full chunk: what a random access has to unpack."""
-LEVEL_DENSE: Final = 6
-LEVEL_FAST: Final = 1
-"""Of zlib. A chunk that is full before its time is up says that much is happening: then time counts more than bytes."""
 
 _BATCH: Final = struct.Struct("<qII")
 
@@ -40,7 +37,7 @@ class Stored:
         return len(self.message.payload) + 80
 
 
-def pack(batches: Sequence[Stored], level: int = LEVEL_DENSE) -> tuple[ChunkHead, bytes]:
+def pack(batches: Sequence[Stored]) -> tuple[ChunkHead, bytes]:
     """Return the head of a chunk with these batches, and head and compressed batches as they stand in the file."""
     parts: list[bytes] = []
     for batch in batches:
@@ -48,7 +45,7 @@ def pack(batches: Sequence[Stored], level: int = LEVEL_DENSE) -> tuple[ChunkHead
         headers = _headers_to_bytes(message)
         parts += (_BATCH.pack(message.time_ns, len(headers), len(message.payload)), headers, message.payload)
     plain = b"".join(parts)
-    stored = zlib.compress(plain, level)
+    stored = compress(plain)
     first, last = batches[0], batches[-1]
     head = ChunkHead(
         len(batches),
@@ -70,12 +67,7 @@ def unpack(stream: str, subject: str, head: ChunkHead, stored: bytes) -> list[Jo
         raise NotReadable(f"expected {head.stored_bytes} bytes of batches, found {len(stored)}")
     if crc(stored) != head.stored_crc:
         raise NotReadable("the batches do not have their checksum")
-    try:
-        plain = zlib.decompressobj().decompress(stored, head.plain_bytes + 1)
-    except zlib.error as error:
-        raise NotReadable(f"the batches cannot be decompressed: {error}") from error
-    if len(plain) != head.plain_bytes:
-        raise NotReadable(f"expected {head.plain_bytes} bytes after decompression, found {len(plain)}")
+    plain = decompress(stored, head.plain_bytes)
     return _batches_from_bytes(stream, subject, head, plain)
 
 

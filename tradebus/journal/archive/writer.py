@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, final
 
-from tradebus.journal.archive.chunk import CHUNK_BYTES, LEVEL_DENSE, LEVEL_FAST, Stored, pack, unpack
+from tradebus.journal.archive.chunk import CHUNK_BYTES, Stored, pack, unpack
 from tradebus.journal.archive.damage import ArchiveError, Damage
 from tradebus.journal.archive.durable import replace_file, sync_folder
 from tradebus.journal.archive.files import LOCK, SEGMENTS, segment_files
@@ -152,7 +152,7 @@ class ArchiveWriter:
             while count < len(self._waiting) and size < CHUNK_BYTES:
                 size += self._waiting[count].plain_bytes
                 count += 1
-            self._write(self._waiting[:count], LEVEL_FAST if size >= CHUNK_BYTES else LEVEL_DENSE)
+            self._write(self._waiting[:count])
             del self._waiting[:count]
             self.waiting_bytes = max(0, self.waiting_bytes - size)
         return self.end
@@ -199,11 +199,11 @@ class ArchiveWriter:
             # One without a head can hold no more, and one with an index was finished.
             self._finish_segment()
 
-    def _write(self, batches: list[Stored], level: int) -> None:
+    def _write(self, batches: list[Stored]) -> None:
         if self._plain >= self._segment_bytes or self._gap_before == batches[0].message.sequence:
             self._finish_segment()
             self._gap_before = 0
-        head, content = pack(batches, level)
+        head, content = pack(batches)
         try:
             if self._file is None:
                 self._begin_segment(batches[0])
