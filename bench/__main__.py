@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import codec, engine, memory, peers, pipeline, state_hash, streams
+from bench import codec, engine, memory, peers, pipeline, recovery, replay, sizes, state_hash, streams
 from tradebus.core import COMPILED
 
-PARTS = ("engine", "hash", "peers", "memory", "codec", "pipeline", "streams")
+PARTS = ("engine", "hash", "peers", "memory", "codec", "sizes", "replay", "recovery", "pipeline", "orders", "streams")
 # Which of our workloads a peer's is compared with.
 OURS = {"no-op strategy": "no-op strategy, compiled", "an order every 1,000 events": "order every 1,000 events"}
 
@@ -26,7 +26,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m bench", description="measure, print tables, write JSON")
     parser.add_argument("--only", choices=PARTS, action="append", help="only these parts")
     parser.add_argument("--json", type=Path, default=Path(".tradebus/bench.json"), help="where the JSON goes")
-    parser.add_argument("--sync-always", action="store_true", help="pipeline: fsync every batch")
+    parser.add_argument(
+        "--sync-always", action="store_true", help="pipeline, orders: only with fsync for every batch"
+    )
+    parser.add_argument("--rates", type=int, nargs="+", help="pipeline, orders: events a second instead of the usual")
+    parser.add_argument("--long", action="store_true", help="memory: also over ten million ticks")
+    parser.add_argument("--futures", type=Path, help="sizes: also of this recording of Binance's USD-M futures")
     options = parser.parse_args(argv)
     parts = options.only or PARTS
     console = Console(highlight=False)
@@ -46,16 +51,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         results["peers"] = peers.measure()
         console.print(_peers_table(results["peers"], results.get("engine", {}).get("compiled", {})))
     if "memory" in parts:
-        results["memory"] = memory.measure()
+        results["memory"] = memory.measure(is_long=options.long)
         for name, found in results["memory"].items():
             console.print(f"memory: {name} {found:,}")
     if "codec" in parts:
         results["codec"] = codec.measure()
         console.print(_codec_table(results["codec"]))
-    if "pipeline" in parts:
-        results["pipeline"] = pipeline.measure(sync_always=options.sync_always)
-        console.print(_pipeline_table(results["pipeline"]))
-        console.print(_cpu_table(results["pipeline"]))
+    if "sizes" in parts:
+        results["sizes"] = sizes.measure(options.futures)
+        console.print(_sizes_table(results["sizes"]))
+    if "replay" in parts:
+        results["replay"] = replay.measure()
+        console.print(_replay_table(results["replay"]))
+    if "recovery" in parts:
+        results["recovery"] = recovery.measure()
+        console.print(_recovery_table(results["recovery"]))
+    for part, with_orders, usual in (("pipeline", False, pipeline.RATES), ("orders", True, pipeline.ORDER_RATES)):
+        if part not in parts:
+            continue
+        results[part] = {}
+        for sync, sync_always in (("fsync for every batch", True), ("the server's default", False)):
+            if sync_always or not options.sync_always:
+                found = pipeline.measure(options.rates or usual, sync_always=sync_always, with_orders=with_orders)
+                results[part][sync] = found
+                console.print(_orders_table(sync, found) if with_orders else _pipeline_table(sync, found))
+                console.print(_cpu_table(found))
     if "streams" in parts:
         results["streams"] = streams.measure()
         console.print(_streams_table(results["streams"]))
@@ -109,17 +129,65 @@ def _codec_table(results: dict[str, Any]) -> Table:
     return table
 
 
-def _pipeline_table(results: list[dict[str, Any]]) -> Table:
-    table = Table(title="market -> engine -> journal -> replica over NATS: events/s, lag from receipt to replica")
+def _sizes_table(results: dict[str, Any]) -> Table:
+    table = Table(title="bytes of one event's tick, batches full")
+    for name in ("events", "in the journal", "in the archive"):
+        table.add_column(name, justify="left" if name == "events" else "right")
+    for name, one in results.items():
+        table.add_row(name, f"{one['journal_bytes']:.1f}", f"{one['archive_bytes']:.1f}")
+    return table
+
+
+def _replay_table(results: dict[str, Any]) -> Table:
+    table = Table(title="a journal folded, ticks per CPU second (median of 3, lowest to highest)")
+    for name in ("journal of", "folded by", "ticks/s", "spread"):
+        table.add_column(name, justify="right" if name in {"ticks/s", "spread"} else "left")
+    for workload, readers in results.items():
+        for reader, one in readers.items():
+            table.add_row(workload, reader, f"{one['median']:,}", f"{one['lowest']:,} to {one['highest']:,}")
+    return table
+
+
+def _recovery_table(results: dict[str, Any]) -> Table:
+    table = Table(title="an engine goes on, seconds (median of 3, lowest to highest)")
+    for name in ("from", "ticks", "wall", "spread", "CPU"):
+        table.add_column(name, justify="left" if name == "from" else "right")
+    for name, one in results.items():
+        wall, cpu = one["wall_s"], one.get("cpu_s")
+        table.add_row(
+            name,
+            f"{one['ticks_replayed']:,}" if "ticks_replayed" in one else "-",
+            f"{wall['median']:.2f}",
+            f"{wall['lowest']:.2f} to {wall['highest']:.2f}",
+            "-" if cpu is None else f"{cpu['median']:.2f}",
+        )
+    return table
+
+
+def _pipeline_table(sync: str, results: list[dict[str, Any]]) -> Table:
+    title = f"market -> engine -> journal ({sync}) -> replica: events/s, lag from receipt to replica"
+    table = Table(title=title)
     for name in ("asked", "sent", "taken", "kept up", "lag p50", "lag p99"):
         table.add_column(name, justify="right")
     for one in results:
         table.add_row(
             *(f"{one[f'{name}_per_s']:,}" for name in ("target", "published", "processed")),
-            "yes" if one["sustained"] else "NO",
+            f"{one['sustained_runs']} of {len(one['runs'])}",
             _milliseconds(one["lag_us_p50"]),
             _milliseconds(one["lag_us_p99"]),
         )
+    return table
+
+
+def _orders_table(sync: str, results: list[dict[str, Any]]) -> Table:
+    title = f"market event -> order at the account's owner ({sync}): until it arrives, until it may go out"
+    table = Table(title=title)
+    for name in ("asked", "taken", "orders", "arrives p50", "p99", "goes out p50", "p99"):
+        table.add_column(name, justify="right")
+    for one in results:
+        times = (_milliseconds(one[f"{which}_us_p{each}"]) for which in ("arrived", "ready") for each in (50, 99))
+        counts = (f"{one[name]:,}" for name in ("target_per_s", "processed_per_s", "orders"))
+        table.add_row(*counts, *times)
     return table
 
 

@@ -39,6 +39,14 @@ class TimedFold(Fold):
             del self._lags[:]
         return taken
 
+    def _apply_plain(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
+        super()._apply_plain(ticks, begin, end)
+        now_ns = time.time_ns()
+        for tick in ticks[begin:end]:
+            event = tick.event
+            if isinstance(event, MarketEvent):
+                self._lags.append(now_ns - event.time_received_ns)
+
     def _apply(self, tick: AuditTick) -> None:
         super()._apply(tick)
         event = tick.event

@@ -1,6 +1,6 @@
-"""Make a journal as the engine writes it: real ticks, hashes when due, sealed batches, one chain."""
+"""Make a journal as the engine writes it: real ticks, hashes when due, full batches, one chain."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from bench.fixture import STEP_NS, OrderEvery, events, started
@@ -27,31 +27,32 @@ _FEED_EVENTS: Final = 60_000
 
 def feed(count: int) -> Iterator[MarketEvent]:
     """Yield ``count`` events: the same feed again and again, later each time."""
-    once = events(_FEED_EVENTS)
+    once = events(min(count, _FEED_EVENTS))
     for i in range(count):
-        rounds, place = divmod(i, _FEED_EVENTS)
-        event, late_ns = once[place], rounds * _FEED_EVENTS * STEP_NS
+        rounds, place = divmod(i, len(once))
+        event, late_ns = once[place], rounds * len(once) * STEP_NS
         yield MarketEvent(
             event.time_exchange_ns + late_ns,
             event.time_received_ns + late_ns,
             event.exchange,
             event.instrument,
-            event.sequence + rounds * _FEED_EVENTS,
+            event.sequence + rounds * len(once),
             event.data,
         )
 
 
 class _Sealer:
-    """Collects ticks into full batches, as an engine under load does."""
+    """Collects ticks into full batches, as an engine under load does, and hands them on as a stream stores them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, take: Callable[[JournalMessage], None]) -> None:
         self._engine: Final = engine
+        self._take: Final = take
         self._frames: list[bytes] = []
         self._bytes = 0
         self._first = 0
         self._next = 0
         self._chain = CHAIN_START
-        self.messages: Final[list[JournalMessage]] = []
+        self._position = 0
 
     def take(self, tick: AuditTick) -> None:
         """Take the next tick."""
@@ -83,25 +84,35 @@ class _Sealer:
             "" if state_hash is None else state_hash.user,
         )
         batch = sealed(audit_batch_join(head, self._frames), self._first, self._next - 1)
-        position = len(self.messages) + 1
-        self.messages.append(
-            JournalMessage(STREAM, subjects.audit(ENGINE), position, batch.payload, batch.headers, position, 0)
-        )
         self._chain = batch.chain
         self._first = self._next
         self._frames = []
         self._bytes = 0
+        self._position += 1
+        at = self._position
+        self._take(JournalMessage(STREAM, subjects.audit(ENGINE), at, batch.payload, batch.headers, at, 0))
 
 
-def make_journal(market_events: int, order_every: int = 0) -> list[JournalMessage]:
-    """Return the messages of a journal of so many market events, with a market order every so many of them."""
+def write_journal(
+    market_events: Iterable[MarketEvent],
+    take: Callable[[JournalMessage], None],
+    *,
+    order_every: int = 0,
+) -> None:
+    """Hand over the messages of a journal of market events, with a market order every so many of them."""
     strategies: list[Strategy] = [OrderEvery(order_every)] if order_every else []
     record = started(strategies)
     engine = Engine(record, strategies, RiskManager())
-    sealer = _Sealer(engine)
+    sealer = _Sealer(engine, take)
     loop = VirtualTimeLoop(engine, simulated_exchanges(record), sealer.take)
-    for event in feed(market_events):
+    for event in market_events:
         loop.feed(event)
     loop.finish()
     sealer.finish()
-    return sealer.messages
+
+
+def make_journal(count: int, order_every: int = 0) -> list[JournalMessage]:
+    """Return the messages of a journal of ``count`` market events."""
+    messages: list[JournalMessage] = []
+    write_journal(feed(count), messages.append, order_every=order_every)
+    return messages

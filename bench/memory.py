@@ -1,4 +1,4 @@
-"""How much memory the engine takes: for each open order and instrument, and a million ticks, which should take none.
+"""How much memory is taken: for each open order and instrument, and for ten million ticks, which should take none.
 
 Each figure is the growth of a process's resident memory, in a process of its own, collected before and after.
 """
@@ -8,13 +8,20 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import islice
+from pathlib import Path
 from typing import Final
 
 import psutil
 
 from bench.fixture import PRICE, QUANTITY, STEP_NS, OrderEvery, events, started
+from bench.journal import ENGINE, STREAM, write_journal
+from services.audit.config import Limits
+from services.audit.fold import Fold
+from tradebus.bus.message import JournalMessage
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.command import Command, SendOpenRequests
@@ -36,10 +43,16 @@ from tradebus.core.model.instrument import spot
 from tradebus.core.model.order import OrderKey, OrderKind, OrderRequestOpen, TimeInForce
 from tradebus.core.model.side import Side
 from tradebus.core.risk.interface import RiskManager
+from tradebus.journal.archive.chunk import CHUNK_BYTES
+from tradebus.journal.archive.intake import FrameVerifier
+from tradebus.journal.archive.writer import ArchiveWriter
+from tradebus.strategies.loading import load_data
+from tradebus.wire import subjects
 
 ORDERS: Final = 20_000
 INSTRUMENTS: Final = 2_000
 TICKS: Final = 1_000_000
+LONG_TICKS: Final = 10_000_000
 
 
 def _resident() -> int:
@@ -83,18 +96,54 @@ def bytes_per_instrument() -> float:
 
 
 def bytes_per_million_ticks() -> float:
-    """Return by how much the process grows over a million ticks with orders and fills, after a first tenth of them."""
-    strategy = OrderEvery(100)
+    """Return by how much the engine's process grows over a million ticks with orders and fills, after a tenth more."""
+    return _engine_growth(TICKS, 100)
+
+
+def bytes_per_ten_million_ticks() -> float:
+    """Return by how much the engine's process grows over ten million, with a tenth of the orders."""
+    return _engine_growth(LONG_TICKS, 1_000)
+
+
+def _engine_growth(ticks: int, order_every: int) -> float:
+    strategy = OrderEvery(order_every)
     record = started([strategy])
     loop = VirtualTimeLoop(Engine(record, [strategy], RiskManager()), simulated_exchanges(record), _forget)
     before = 0
     for i, event in enumerate(_endless()):
         loop.feed(event)
-        if i == TICKS // 10:
+        if i == ticks // 10:
             before = _resident()
-        if i == TICKS + TICKS // 10:
+        if i == ticks + ticks // 10:
             break
     return float(_resident() - before)
+
+
+def bytes_of_audit() -> float:
+    """Return by how much the audit service's fold and archive grow over ten million ticks, after a tenth more.
+
+    Orders are so few that its projections, which are bounded, do not fill up meanwhile.
+    """
+    fold, verifier = Fold(load_data, Limits(), "replay"), FrameVerifier()
+    before = 0
+    with (
+        tempfile.TemporaryDirectory(prefix="tradebus-bench-") as folder,
+        ArchiveWriter(Path(folder), STREAM, subjects.audit(ENGINE)) as writer,
+    ):
+
+        def take(message: JournalMessage) -> None:
+            nonlocal before
+            fold.take(message)
+            writer.append(verifier.accept(message))
+            if writer.waiting_bytes >= CHUNK_BYTES:
+                writer.flush()
+            if not before and fold.ticks >= LONG_TICKS // 10:
+                before = _resident()
+
+        write_journal(islice(_endless(), LONG_TICKS + LONG_TICKS // 10), take, order_every=100_000)
+        if not fold.is_exact:
+            raise RuntimeError(f"the fold broke: {fold.broken}")
+        return float(_resident() - before)
 
 
 def _endless() -> Iterator[MarketEvent]:
@@ -125,12 +174,16 @@ FIGURES: Final[dict[str, Callable[[], float]]] = {
     "bytes per instrument": bytes_per_instrument,
     "bytes more after 1 M ticks": bytes_per_million_ticks,
 }
+LONG_FIGURES: Final[dict[str, Callable[[], float]]] = {
+    "bytes more after 10 M ticks": bytes_per_ten_million_ticks,
+    "bytes more in audit after 10 M ticks": bytes_of_audit,
+}
 
 
-def measure() -> dict[str, float]:
-    """Return every figure, each from a process of its own."""
+def measure(*, is_long: bool = False) -> dict[str, float]:
+    """Return every figure, each from a process of its own; the long ones take some minutes."""
     results: dict[str, float] = {}
-    for name in FIGURES:
+    for name in (*FIGURES, *(LONG_FIGURES if is_long else ())):
         command = [sys.executable, "-m", "bench.memory", name]
         found = subprocess.run(command, check=False, capture_output=True, text=True, env=dict(os.environ))
         if found.returncode:
@@ -140,4 +193,4 @@ def measure() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    json.dump(FIGURES[sys.argv[1]](), sys.stdout)
+    json.dump((FIGURES | LONG_FIGURES)[sys.argv[1]](), sys.stdout)
