@@ -13,10 +13,23 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import codec, engine, memory, peers, pipeline, recovery, replay, sizes, state_hash, streams
+from bench import codec, engine, memory, peers, pipeline, recovery, replay, sizes, stages, state_hash, streams
 from tradebus.core import COMPILED
 
-PARTS = ("engine", "hash", "peers", "memory", "codec", "sizes", "replay", "recovery", "pipeline", "orders", "streams")
+PARTS = (
+    "engine",
+    "hash",
+    "peers",
+    "memory",
+    "codec",
+    "sizes",
+    "replay",
+    "recovery",
+    "stages",
+    "pipeline",
+    "orders",
+    "streams",
+)
 # Which of our workloads a peer's is compared with.
 OURS = {"no-op strategy": "no-op strategy, compiled", "an order every 1,000 events": "order every 1,000 events"}
 
@@ -26,9 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m bench", description="measure, print tables, write JSON")
     parser.add_argument("--only", choices=PARTS, action="append", help="only these parts")
     parser.add_argument("--json", type=Path, default=Path(".tradebus/bench.json"), help="where the JSON goes")
-    parser.add_argument(
-        "--sync-always", action="store_true", help="pipeline, orders: only with fsync for every batch"
-    )
+    parser.add_argument("--sync-always", action="store_true", help="pipeline, orders: only with fsync for every batch")
     parser.add_argument("--rates", type=int, nargs="+", help="pipeline, orders: events a second instead of the usual")
     parser.add_argument("--long", action="store_true", help="memory: also over ten million ticks")
     parser.add_argument("--futures", type=Path, help="sizes: also of this recording of Binance's USD-M futures")
@@ -66,6 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "recovery" in parts:
         results["recovery"] = recovery.measure()
         console.print(_recovery_table(results["recovery"]))
+    if "stages" in parts:
+        results["stages"] = stages.measure()
+        console.print(_stages_table(results["stages"]))
     for part, with_orders, usual in (("pipeline", False, pipeline.RATES), ("orders", True, pipeline.ORDER_RATES)):
         if part not in parts:
             continue
@@ -145,6 +159,16 @@ def _replay_table(results: dict[str, Any]) -> Table:
     for workload, readers in results.items():
         for reader, one in readers.items():
             table.add_row(workload, reader, f"{one['median']:,}", f"{one['lowest']:,} to {one['highest']:,}")
+    return table
+
+
+def _stages_table(results: dict[str, Any]) -> Table:
+    table = Table(title="one market event beside the bus, CPU nanoseconds (median of 5, lowest to highest)")
+    for name in ("stage", "ns", "spread"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for name, one in results.items():
+        table.add_row(name, f"{one['ns_median']:,}", f"{one['ns_lowest']:,} to {one['ns_highest']:,}")
+    table.add_row("all of them", f"{sum(one['ns_median'] for one in results.values()):,}", "")
     return table
 
 
