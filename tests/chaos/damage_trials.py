@@ -50,6 +50,15 @@ TRADES = 120
 REFUSALS = (JournalDamaged, CannotRecover, ReadingError, NoJournal)
 """What an engine says that does not trade on a journal."""
 LIMIT_S = 30.0
+KINDS = ("bit", "cut", "zeros")
+WANTED = (
+    *(f"stream: {name}, {kind}" for name in ("1.blk", "index.db", "meta.inf", "meta.sum") for kind in KINDS),
+    *(f"snapshot: {suffix}, {kind}" for suffix in (".ckp", ".ckx") for kind in KINDS),
+    "stream: found by verify",
+    "stream: refused by the engine",
+    "stream: repaired from the archive",
+)
+"""What must happen in a full run."""
 
 
 @dataclass
@@ -253,7 +262,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tradebus-damage-") as folder:
         asyncio.run(run_trials(Path(folder), options.seed, options.streams, options.snapshots, report))
     print(f"damages: {report.table()}", flush=True)
-    return 1 if report.failures else 0
+    happened = {**report.damaged, **report.outcomes}
+    never = [name for name in WANTED if name not in happened]
+    if never:
+        print(f"damages: never happened: {', '.join(never)}", flush=True)
+    return 1 if report.failures or never else 0
 
 
 if __name__ == "__main__":
