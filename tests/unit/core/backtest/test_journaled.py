@@ -31,7 +31,7 @@ from tradebus.strategies.loading import load_data, load_strategy
 from tradebus.wire.codec.audit import tick_from_bytes, tick_to_bytes
 
 EVENTS = 160
-EVERY = 5
+EVERY = 11
 """Of the places for a cut, so many are passed over; each latency begins elsewhere."""
 
 
