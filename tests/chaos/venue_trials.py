@@ -293,7 +293,11 @@ def main() -> int:
             server.stop()
     print(report.table(), flush=True)
     report.check()
-    return 0
+    wanted = {*VENUE_POINTS, "any instant"} if arguments.kills >= KILLS_FULL else set()
+    never = sorted(wanted - set(report.kills))
+    if never:
+        print(f"never happened: {', '.join(never)}", flush=True)
+    return 1 if never else 0
 
 
 if __name__ == "__main__":
