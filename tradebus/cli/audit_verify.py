@@ -43,6 +43,7 @@ async def verify(
         if source.archive is not None:
             tally.findings += _lost_end(published, verification.archive_end)
             tally.findings += _stream_lost_end(state, verification.archive_end)
+        tally.findings += _emptied(state)
         if as_json:
             print_json(_as_json(source, state, verification.archive_end, tally))
         elif not quiet or tally.findings:
@@ -86,6 +87,14 @@ def _stream_lost_end(state: JournalState | None, archive_end: int) -> list[Findi
     last = state.last_sequence
     reason = f"it ends with message {last}, the archive with {archive_end}: it lost its end"
     return [Finding("stream", state.stream, reason, last + 1, archive_end)]
+
+
+def _emptied(state: JournalState | None) -> list[Finding]:
+    """Return that a stream lost everything: whoever shortens one leaves its last message."""
+    if state is None or state.messages or not state.last_sequence:
+        return []
+    last = state.last_sequence
+    return [Finding("stream", state.stream, f"it counts messages up to {last} and holds none of them", last, last)]
 
 
 @contextmanager
