@@ -20,6 +20,7 @@ from services.audit.config import AuditConfig
 from services.audit.fold import Fold
 from services.audit.follower import Follower
 from services.audit.history import History
+from services.audit.holders import Holders
 from services.audit.metrics import AuditMetrics
 from services.audit.past import Past
 from services.audit.pruner import Pruner, PrunerConfig
@@ -106,6 +107,16 @@ def _time_machine(runtime: Runtime, config: AuditConfig, folder: Path) -> TimeMa
     return machine
 
 
+def _holders(runtime: Runtime, bus: Bus) -> Holders:
+    """Return what watches who acts at this moment."""
+    settings = runtime.settings
+    accounts = [settings.account(exchange) for exchange in settings.exchanges if exchange in settings.execution]
+    holders = Holders(bus, settings.journal_id, accounts, runtime.log)
+    runtime.spawn(holders.run(), "holders")
+    runtime.on_exit(holders.stop)
+    return holders
+
+
 def _pruner(runtime: Runtime, bus: Bus) -> Pruner:
     """Return what shortens the streams, over a connection of its own that is made when there is something to drop."""
     options = options_of(runtime.settings, User.PRUNER, runtime.instance)
@@ -157,6 +168,7 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
         doorkeeper=_doorkeeper(runtime, config),
         commands=_desk(runtime, config, bus, fold),
         past=reads,
+        holders=_holders(runtime, bus),
     )
     await service.serve(ApiServer(build_application(context, hub, metrics, runtime.log, config.requests), config.api))
     if config.grpc is not None:

@@ -20,6 +20,7 @@ from services.audit.commands import CommandDesk
 from services.audit.config import LagLimits
 from services.audit.fold import Fold
 from services.audit.history import History
+from services.audit.holders import Holders
 from services.audit.lag import Lag
 from services.audit.projections import Exit, Fill, Orders
 from services.audit.projections.bounded import Newest
@@ -52,6 +53,8 @@ class ApiContext:
     """None where the engine takes no commands: in a replay."""
     past: PastReads | None = None
     """What answers about the past; none where nothing is archived."""
+    holders: Holders | None = None
+    """Who acts at this moment; none where nobody asks the bus."""
 
 
 class Rows(NamedTuple):

@@ -18,6 +18,7 @@ from services.audit.api.views.projections import (
 )
 from services.audit.api.views.values import enum_text
 from services.audit.fold import NS_PER_MS
+from services.audit.holders import Holders
 from services.audit.projections import LinkHistory
 from tradebus.core.engine.state.link import Health
 
@@ -36,7 +37,7 @@ async def get_connectivity(read: TimedRead) -> Response:
     Ages are in engine time, so they grow only while the engine's journal does.
     """
     now = read.now()
-    return now.answer(All, lambda: connectivity_view(now))
+    return now.answer(All, lambda: connectivity_view(now, read.context.holders))
 
 
 @router.get(
@@ -52,23 +53,30 @@ async def get_exchange_connectivity(
     """Return the feed and the account of one exchange."""
     now = read.now()
     index = exchange_index(now.names, exchange)
-    return now.answer(One, lambda: exchange_view(now, index))
+    return now.answer(One, lambda: exchange_view(now, index, read.context.holders))
 
 
-def connectivity_view(now: Moment) -> ConnectivityView:
-    """Return the links of all exchanges."""
+def connectivity_view(now: Moment, holders: Holders | None = None) -> ConnectivityView:
+    """Return the links of all exchanges, and who acts for them where that is known."""
     return ConnectivityView(
         health=enum_text(now.state.global_health),
-        exchanges=[exchange_view(now, exchange) for exchange in range(len(now.names.exchanges))],
+        leader=None if holders is None else holders.leader(),
+        leader_epoch=now.fold.epoch,
+        exchanges=[exchange_view(now, exchange, holders) for exchange in range(len(now.names.exchanges))],
     )
 
 
-def exchange_view(now: Moment, index: int) -> ExchangeConnectivityView:
-    """Return both links of an exchange."""
+def exchange_view(now: Moment, index: int, holders: Holders | None = None) -> ExchangeConnectivityView:
+    """Return both links of an exchange, and who acts for them where that is known."""
+    publisher = None if holders is None else holders.publisher(now.names.exchanges[index])
     links = now.state.connectivity[index]
     history = now.fold.projections.links.exchanges[index]
     market = MarketLinkView(
-        **_link(now, links.market_data, history.market_data), gaps=history.gaps, events_missing=history.events_missing
+        **_link(now, links.market_data, history.market_data),
+        gaps=history.gaps,
+        events_missing=history.events_missing,
+        publisher=None if publisher is None else publisher.instance,
+        publisher_epoch=None if publisher is None else publisher.epoch,
     )
     account: AccountLinkView | None = None
     started = now.fold.replica.started
@@ -80,6 +88,7 @@ def exchange_view(now: Moment, index: int) -> ExchangeConnectivityView:
             link=enum_text(links.link),
             owner=history.owner or None,
             owner_epoch=history.owner_epoch or None,
+            lease=None if holders is None else holders.owner(setups[0].account),
         )
     return ExchangeConnectivityView(
         exchange=now.names.exchanges[index], is_healthy=links.is_healthy, market_data=market, account=account

@@ -167,6 +167,9 @@ class MarketLinkView(LinkView):
     gaps: int
     """How often events were lost between market and engine."""
     events_missing: int
+    publisher: str | None
+    """The process that publishes it at this moment, by its heartbeats."""
+    publisher_epoch: int | None
 
 
 class AccountLinkView(LinkView):
@@ -178,6 +181,8 @@ class AccountLinkView(LinkView):
     owner: str | None
     """The process that owns it, where one said so."""
     owner_epoch: int | None
+    lease: str | None
+    """The process that holds its lease at this moment: whoever may try to own it."""
 
 
 class ExchangeConnectivityView(View):
@@ -194,4 +199,8 @@ class ConnectivityView(View):
     """All links."""
 
     health: HealthName
+    leader: str | None
+    """The process that holds the engine's lease at this moment."""
+    leader_epoch: int
+    """The epoch of the engine's last run."""
     exchanges: list[ExchangeConnectivityView]
