@@ -128,6 +128,8 @@ class Fold:
         """Messages that came after a break and were left unread."""
         self.watch: TickWatch | None = None
         """Told of each tick, while there is one."""
+        self.begun_anew_at: int | None = None
+        """The tick before which nothing but the state is known here, because the journal before it is lost."""
         self.stored_ns = 0
         """When the last applied message was stored, by the server's clock."""
         self._verifier = AuditVerifier()
@@ -204,6 +206,14 @@ class Fold:
         self.epoch = head.engine_epoch
         self.stored_ns = head.stored_ns
         self.counted = counted
+
+    def begin_anew(self, head: CheckpointHead, snapshot: EngineSnapshot) -> None:
+        """Go on from a snapshot without anything that was before it: fills, orders and counts begin here."""
+        self.begun_anew_at = head.sequence
+        index = snapshot.state.index
+        projections = Projections(self._limits)
+        projections.links.begin(len(index.exchanges))
+        self.resume(head, snapshot, projections, [Numbering(0, index)], Counted())
 
     def hash(self) -> StateHash:
         """Return the hash of our own state."""

@@ -14,10 +14,13 @@ from services.audit.past import Past
 from services.audit.verification import Check
 from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.health import Health
-from tradebus.bus.errors import BusUnavailable, JournalPruned, JournalRewound, NoJournal
+from tradebus.bus.errors import BusError, BusUnavailable, JournalPruned, JournalRewound, NoJournal
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
 from tradebus.crash_points import crash_point
+from tradebus.journal.archive.checkpoint_copy import CopyUnreadable, read_copy
+from tradebus.strategies.loading import load_data, load_user_data
+from tradebus.wire import subjects
 
 RETRY_WAIT_S: Final = 0.2
 TICKS_PER_TURN: Final = 512
@@ -107,10 +110,10 @@ class Follower:
             try:
                 reader = await self._bus.consume(self._stream, position + 1, self._take)
             except JournalPruned as error:
-                if self._past is None:
-                    raise
-                if self._past.reaches(position + 1):
+                if self._past is not None and self._past.reaches(position + 1):
                     continue  # archived, and pruned, while the archive was read
+                if await self._begin_anew(error):
+                    continue
                 self._report_gap(error)
                 return None
             except JournalRewound as error:
@@ -125,6 +128,31 @@ class Follower:
                 self._health.clear(JOURNAL)
                 return reader
             await asyncio.sleep(RETRY_WAIT_S)
+
+    async def _begin_anew(self, pruned: JournalPruned) -> bool:
+        """Go on from the snapshot that the engine handed out, where nobody has what was before; tell whether we do."""
+        key = subjects.engine_snapshot(subjects.audit_engine(self._stream))
+        try:
+            entry = await self._bus.bucket(subjects.SNAPSHOTS).get(key)
+            if entry is None or entry.value is None:
+                return False
+            copy = await asyncio.to_thread(read_copy, entry.value, load_data, load_user_data)
+        except (BusError, CopyUnreadable, OSError) as error:
+            self._log.warning("the engine's snapshot cannot be used", key=key, reason=str(error))
+            return False
+        head = copy.head
+        if head.stream != self._stream or head.position + 1 < pruned.first or head.position <= self.fold.position:
+            self._log.warning("the engine's snapshot does not fit", key=key, stream=head.stream, position=head.position)
+            return False
+        self.fold.begin_anew(head, copy.snapshot)
+        self._log.error(
+            "the journal has a gap: the replica begins anew with the engine's snapshot, and knows nothing before it",
+            stream=self._stream,
+            wanted=pruned.wanted,
+            first=pruned.first,
+            sequence=head.sequence,
+        )
+        return True
 
     async def _take(self, message: JournalMessage) -> None:
         taken = self.fold.take(message)

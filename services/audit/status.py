@@ -22,6 +22,7 @@ def audit_status(fold: Fold, stream: str, *, is_caught_up: bool) -> dict[str, Js
         "time_ns": fold.time_ns,
         "is_caught_up": is_caught_up,
         "is_exact": fold.is_exact,
+        "begun_anew_at": fold.begun_anew_at,
         "verification": _verification(fold),
         "ticks": fold.ticks,
         "batches": fold.counted.batches,

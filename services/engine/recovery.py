@@ -1,5 +1,6 @@
 """Bring back the state of an engine from its journal: every tick applied, nothing decided, every hash compared."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from tradebus.core.engine.event import EngineStarted
 from tradebus.core.engine.resumed import CodeChanged
 from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.crash_points import crash_point
+from tradebus.journal.archive.checkpoint_copy import CopyUnreadable
 from tradebus.journal.verify import AuditVerifier
 from tradebus.strategies.loading import load_data, load_user_data
+from tradebus.wire import subjects
 from tradebus.wire.codec.audit import AuditBatchHead
 from tradebus.wire.codec.bounds import bounds_of
 from tradebus.wire.integrity import CHAIN_HEADER
@@ -302,6 +305,21 @@ async def check_not_behind(bus: Bus, stream: str, store: SnapshotStore) -> None:
         raise WentBackwards(stream, reason)
 
 
+async def _fetch(bus: Bus, stream: str, log: BoundLogger, store: SnapshotStore) -> None:
+    """Keep the copy of the snapshot that this engine handed out last, from whichever host."""
+    key = subjects.engine_snapshot(subjects.audit_engine(stream))
+    entry = await bus.bucket(subjects.SNAPSHOTS).get(key)
+    if entry is None or entry.value is None:
+        return
+    try:
+        sequence = await asyncio.to_thread(store.restore, entry.value)
+    except (CopyUnreadable, OSError) as error:
+        log.warning("the copy of a snapshot cannot be used", key=key, reason=str(error))
+        return
+    log.info("snapshot fetched that was handed out", sequence=sequence)
+    await check_not_behind(bus, stream, store)
+
+
 async def _snapshot_to_begin_with(
     bus: Bus, stream: str, code: str, log: BoundLogger, store: SnapshotStore
 ) -> StoredSnapshot | None:
@@ -310,6 +328,8 @@ async def _snapshot_to_begin_with(
     Other code may see the journal otherwise, so its snapshots are taken only where the beginning is there no more.
     """
     first = (await bus.journal_state(stream)).first_sequence
+    if first > 1 and not store.has_one_behind(first):
+        await _fetch(bus, stream, log, store)
     of_other_code: StoredSnapshot | None = None
     for stored in store.readable(lambda reason: log.warning("snapshot refused, trying an older one", reason=reason)):
         if stored.head.position + 1 < first:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Self, final
 
 from services.engine.account_place import AccountPlace
+from tradebus.journal.archive.checkpoint_copy import copied, restore_copy
 from tradebus.journal.archive.checkpoints import CheckpointDamaged, CheckpointHead, Checkpoints
 from tradebus.strategies.loading import load_data, load_user_data
 from tradebus.wire.codec.snapshot import EngineSnapshot
@@ -73,6 +74,14 @@ class SnapshotStore:
         """Take note that a snapshot was proven by what followed it: it stays until another one is."""
         self._proven = sequence
 
+    def copied(self, sequence: int) -> bytes:
+        """Return a snapshot as one value, for who does not have this volume. Raises OSError."""
+        return copied(self._files, sequence)
+
+    def restore(self, kept: bytes) -> int:
+        """Keep a snapshot that was copied from another volume; return its tick. Raises CopyUnreadable, OSError."""
+        return restore_copy(kept, self._files)
+
     def refute(self, sequence: int) -> Path:
         """Put a snapshot aside that does not lead to the state that was recorded; return where it lies now.
 
@@ -88,6 +97,11 @@ class SnapshotStore:
             except CheckpointDamaged:
                 continue
         return None
+
+    def has_one_behind(self, first: int) -> bool:
+        """Tell whether a snapshot that is not damaged needs nothing of its stream before message ``first``."""
+        newest = self.newest()
+        return newest is not None and newest.position + 1 >= first
 
     def path(self, sequence: int) -> Path:
         """Return where the snapshot at a tick lies."""

@@ -247,6 +247,8 @@ class Snapshotting:
             for place in notes.accounts
         ]
         stream = subjects.cmd_stream(settings.journal_id)
+        # First: what the positions give up may be all that somebody without our volume could begin with.
+        await self._hand_out(head)
         try:
             message = await self._bus.message(stream, notes.commands) if notes.commands else None
             if message is not None:
@@ -258,3 +260,14 @@ class Snapshotting:
             self._runtime.log.warning("snapshot not announced", sequence=head.sequence, reason=str(error))
             return
         self.proven_sequence = head.sequence
+
+    async def _hand_out(self, head: CheckpointHead) -> None:
+        """Put a copy where others find it, who have neither our volume nor what was pruned of the journal."""
+        try:
+            kept = await asyncio.to_thread(self._store.copied, head.sequence)
+            await self._bus.bucket(subjects.SNAPSHOTS).put(
+                subjects.engine_snapshot(self._runtime.settings.journal_id), kept
+            )
+        except (OSError, BusError) as error:
+            # Whoever needs it finds the one before, or what is left of the journal.
+            self._runtime.log.warning("snapshot not handed out", sequence=head.sequence, reason=str(error))

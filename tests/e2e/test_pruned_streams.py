@@ -1,6 +1,7 @@
 """A demo whose streams are pruned while it runs: whoever is killed finds what it needs, and goes on."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from tradebus.wire import subjects
 
 OFTEN = ("engine.health.crashes_max=1000", "engine.snapshot.seconds=1", "audit.retention_hours=0")
 PATIENT = RestartPolicy(wait_initial_s=0.05, wait_max_s=0.1, crashes_max=1_000)
+LOST = ("engine", "audit")
 KILLED = ("engine", "execution", "audit")
 
 
@@ -60,6 +62,16 @@ async def test_everybody_goes_on_behind_the_pruned_front_of_every_stream(tmp_pat
             assert after["sequence"] > before["durable_sequence"]
             assert after["epoch"] > before["epoch"]
             assert "beginning with a snapshot" in await demo.log("engine")
+            await demo.wait_fills(2)
+
+            # Volumes that are lost: both go on from the snapshot that the engine handed out.
+            for name in LOST:
+                await demo.supervisor.kill(name)
+                await asyncio.to_thread(shutil.rmtree, demo.settings.runtime.data_dir / name / demo.engine_id)
+            await asyncio.gather(*(demo.supervisor.restart(name) for name in LOST))
+            await demo.wait_connected()
+            assert "snapshot fetched that was handed out" in await demo.log("engine")
+            assert (await demo.data("audit"))["begun_anew_at"] is not None
             await demo.wait_fills(2)
             rest = await demo.at_rest()
             await witness.beyond(int(rest["sequence"]))

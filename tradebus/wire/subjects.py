@@ -91,6 +91,14 @@ def audit_stream(engine: str) -> str:
     return f"AUDIT_{token('engine', engine)}"
 
 
+def audit_engine(stream: str) -> str:
+    """Return the engine whose audit journal a stream keeps; raises ValueError for another stream."""
+    prefix, _, engine = stream.partition("_")
+    if prefix != "AUDIT" or audit_stream(engine) != stream:
+        raise ValueError(f"expected a stream as AUDIT_demo, found {stream!r}")
+    return engine
+
+
 def exec_(account: str) -> str:
     """Return the subject on which an account's owner takes order requests, as ``exec.binance_spot``."""
     return f"exec.{token('account', account)}"
@@ -189,6 +197,11 @@ def lease_member(service: str, engine: str, instance: str) -> str:
 def lease_members(service: str, engine: str) -> str:
     """Return the keys of all processes of a service that share an engine's work."""
     return f"member.{token('service', service)}.{token('engine', engine)}.{ANY}"
+
+
+def engine_snapshot(engine: str) -> str:
+    """Return the key in ``SNAPSHOTS`` of an engine's newest proven snapshot, as ``engine.demo``."""
+    return f"engine.{token('engine', engine)}"
 
 
 def paper_snapshot(account: str) -> str:

@@ -55,6 +55,10 @@ class Links:
     def __init__(self) -> None:
         self.exchanges: list[ExchangeHistory] = []
 
+    def begin(self, exchanges: int) -> None:
+        """Begin with nothing known of so many exchanges."""
+        self.exchanges = [ExchangeHistory() for _ in range(exchanges)]
+
     def take(self, tick: AuditTick) -> None:
         """Take in a tick of any other event than a market event, for which ``heard`` is all there is to do."""
         event = tick.event
@@ -73,7 +77,7 @@ class Links:
         elif isinstance(event, AccountReconnecting):
             self.exchanges[event.exchange].account.lost(tick, event.reason)
         elif isinstance(event, EngineStarted):
-            self.exchanges = [ExchangeHistory() for _ in event.index.exchanges]
+            self.begin(len(event.index.exchanges))
         elif isinstance(event, EngineResumed):
             missing = len(event.started.index.exchanges) - len(self.exchanges)
             self.exchanges += [ExchangeHistory() for _ in range(missing)]

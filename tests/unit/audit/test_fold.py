@@ -8,6 +8,7 @@ import pytest
 
 from services.audit.config import Limits
 from services.audit.fold import BreakKind, Fold
+from services.audit.stored_fold import freeze
 from services.audit.verification import Agreement
 from tests.support.audit_api import new_fold
 from tests.support.audit_run import (
@@ -26,7 +27,8 @@ from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.state.strategy_data import StrategyData
 from tradebus.core.risk.interface import RiskManager
 from tradebus.journal.sealed import sealed
-from tradebus.strategies.loading import load_strategy
+from tradebus.strategies.loading import load_data, load_strategy, load_user_data
+from tradebus.wire.codec.snapshot import snapshot_from_bytes
 from tradebus.wire.integrity import CHAIN_HEADER, CRC_HEADER, checksum
 
 
@@ -254,3 +256,21 @@ def test_engine_that_starts_afresh_begins_a_new_run_in_the_same_journal(run: Eng
     assert len(fold.projections.fills.rows) == fold.projections.counts.fills
     assert len(fold.numberings) == 1
     assert fold.numbering_at(0) is fold.numberings[0].index
+
+
+def test_a_fold_that_begins_anew_knows_the_state_and_nothing_before_it(run: EngineRun) -> None:
+    messages = messages_of(run.batches())
+    before = new_fold()
+    take_all(before, messages[:40])
+    frozen = freeze(before, "AUDIT_demo")
+    fold = new_fold()
+    fold.begin_anew(frozen.head, snapshot_from_bytes(frozen.snapshot, load_data, load_user_data))
+    assert (fold.begun_anew_at, fold.hash()) == (before.sequence, before.hash())
+    assert (fold.ticks, fold.projections.counts.fills) == (0, 0)
+    take_all(fold, messages[40:])
+    assert fold.is_exact
+    assert fold.verification.equal > 0
+    assert fold.hash() == run.engine.hash()
+    assert fold.projections.counts.fills == len(fold.projections.fills.rows) > 0
+    take_all(before, messages[40:])
+    assert fold.projections.counts.fills < before.projections.counts.fills

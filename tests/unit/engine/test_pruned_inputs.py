@@ -9,6 +9,7 @@ import pytest
 
 from services.engine import live, snapshotting
 from services.engine.pruned_front import PrunedTooFar
+from services.engine.recovery import CannotRecover
 from services.engine.snapshot_store import SnapshotStore
 from services.execution.account_journal import AccountJournal, account_end
 from tests.support.builders import fill, filled
@@ -204,5 +205,40 @@ async def test_a_stream_that_was_pruned_of_what_nobody_gave_up_is_refused(
     empty = SnapshotStore(tmp_path / "other", STREAMS[0], "demo", 3)
     reason = rf"{stream}: it begins with message 4, and message \d was expected; .* gives up no more than message 1"
     with pytest.raises(PrunedTooFar, match=reason):
+        async with running_engine(settings, on_memory(broker), store=empty, is_stopped=False):
+            pass
+
+
+async def test_an_engine_on_another_volume_begins_with_the_snapshot_that_was_handed_out(
+    settings: Settings, broker: MemoryBroker, other_bus: MemoryBus, store: SnapshotStore, tmp_path: Path
+) -> None:
+    marks = await run_with_inputs(settings, broker, other_bus, store)
+    await Owner(other_bus, settings).writes(trade(6))
+    for stream in STREAMS:
+        broker.prune(stream, marks[stream])
+    empty = SnapshotStore(tmp_path / "other", STREAMS[0], "demo", 3)
+    async with running_engine(settings, on_memory(broker), store=empty) as engine:
+        await eventually(lambda: state_of(engine).cursors[0].cause == 6)
+    assert empty.newest() is not None
+
+
+@pytest.mark.parametrize("damage", [lambda kept: b"something else", lambda kept: kept[:-1], lambda kept: kept[:200]])
+async def test_a_copy_that_is_not_what_was_written_is_not_begun_with(
+    settings: Settings,
+    broker: MemoryBroker,
+    other_bus: MemoryBus,
+    store: SnapshotStore,
+    tmp_path: Path,
+    damage: Callable[[bytes], bytes],
+) -> None:
+    marks = await run_with_inputs(settings, broker, other_bus, store)
+    broker.prune(STREAMS[0], marks[STREAMS[0]])
+    bucket = other_bus.bucket(subjects.SNAPSHOTS)
+    entry = await bucket.get(subjects.engine_snapshot("demo"))
+    assert entry is not None
+    assert entry.value is not None
+    await bucket.put(subjects.engine_snapshot("demo"), damage(entry.value))
+    empty = SnapshotStore(tmp_path / "other", STREAMS[0], "demo", 3)
+    with pytest.raises(CannotRecover, match="there is no snapshot to begin with"):
         async with running_engine(settings, on_memory(broker), store=empty, is_stopped=False):
             pass

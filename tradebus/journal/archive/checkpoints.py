@@ -125,6 +125,15 @@ class Checkpoints:
         self.extras_path(sequence).unlink(missing_ok=True)
         self.drop_rows(sequence)
 
+    def keep(self, sequence: int, content: bytes, extras: bytes) -> None:
+        """Keep files as they were written elsewhere, whole or not at all. What they hold shows when they are read.
+
+        Raises OSError.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        replace_file(self.extras_path(sequence), extras)
+        replace_file(self.path(sequence), content)
+
     def put_aside(self, sequence: int) -> Path:
         """Take a checkpoint out of use and return where it lies now, with its extras beside it. Raises OSError."""
         aside = self.path(sequence).with_suffix(CHECKPOINT_SUFFIX + ASIDE_SUFFIX)
