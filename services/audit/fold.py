@@ -213,7 +213,7 @@ class Fold:
         index = snapshot.state.index
         projections = Projections(self._limits)
         projections.links.begin(len(index.exchanges))
-        self.resume(head, snapshot, projections, [Numbering(0, index)], Counted())
+        self.resume(head, snapshot, projections, [Numbering(0, index, to_plain(index))], Counted())
 
     def hash(self) -> StateHash:
         """Return the hash of our own state."""
