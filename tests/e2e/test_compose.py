@@ -24,18 +24,24 @@ BASE_IMAGES = (os.environ.get("BASE_IMAGE", "python:3.13-slim-trixie"), "nats:2.
 OURS = f"label=com.docker.compose.project={PROJECT}"
 MEBIBYTE = 1024 * 1024
 MEMORY_BYTES_MAX = 600 * MEBIBYTE
+TICKS_MORE = 200
+MOVED_S = 10.0
+ACCOUNTS = 2
+CHECK = ROOT / "tests" / "support" / "container_check.py"
+ASK_STATUS = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/status', timeout=2).read().decode())"
 IMAGE_BYTES_MAX = {"audit": 400_000_000}
 IMAGE_BYTES_MAX_OTHERWISE = 250_000_000
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1500)]
 
 
-def docker(*arguments: str, timeout_s: float = 120, **environment: str) -> str:
+def docker(*arguments: str, timeout_s: float = 120, stdin: str | None = None, **environment: str) -> str:
     """Run the docker client in the checkout; return what it prints. A failure shows what it said."""
     done = subprocess.run(
         ["docker", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -72,7 +78,7 @@ class Stack:
     def __init__(self, port: int) -> None:
         self.port = port
 
-    def compose(self, *arguments: str, timeout_s: float = 120) -> str:
+    def compose(self, *arguments: str, timeout_s: float = 120, stdin: str | None = None) -> str:
         """Run docker compose for this project."""
         return docker(
             "compose",
@@ -80,6 +86,7 @@ class Stack:
             PROJECT,
             *arguments,
             timeout_s=timeout_s,
+            stdin=stdin,
             TRADEBUS_API_PORT=str(self.port),
             TRADEBUS_MODE="demo",
         )
@@ -88,6 +95,53 @@ class Stack:
         """Return the decoded answer of the API to a GET."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
             return json.load(answer)
+
+    def state(self) -> dict[str, Any]:
+        """Return what the API says of the state, nothing while it does not answer."""
+        try:
+            found = self.get("/v1/state")
+        except (OSError, ValueError):
+            return {}
+        assert isinstance(found, dict)
+        return found
+
+    def is_equal_behind(self, sequence: int) -> bool:
+        """Tell whether engine and replica agreed on a tick behind one; fail when they differ."""
+        verification = self.state().get("verification", {"equal": None, "sequence": None})
+        assert verification["equal"] is not False, verification
+        return bool(verification["equal"]) and int(verification["sequence"]) > sequence
+
+    def kill(self, container: dict[str, Any]) -> None:
+        """Kill the process in a container from outside it, as the kernel would: Docker is not told."""
+        program = f"import os; os.kill({container['State']['Pid']}, 9)"
+        image = self.container("engine")["Image"]
+        docker("run", "--rm", "--pid=host", "--network=none", "--user=0", image, "python", "-c", program)
+
+    def restarts(self, container: dict[str, Any]) -> int:
+        """Return how often Docker has started a container again."""
+        (found,) = json.loads(docker("inspect", container["Id"]))
+        return int(found["RestartCount"])
+
+    def owners(self) -> dict[str, str]:
+        """Return the container that owns each account, as the replicas of the execution service say."""
+        found: dict[str, str] = {}
+        for container in self.compose("ps", "-q", "execution").split():
+            try:
+                status = json.loads(docker("exec", container, "python", "-c", ASK_STATUS))
+            except AssertionError:
+                continue  # it is not there any more, or not yet
+            accounts = status["data"].get("accounts", {})
+            found |= {name: container for name, account in accounts.items() if account["is_owned"]}
+        return found
+
+    def check_fills(self, more_than: int = -1) -> int:
+        """Check that no fill is lost or doubled; return how many there are."""
+        found = json.loads(self.compose("exec", "-T", "audit", "python", "-", stdin=CHECK.read_text()))
+        assert found["fills"] > more_than, found
+        assert not found["told_twice"], found
+        assert not found["taken_twice"], found
+        assert not found["not_taken"], found
+        return int(found["fills"])
 
     def container(self, service: str) -> dict[str, Any]:
         """Return what the engine knows of the one container of a service."""
@@ -207,6 +261,46 @@ def test_images_hold_a_compiled_core(stack: Stack) -> None:
     program = "from tradebus.core._compiled import COMPILED; print(COMPILED)"
     for service in SERVICES:
         assert stack.compose("exec", "-T", service, "python", "-c", program).strip() == "True", service
+
+
+@pytest.mark.parametrize("service", ["market", "engine", "execution", "audit", "nats"])
+def test_a_killed_process_is_started_again_and_the_demo_goes_on(stack: Stack, service: str) -> None:
+    before = stack.state()
+    killed = stack.container(service)
+    stack.kill(killed)
+
+    wait_for(
+        f"{service} is started again",
+        lambda: stack.restarts(killed) > int(killed["RestartCount"]),
+        limit_s=60,
+    )
+    wait_for(
+        "the replica goes on, and is the engine's state",
+        lambda: stack.is_equal_behind(int(before["sequence"]) + TICKS_MORE),
+        limit_s=60,
+    )
+
+
+def test_replicas_share_the_accounts_and_those_of_a_killed_one_move(stack: Stack) -> None:
+    """Behind the kills: no fill may have been lost or doubled by them either."""
+    stack.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "execution=3")
+    try:
+        wait_for("each account has an owner of its own", lambda: len(stack.owners()) == ACCOUNTS, limit_s=60)
+        owners = stack.owners()
+        assert len(set(owners.values())) == ACCOUNTS, f"one of three stands by, found {owners}"
+        fills = stack.check_fills(more_than=0)
+        account, owner = min(owners.items())
+        begun = time.monotonic()
+        docker("kill", owner)
+        wait_for(
+            f"{account} moves to another replica",
+            lambda: stack.owners().get(account, owner) != owner,
+            limit_s=MOVED_S - (time.monotonic() - begun),
+        )
+        wait_for("there are fills again", lambda: stack.check_fills() > fills, limit_s=60)
+        wait_for("the replica is the engine's state", lambda: stack.is_equal_behind(0), limit_s=15)
+    finally:
+        stack.compose("up", "-d", "--no-build", "--no-recreate", "--scale", "execution=1")
 
 
 def test_stop_is_ordered_and_leaves_nothing(stack: Stack) -> None:

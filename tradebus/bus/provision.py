@@ -87,9 +87,10 @@ async def provision(
     await link.open(timeout_s)
     try:
         api = JetStreamApi(link)
+        # Buckets first: who waits for its streams may count on them.
         configurations = [
-            *(stream_configuration(stream) for stream in wanted.streams),
             *(bucket_configuration(bucket) for bucket in wanted.buckets),
+            *(stream_configuration(stream) for stream in wanted.streams),
         ]
         return {str(each["name"]): await _bring_up_to_date(api, each) for each in configurations}
     finally:
