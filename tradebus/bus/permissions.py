@@ -108,9 +108,10 @@ def _engine(system: System) -> Permissions:
             subjects.exec_all(),
             *_keys(subjects.LEASES, *(subjects.lease_engine(engine) for engine in system.engines)),
             *_keys(subjects.POSITIONS, *(subjects.engine_reader(engine) for engine in system.engines)),
+            *_keys(subjects.SNAPSHOTS, *(subjects.engine_snapshot(engine) for engine in system.engines)),
             *_read(*system.audit, *system.acct, *system.cmd),
             *_watch(LEASES, CONTROL),
-            *_look(POSITIONS),
+            *_look(POSITIONS, SNAPSHOTS),
         ],
         subscribe=[subjects.md_all(), subjects.hb_all()],
     )
