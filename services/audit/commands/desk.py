@@ -10,6 +10,7 @@ from typing import Final, final
 from structlog.stdlib import BoundLogger
 
 from services.audit.commands.asked import Asked, Sender, event_of
+from services.audit.commands.bodies import EXPIRES_S_MAX
 from services.audit.commands.errors import KeyConflict, NotTaken
 from services.audit.commands.ledger import ENTRIES_MAX, Ledger, Taken
 from services.audit.fold import Fold
@@ -21,6 +22,7 @@ from tradebus.wire.codec.command import CommandMessage, command_message_to_bytes
 from tradebus.wire.integrity import checked_headers
 
 LOOK_PERIOD_S: Final = 0.005
+SENT_AGAIN_NS: Final = EXPIRES_S_MAX * 1_000_000_000
 
 
 class Standing(StrEnum):
@@ -52,8 +54,9 @@ class CommandDesk:
     """The one place through which commands reach ``engine``.
 
     A command is on disk before it is sent, and its id is the engine's key for it: the engine applies an id once.
-    Sending again is always safe: an engine knows the ids of the last hour, no command lives as long, and one that has
-    expired is rejected by the engine, so that the journal says so. ``clock`` gives nanoseconds since the epoch.
+    Sending again is safe: an engine knows the ids of the last hour, no command lives as long, and one that has expired
+    is rejected by the engine, so that the journal says so. What was taken longer ago is not sent again: an engine that
+    has forgotten that it applied it would call it expired. ``clock`` gives nanoseconds since the epoch.
     """
 
     def __init__(
@@ -85,7 +88,8 @@ class CommandDesk:
             raise KeyConflict(f"the key {idempotency_key!r} was used for another command, {taken.kind}: {command_id}")
         progress = self.progress(command_id)
         assert progress is not None, "what was taken is known"
-        if progress.outcome is None and command_id not in self._sent:
+        is_due = progress.outcome is None and command_id not in self._sent
+        if is_due and self._clock() - taken.time_ns < SENT_AGAIN_NS:
             await self._send(taken, asked)
         return progress
 

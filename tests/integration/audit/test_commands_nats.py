@@ -62,6 +62,11 @@ async def test_command_is_applied_once_whatever_happens(
             )
             assert {each["status"] for each in answers} == {"applied"}
             assert len({(each["id"], each["sequence"]) for each in answers}) == 1
+            await audit.kill()
+            await audit.start()
+            await audit.wait_ready()
+            again = await operator.send("trading-state", {"state": "disabled"}, "off", "20s")
+            assert (again["id"], again["sequence"]) == (answers[0]["id"], answers[0]["sequence"])
             engine.process.kill()
             await engine.ended()
         on = await operator.send("trading-state", {"state": "enabled"}, "on")

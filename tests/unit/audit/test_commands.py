@@ -1,14 +1,17 @@
 """Commands over REST: read strictly, kept under their key, sent once, and told of by the engine's journal alone."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
+from structlog.stdlib import get_logger
 
 from services.audit.api.access import Role
-from services.audit.commands import Ledger
+from services.audit.commands import CommandDesk, Ledger
 from services.audit.commands.bodies import EXPIRES_S_DEFAULT, EXPIRES_S_MAX
 from services.audit.commands.errors import TooMany
 from services.audit.commands.ledger import KEPT_NS, LedgerDamaged, Taken
@@ -274,6 +277,27 @@ async def test_command_that_cannot_be_sent_is_sent_at_its_next_try(commanded: Co
     assert lost.headers["retry-after"] == "1"
     assert (await commanded.post("trading-state", OFF)).status_code == 202
     assert len({message.id for message in await commanded.sent()}) == 1
+
+
+async def test_what_was_taken_long_ago_is_not_sent_again(commanded: Commanded) -> None:
+    """An engine that has forgotten that it applied it would call it expired."""
+    commanded.broker.start_outage()
+    assert (await commanded.post("trading-state", OFF)).status_code == 503
+    commanded.broker.end_outage()
+    hour_ns = 3_600_000_000_000
+    commanded.app.state.context = replace(
+        commanded.context,
+        commands=CommandDesk(
+            commanded.bus,
+            "demo",
+            commanded.fold,
+            commanded.ledger,
+            get_logger("test"),
+            lambda: time.time_ns() + hour_ns,
+        ),
+    )
+    assert (await commanded.post("trading-state", OFF)).json()["data"]["status"] == "accepted"
+    assert await commanded.sent() == []
 
 
 async def test_unknown_command(commanded: Commanded) -> None:
