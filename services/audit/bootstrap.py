@@ -172,5 +172,5 @@ async def build(runtime: Runtime, config: AuditConfig, bus: Bus, fold_factory: F
     )
     await service.serve(ApiServer(build_application(context, hub, metrics, runtime.log, config.requests), config.api))
     if config.grpc is not None:
-        await service.serve_rpc(RpcServer(context, runtime.log, config.grpc))
+        await service.serve_rpc(RpcServer(context, config.grpc, config.requests.requests_per_s))
     return service

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from structlog.stdlib import get_logger
-
 from services.audit.api.security import Guard
 from services.audit.api.server import ApiServer
 from services.audit.api.stream.limits import StreamLimits
@@ -38,7 +36,7 @@ async def served_api(events: int = 150) -> AsyncIterator[Served]:
     async with Commanded(run, StreamLimits()) as api:
         await api.feed(run.batches())
         server = ApiServer(Guard(api.app, api.metrics), Listening(ANY_PORT, "the API", "api.listen"))
-        rpc = RpcServer(api.context, get_logger("test"), Listening(ANY_PORT, "gRPC", "api.grpc_listen"))
+        rpc = RpcServer(api.context, Listening(ANY_PORT, "gRPC", "api.grpc_listen"), 1_000)
         url, target = server.listen().url, str(await rpc.listen())
         serving = asyncio.create_task(server.run())
         engine = asyncio.create_task(_read_commands(api))

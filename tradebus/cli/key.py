@@ -10,7 +10,6 @@ import typer
 
 from tradebus.access import ApiKey, KeyFile, KeyFileError, Role
 from tradebus.cli.output import print_json, print_problems, print_rows, stderr
-from tradebus.config import ConfigError, ExitCode, Flags, load
 
 app = typer.Typer(no_args_is_help=True, help="Keys of the REST API: who may read, command, and look after keys.")
 
@@ -80,6 +79,8 @@ def revoke(
     except KeyFileError as error:
         raise _failed(error) from None
     if key is None:
+        from tradebus.config import ExitCode
+
         stderr().print(f"there is no key {key_id}", markup=False)
         raise typer.Exit(ExitCode.FAILURE)
     if as_json:
@@ -91,6 +92,8 @@ def revoke(
 def _file(file: Path | None, config: Path | None, *, as_json: bool) -> KeyFile:
     if file is not None:
         return KeyFile(file)
+    from tradebus.config import ConfigError, ExitCode, Flags, load
+
     try:
         return KeyFile(load(Flags(config, None, [], [])).settings.api_keys_file())
     except ConfigError as error:
@@ -99,6 +102,8 @@ def _file(file: Path | None, config: Path | None, *, as_json: bool) -> KeyFile:
 
 
 def _failed(error: KeyFileError) -> typer.Exit:
+    from tradebus.config import ExitCode
+
     stderr().print(f"failed: {error}", markup=False)
     return typer.Exit(ExitCode.FAILURE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 
 class AccountCursorView(BaseModel):
@@ -1183,6 +1183,15 @@ class RiskStateView(BaseModel):
     checks: list[RiskCheckStateView]
 
 
+class Role(RootModel[Literal['viewer', 'operator', 'admin']]):
+    root: Annotated[
+        Literal['viewer', 'operator', 'admin'],
+        Field(
+            description='What a caller may do: a viewer reads, an operator commands, an admin looks after keys and stops the engine.'
+        ),
+    ]
+
+
 class SendAmendRequestsView(BaseModel):
     """
     Amend these orders.
@@ -1912,6 +1921,34 @@ class InstrumentView(BaseModel):
     definition: InstrumentDefinitionView
 
 
+class KeyView(BaseModel):
+    """
+    A key, without what is shown once.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    id: str
+    name: str
+    role: Role
+    created: str
+    last_used: Annotated[str | None, Field(description='To the minute, across restarts.')]
+    expires: str | None
+    revoked: str | None
+
+
+class KeysAnswer(BaseModel):
+    """
+    All keys, revoked ones too.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    data: list[KeyView]
+
+
 class MarketEventView(BaseModel):
     """
     One item of a venue's feed.
@@ -1927,6 +1964,26 @@ class MarketEventView(BaseModel):
     instrument: str
     sequence: Annotated[int, Field(description="Counts the instrument's events of one publisher, from 1.")]
     data: PublicTradeView | BookL1View | BookL2SnapshotView | BookL2UpdateView | CandleView | LiquidationView
+
+
+class NewKeyView(BaseModel):
+    """
+    A key at the one time at which it is shown.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    id: str
+    name: str
+    role: Role
+    created: str
+    last_used: Annotated[str | None, Field(description='To the minute, across restarts.')]
+    expires: str | None
+    revoked: str | None
+    key: Annotated[
+        str, Field(description='Give it as `Authorization: Bearer ...`. It is not kept and cannot be shown again.')
+    ]
 
 
 class OpenFailedView(BaseModel):
@@ -2233,6 +2290,28 @@ class InstrumentStateView(BaseModel):
     apart: Annotated[list[AssetAmountView], Field(description='Paid in assets without a known price; in no PnL.')]
     user_data: Annotated[InstrumentDataStateView | None, Field(description='Null where the user defined none.')]
     fills: RecentFillsView
+
+
+class KeyAnswer(BaseModel):
+    """
+    One key.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    data: KeyView
+
+
+class NewKeyAnswer(BaseModel):
+    """
+    The key that was made.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    data: NewKeyView
 
 
 class OrderReceivedView(BaseModel):

@@ -5,14 +5,17 @@ from http import HTTPStatus
 from typing import Any, Final, NoReturn, TypeAlias, final
 
 import grpc
-from structlog.stdlib import BoundLogger
 
-from services.audit.api.access import AccessDenied, Caller, Doorkeeper, Role
+from services.audit.api.access import AccessDenied, Caller, Denial, Doorkeeper, Role
+from services.audit.api.access.rates import Rates
 from services.audit.api.problems import Problem, denied_problem, problem_view
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 PROBLEM_METADATA: Final = "problem-bin"
+_OF_READERS: Final = frozenset({Denial.KEY_REQUIRED, Denial.TOO_MANY_REQUESTS})
+"""Reasons that are not worth a note where only reading was refused."""
+
 STATUS_CODES: Final[Mapping[HTTPStatus, grpc.StatusCode]] = {
     HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
     HTTPStatus.UNAUTHORIZED: grpc.StatusCode.UNAUTHENTICATED,
@@ -29,19 +32,32 @@ STATUS_CODES: Final[Mapping[HTTPStatus, grpc.StatusCode]] = {
 
 @final
 class Calls:
-    """Admits callers, and ends calls with problems."""
+    """Admits callers as often as they may ask, and ends calls with problems."""
 
-    def __init__(self, doorkeeper: Doorkeeper, log: BoundLogger) -> None:
+    def __init__(self, doorkeeper: Doorkeeper, rates: Rates) -> None:
         self._doorkeeper: Final = doorkeeper
-        self._log: Final = log
+        self._rates: Final = rates
 
-    async def admit(self, context: Context, role: Role) -> Caller:
-        """Return the caller if that role is enough; ends the call otherwise."""
+    async def admit(self, context: Context, role: Role, method: str) -> Caller:
+        """Return the caller if that role is enough; ends the call otherwise, and notes it as REST's refusals are."""
+        address = address_of(context.peer())
+        found = self._doorkeeper.identify(_key(context), address)
         try:
-            return self._doorkeeper.admit(self._doorkeeper.identify(_key(context), address_of(context.peer())), role)
+            self._check_rate(found, address)
+            return self._doorkeeper.admit(found, role)
         except AccessDenied as denied:
-            self._log.warning("call refused", peer=context.peer(), reason=denied.detail)
+            if role is not Role.VIEWER or denied.denial not in _OF_READERS:
+                self._doorkeeper.note_denied(denied, address, f"gRPC {method}")
             await self.end(context, denied_problem(denied))
+
+    def _check_rate(self, found: Caller | AccessDenied, address: str) -> None:
+        """Raise AccessDenied for who asks too often."""
+        caller = found if isinstance(found, Caller) else None
+        label = address if caller is None else caller.label
+        wait_s = self._rates.take(label)
+        if wait_s:
+            detail = f"more than {self._rates.per_s} requests a second from {label}; try again in {wait_s} s"
+            raise AccessDenied(Denial.TOO_MANY_REQUESTS, detail, caller, wait_s)
 
     async def end(self, context: Context, problem: Problem) -> NoReturn:
         """End a call with a problem."""

@@ -40,7 +40,9 @@ class Control(ControlServicer):
     async def Send(self, request: service_pb2.SendRequest, context: Context) -> service_pb2.CommandProgress:  # noqa: N802 - gRPC's name
         """Take a command, and tell what has become of it if asked to wait."""
         is_stop = request.WhichOneof("command") == ShutdownBody.KIND
-        caller = await self._calls.admit(context, Role.ADMIN if is_stop else Role.OPERATOR)
+        caller = await self._calls.admit(
+            context, Role.ADMIN if is_stop else Role.OPERATOR, f"Send {request.WhichOneof('command')}"
+        )
         try:
             return await self._send(request, sender_of(caller, "grpc"))
         except Problem as problem:
@@ -50,7 +52,7 @@ class Control(ControlServicer):
         self, request: service_pb2.GetCommandRequest, context: Context
     ) -> service_pb2.CommandProgress:
         """Return what became of a command."""
-        await self._calls.admit(context, Role.VIEWER)
+        await self._calls.admit(context, Role.VIEWER, "GetCommand")
         desk = self._context.commands
         progress = None if desk is None else desk.progress(request.id)
         if progress is None:

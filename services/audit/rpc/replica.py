@@ -35,7 +35,7 @@ class Replica(ReplicaServicer):
         context: Context,
     ) -> service_pb2.GetStateResponse:
         """Return the state as of now, as a snapshot."""
-        await self._calls.admit(context, Role.VIEWER)
+        await self._calls.admit(context, Role.VIEWER, "GetState")
         try:
             check_readable(self._context)
         except Problem as problem:
@@ -63,7 +63,7 @@ class Replica(ReplicaServicer):
         self, request: service_pb2.WatchAuditRequest, context: Context
     ) -> AsyncIterator[service_pb2.WatchAuditResponse]:
         """Yield every tick from one on, in order, without holes; ends after the last one asked for, if any."""
-        await self._calls.admit(context, Role.VIEWER)
+        await self._calls.admit(context, Role.VIEWER, "WatchAudit")
         try:
             async for response in self._watch(request):
                 yield response

@@ -8,8 +8,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_reflection.v1alpha import reflection
-from structlog.stdlib import BoundLogger
 
+from services.audit.api.access.rates import Rates
 from services.audit.api.context import ApiContext, NamesCache
 from services.audit.rpc.calls import Calls
 from services.audit.rpc.control import Control
@@ -39,11 +39,11 @@ class RpcServer:
     Health and reflection say nothing of the trading: they are open.
     """
 
-    def __init__(self, context: ApiContext, log: BoundLogger, listening: Listening) -> None:
+    def __init__(self, context: ApiContext, listening: Listening, requests_per_s: int) -> None:
         self._listening: Final = listening
         self._context: Final = context
         self._server: Final = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
-        calls = Calls(context.doorkeeper, log)
+        calls = Calls(context.doorkeeper, Rates(requests_per_s))
         # Generated code has no types.
         add_ReplicaServicer_to_server(Replica(context, calls), self._server)  # type: ignore[no-untyped-call]
         add_ControlServicer_to_server(Control(context, NamesCache(), calls), self._server)  # type: ignore[no-untyped-call]

@@ -11,9 +11,9 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.json_format import MessageToDict, ParseDict
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from structlog.stdlib import get_logger
 
 from services.audit.api.access import Role
+from services.audit.api.access.rates import BURST_S
 from services.audit.rpc.calls import PROBLEM_METADATA, address_of
 from services.audit.rpc.server import RpcServer
 from services.runtime.ports import CannotListen, Listening
@@ -29,6 +29,7 @@ from tradebus.wire.pb.v1 import service_pb2
 from tradebus.wire.pb.v1.service_pb2_grpc import ControlStub, ReplicaStub
 
 BTC = "sim_alpha-btc_usdt"
+RATE = 20
 
 
 class Served(Commanded):
@@ -46,9 +47,7 @@ async def served() -> AsyncIterator[Served]:
     run = EngineRun(events=120, is_ended=False)
     async with Served(run) as made:
         await made.feed(run.batches())
-        server = RpcServer(
-            made.context, get_logger("test"), Listening(Address("127.0.0.1", 0), "gRPC", "api.grpc_listen")
-        )
+        server = RpcServer(made.context, Listening(Address("127.0.0.1", 0), "gRPC", "api.grpc_listen"), RATE)
         made.target = str(await server.listen())
         yield made
         await server.stop()
@@ -224,8 +223,30 @@ async def test_roles_are_those_of_rest(served: Served, channel: Any) -> None:
     ):
         code, problem = await refused(control.Send(request, metadata=served.metadata(role)))
         assert (code, problem["code"]) == (wanted, "role_required")
+        noted = json.loads(served.keys.path.with_name("access.jsonl").read_text().splitlines()[-1])
+        assert (noted["kind"], noted["code"], noted["what"]) == (
+            "denied",
+            "role_required",
+            f"gRPC Send {request.WhichOneof('command')}",
+        )
     assert await served.sent() == []
     assert (await control.Send(stop, metadata=served.metadata(Role.ADMIN))).kind == "shutdown"
+
+
+async def test_who_asks_too_often_waits(served: Served, channel: Any) -> None:
+    replica = replica_of(channel)
+    calls = [refused_or_none(replica.GetState(service_pb2.GetStateRequest())) for _ in range(RATE * BURST_S + 5)]
+    codes = [code for code in await asyncio.gather(*calls) if code is not None]
+    assert codes
+    assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+async def refused_or_none(call: Any) -> grpc.StatusCode | None:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return None
 
 
 async def test_a_client_that_knows_nothing_finds_everything_by_reflection(served: Served) -> None:
@@ -267,9 +288,7 @@ async def test_health_is_told(served: Served, channel: Any) -> None:
 
 async def test_port_that_somebody_has_is_named(served: Served) -> None:
     port = int(served.target.rpartition(":")[2])
-    taken = RpcServer(
-        served.context, get_logger("test"), Listening(Address("127.0.0.1", port), "gRPC", "api.grpc_listen")
-    )
+    taken = RpcServer(served.context, Listening(Address("127.0.0.1", port), "gRPC", "api.grpc_listen"), RATE)
     with pytest.raises(CannotListen, match=rf"port {port} is already in use; it is for gRPC.*api.grpc_listen"):
         await taken.listen()
 
