@@ -1,10 +1,45 @@
 """What a stream tells is complete: snapshot and changes together are how everything stands, after every tick."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from services.audit.api.stream.event import Message, Topic
 from services.audit.api.stream.selection import Selection
-from tests.support.audit_run import EngineRun, batches_of, messages_of
+from tests.support.audit_run import START_NS, EngineRun, Hashed, batches_of, messages_of
+from tests.support.builders import (
+    ALPHA,
+    ASSET_BTC,
+    ASSET_USDT,
+    BTC,
+    account_event,
+    asset_balance,
+    balance_told,
+    command_of,
+    funded,
+    public_trade,
+)
 from tests.support.stream_reader import HandFedHub, Picture
+from tradebus.bus.message import JournalMessage
+from tradebus.core.engine.command import ALL_INSTRUMENTS, CancelOrders, ClosePositions, CommandRejected
+from tradebus.core.engine.event import (
+    AccountLinkChanged,
+    AccountReconnecting,
+    ClockAdvanced,
+    OwnerChanged,
+    RequestInDoubt,
+    RequestNeverReceived,
+    SnapshotReceived,
+    TradingStateUpdate,
+)
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.link import AccountLink
+from tradebus.core.engine.state.trading import TradingState
+from tradebus.core.market.event import MarketGap, MarketReconnecting
+from tradebus.core.model.account import AccountSnapshot
+from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
+from tradebus.core.model.order import RequestKind
+
+ALPHA_INDEX = ExchangeIndex(ALPHA)
 
 MOVING_LINK = ("messages", "time_last", "age_ms")
 """Move with every message; a stream tells a link when something of it changed that matters."""
@@ -34,15 +69,15 @@ def still(picture: Picture) -> dict[str, Any]:
     return {**data, "connectivity": links, "positions": positions}
 
 
-async def test_snapshot_and_changes_are_how_everything_stands_after_every_tick(run: EngineRun) -> None:
-    each_alone = messages_of(batches_of(run.hashed, run.engine.started, ticks_max=1))
-    fed = HandFedHub()
-    fed.feed(each_alone[:1])
+def follow(fed: HandFedHub, messages: Sequence[JournalMessage]) -> tuple[Picture, list[Message]]:
+    """Feed tick after tick; changes put into the first snapshot must give what a new snapshot says. Return both."""
     reader, told = fed.open(), Picture()
-    for message in each_alone[1:]:
+    every: list[Message] = []
+    for message in messages:
         fed.feed([message])
         fed.pulse()
         changed = fed.drain(reader)
+        every += changed
         told.take(changed)
         if {message.name for message in changed} == {"market"} and fed.fold.sequence % 10:
             continue  # nearly every tick
@@ -50,6 +85,14 @@ async def test_snapshot_and_changes_are_how_everything_stands_after_every_tick(r
         whole.take(fed.drain(anew))
         fed.hub.leave(anew)
         assert still(told) == still(whole), f"after tick {fed.fold.sequence}"
+    return told, every
+
+
+async def test_snapshot_and_changes_are_how_everything_stands_after_every_tick(run: EngineRun) -> None:
+    each_alone = messages_of(batches_of(run.hashed, run.engine.started, ticks_max=1))
+    fed = HandFedHub()
+    fed.feed(each_alone[:1])
+    told, _ = follow(fed, each_alone[1:])
     projections = fed.fold.projections
     assert len(told.data["trades"]) == projections.counts.fills > 10
     assert len(told.data["exited"]) == projections.counts.positions_exited > 5
@@ -58,13 +101,58 @@ async def test_snapshot_and_changes_are_how_everything_stands_after_every_tick(r
     ]
 
 
+def rare_events(run: EngineRun) -> list[EngineEvent]:
+    """Return what a quiet run has none of: lost links, gaps, operators, payments, doubts, snapshots of accounts."""
+    orders = [order for each in run.engine.state.instruments for order in each.orders.values()]
+    order = orders[0]
+    key, exchange = order.key, int(order.key.exchange)
+    late = START_NS * 2
+    return [
+        MarketGap(ALPHA_INDEX, InstrumentIndex(BTC), 5, 9),
+        MarketReconnecting(ALPHA_INDEX, "lost"),
+        public_trade(price=60_000, time_ns=late),
+        AccountReconnecting(ALPHA_INDEX, "lost"),
+        account_event(OwnerChanged("execution-2", 7)),
+        balance_told(asset_balance(total=5, time_ns=late)),
+        TradingStateUpdate(TradingState.DISABLED, "policy"),
+        TradingStateUpdate(TradingState.ENABLED, "alice", "c-1", 1),
+        funded(asset=ASSET_USDT, instrument=key.instrument, time_ns=late),
+        account_event(RequestInDoubt(key, RequestKind.OPEN, "no answer"), exchange),
+        account_event(RequestNeverReceived(key, RequestKind.CANCEL, "the venue does not know it"), exchange),
+        account_event(
+            SnapshotReceived(AccountSnapshot((asset_balance(ASSET_BTC, 3, time_ns=late),), (order,))), exchange
+        ),
+        command_of(CancelOrders(ALL_INSTRUMENTS), "c-2"),
+        command_of(ClosePositions(ALL_INSTRUMENTS), "c-3"),
+        CommandRejected("c-4", "alice", "it expired", 4),
+        AccountLinkChanged(ALPHA_INDEX, AccountLink.UNHEALTHY),
+        AccountLinkChanged(ALPHA_INDEX, AccountLink.TERMINATED),
+        ClockAdvanced(),
+    ]
+
+
+async def test_nothing_rare_is_left_out() -> None:
+    run = EngineRun(events=300, is_ended=False)
+    for event in rare_events(run):
+        tick = run.engine.process(event, run.hashed[-1].tick.time_ns + 1_000_000)
+        run.hashed.append(Hashed(tick, None))
+    count = len(rare_events(run))
+    each_alone = messages_of(batches_of(run.hashed, run.engine.started, ticks_max=1))
+    fed = HandFedHub()
+    fed.feed(each_alone[:-count])
+    told, every = follow(fed, each_alone[-count:])
+    assert {message.name for message in every} >= {topic.value for topic in Topic} - {"trade"}
+    commands = [each["event"]["type"] for each in told.data["commands"]]
+    assert commands == ["trading_state_update", "command", "command", "command_rejected"]
+
+
 async def test_filters_select_and_leave_nothing_out(run: EngineRun) -> None:
     messages = messages_of(run.batches())
     fed = HandFedHub()
     fed.feed(messages[:1])
     every = fed.open()
     instrument = 1
-    some = fed.open(Selection(frozenset({"order", "trade"}), frozenset({instrument})))  # type: ignore[arg-type]
+    some = fed.open(Selection(frozenset({Topic.ORDER, Topic.TRADE}), frozenset({instrument})))
     fed.feed(messages[1:])
     name = run.engine.started.index.instruments[instrument].name
     all_told = [message for message in fed.drain(every) if message.name in {"order", "trade"}]
