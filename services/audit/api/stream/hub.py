@@ -313,6 +313,7 @@ class StreamHub:
     def _reset(self, reader: Reader, selection: Selection, reason: str) -> None:
         self._metrics.stream_resets.inc()
         reader.pending.clear()
+        reader.has_past = False
         body = json.dumps({"sequence": self._fold.sequence, "reason": reason})
         reader.pending.append(Message(None, RESET, body.encode()))
         self._give_snapshot(reader, selection)
@@ -339,11 +340,14 @@ class StreamHub:
         """Give a reader what is not kept any more, as far as the ring, and return its place in there."""
         if self._past is None:
             raise PastUnavailable("there is no archive")
+        if sum(each.has_past for each in self._readers) >= self.limits.past_readers:
+            raise PastUnavailable("too many others are being told what they missed")
+        reader.has_past = True
         until = self.ring.horizon.sequence
-        events = await self._past.between(mark, until, self._fold.position)
+        events = await self._past.between(selection, mark, until, self._fold.position)
         number = self.ring.behind(Mark(until))
         if number is not None:
-            reader.pending.extend(_messages([event for event in events if selection.has(event)]))
+            reader.pending.extend(_messages(events))
         return number
 
     def _from_pending(self, reader: Reader) -> list[Message]:
@@ -352,6 +356,7 @@ class StreamHub:
         while reader.pending and size < self.limits.chunk_bytes:
             messages.append(reader.pending.popleft())
             size += len(messages[-1].data)
+        reader.has_past = reader.has_past and bool(reader.pending)
         reader.note_taken()
         return messages
 

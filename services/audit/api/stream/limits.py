@@ -33,6 +33,10 @@ class StreamLimits:
     past_ticks: int = 500_000
     """How far back from what is kept a reader may come back, in ticks that are read again from the archive."""
     past_s: float = 10.0
+    past_bytes: int = 8 * 1024 * 1024
+    """So much may be read again for one reader,"""
+    past_readers: int = 4
+    """and for so many at a time: what was read waits in memory until it is taken."""
 
 
 LIMITS: Final = StreamLimits()

@@ -13,6 +13,7 @@ from services.audit.api.context import NamesCache
 from services.audit.api.stream.changes import BeginsAnew, Changes
 from services.audit.api.stream.event import Mark, StreamEvent
 from services.audit.api.stream.limits import LIMITS, StreamLimits
+from services.audit.api.stream.selection import Selection
 from services.audit.api.stream.ticks import events_of, is_only_market
 from services.audit.config import Limits
 from services.audit.fold import Fold
@@ -55,8 +56,8 @@ class PastEvents:
         self._wait_for: Final = wait_for
         self._reading: Final = asyncio.Lock()
 
-    async def between(self, after: Mark, until: int, position: int) -> list[StreamEvent]:
-        """Return the events behind a mark up to the tick ``until``, all that there were.
+    async def between(self, selection: Selection, after: Mark, until: int, position: int) -> list[StreamEvent]:
+        """Return the selected events behind a mark up to the tick ``until``, all that there were.
 
         ``position`` is the message of the stream that holds ``until`` at the latest: the archive is waited for. Raises
         PastUnavailable.
@@ -69,11 +70,11 @@ class PastEvents:
             async with asyncio.timeout(self._limits.past_s), self._reading:
                 if not await self._wait_for(position):
                     raise PastUnavailable("the archive does not grow any more")
-                return await asyncio.to_thread(self._read, after, until, deadline_s)
+                return await asyncio.to_thread(self._read, selection, after, until, deadline_s)
         except TimeoutError as error:
             raise PastUnavailable(f"it could not be read within {self._limits.past_s:g} s") from error
 
-    def _read(self, after: Mark, until: int, deadline_s: float) -> list[StreamEvent]:
+    def _read(self, selection: Selection, after: Mark, until: int, deadline_s: float) -> list[StreamEvent]:
         enter_engine_context()
         try:
             archive = Archive(self._folder, self._stream)
@@ -82,11 +83,13 @@ class PastEvents:
                 raise PastUnavailable("no checkpoint before it is kept, and the archive does not reach its beginning")
             if until - fold.sequence > self._limits.past_ticks:
                 raise PastUnavailable(f"{until - fold.sequence} ticks would have to be read")
-            told = _Told(fold, after, until)
+            told = _Told(fold, selection, after, until)
             for message in archive.messages(fold.position + 1):
                 fold.take(message)
                 if told.began_anew:
                     raise PastUnavailable("the engine began a new run in between")
+                if told.bytes > self._limits.past_bytes:
+                    raise PastUnavailable(f"it is more than {self._limits.past_bytes >> 20} MiB")
                 if fold.broken is not None:
                     raise PastUnavailable(fold.broken.reason)
                 if fold.sequence >= until:
@@ -120,9 +123,11 @@ class PastEvents:
 class _Told:
     """Collects the events of the ticks that a fold of its own applies."""
 
-    def __init__(self, fold: Fold, after: Mark, until: int) -> None:
+    def __init__(self, fold: Fold, selection: Selection, after: Mark, until: int) -> None:
         self.events: Final[list[StreamEvent]] = []
+        self.bytes = 0
         self.began_anew = False
+        self._selection: Final = selection
         self._fold: Final = fold
         self._after: Final = after
         self._until: Final = until
@@ -143,4 +148,6 @@ class _Told:
             self._changes.begin(state)
             self.began_anew = tick.sequence > self._after.sequence
         else:
-            self.events.extend(event for event in events if event.mark > self._after)
+            found = [event for event in events if event.mark > self._after and self._selection.has(event)]
+            self.events.extend(found)
+            self.bytes += sum(len(event.data) for event in found)

@@ -31,6 +31,8 @@ class Reader:
         """When it took something last; monotonic seconds, as all times here."""
         self.pending: Final[deque[Message]] = deque()
         """What comes before the events that follow: snapshots, answers, what was read from the archive."""
+        self.has_past = False
+        """Part of what is pending was read from the archive, or is being read."""
         self.is_closed = False
         self.is_turned_out = False
         """It was closed because its key is not good any more."""

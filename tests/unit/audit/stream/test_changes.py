@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from services.audit.api.stream.event import Message, Topic
 from services.audit.api.stream.selection import Selection
 from tests.support.audit_run import START_NS, EngineRun, Hashed, batches_of, messages_of
@@ -20,6 +22,7 @@ from tests.support.builders import (
 )
 from tests.support.stream_reader import HandFedHub, Picture
 from tradebus.bus.message import JournalMessage
+from tradebus.core.engine.audit.tick import Halted
 from tradebus.core.engine.command import ALL_INSTRUMENTS, CancelOrders, ClosePositions, CommandRejected
 from tradebus.core.engine.event import (
     AccountLinkChanged,
@@ -38,6 +41,7 @@ from tradebus.core.market.event import MarketGap, MarketReconnecting
 from tradebus.core.model.account import AccountSnapshot
 from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 from tradebus.core.model.order import RequestKind
+from tradebus.strategies.quoter import Quoter
 
 ALPHA_INDEX = ExchangeIndex(ALPHA)
 
@@ -131,12 +135,21 @@ def rare_events(run: EngineRun) -> list[EngineEvent]:
     ]
 
 
-async def test_nothing_rare_is_left_out() -> None:
+def fail(*_: object) -> None:
+    raise RuntimeError("a mistake in a strategy")
+
+
+async def test_nothing_rare_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     run = EngineRun(events=300, is_ended=False)
     for event in rare_events(run):
         tick = run.engine.process(event, run.hashed[-1].tick.time_ns + 1_000_000)
         run.hashed.append(Hashed(tick, None))
-    count = len(rare_events(run))
+    with monkeypatch.context() as patched:
+        patched.setattr(Quoter, "generate_algo_orders", fail)
+        tick = run.engine.process(public_trade(price=60_000, instrument=BTC), run.hashed[-1].tick.time_ns + 1_000_000)
+    assert any(isinstance(output, Halted) for output in tick.outputs)
+    run.hashed.append(Hashed(tick, None))
+    count = len(rare_events(run)) + 1
     each_alone = messages_of(batches_of(run.hashed, run.engine.started, ticks_max=1))
     fed = HandFedHub()
     fed.feed(each_alone[:-count])

@@ -78,10 +78,14 @@ async def test_what_is_not_kept_any_more_is_read_from_the_archive(run: EngineRun
     ]
 
 
-@pytest.mark.parametrize("why", ["too far", "too slow", "damaged", "cut off"])
+@pytest.mark.parametrize("why", ["too far", "too slow", "too much", "too many", "damaged", "cut off"])
 async def test_what_cannot_be_read_leads_to_a_reset_that_says_why(run: EngineRun, tmp_path: Path, why: str) -> None:
     messages = messages_of(run.batches(), STREAM)
-    limits = {"too far": StreamLimits(past_ticks=50), "too slow": StreamLimits(past_s=0.001)}
+    limits = {
+        "too far": StreamLimits(past_ticks=50),
+        "too slow": StreamLimits(past_s=0.001),
+        "too much": StreamLimits(past_bytes=20_000),
+    }
     write(tmp_path, messages[:40] if why == "cut off" else messages, flush_every=10)
     fed, told = small_hub(messages, past_events(tmp_path, limits.get(why, LIMITS)))
     if why == "damaged":
@@ -89,11 +93,16 @@ async def test_what_cannot_be_read_leads_to_a_reset_that_says_why(run: EngineRun
         content = bytearray(segment.read_bytes())
         content[len(content) // 2] ^= 1
         segment.write_bytes(content)
+    if why == "too many":
+        for _ in range(LIMITS.past_readers):  # they have not taken what was read for them
+            await fed.hub.resume(fed.hub.enter(), STEPS, mark_from_text(str(told[0].id)))
     reset, snapshot = await come_back(fed, told[0])
     assert (reset.name, snapshot.name) == ("reset", "snapshot")
     words = {
         "too far": "no more than 50 are read again",
         "too slow": "could not be read within 0.001 s",
+        "too much": "it is more than 0 MiB",
+        "too many": "too many others",
         "damaged": "cannot be read",
         "cut off": "the archive ends with tick",
     }
