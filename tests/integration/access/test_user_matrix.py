@@ -40,7 +40,7 @@ LOOK = {
     "KV_leases": {M, E, X, A},
     "KV_positions": {E, X, A, P},
     "KV_control": {E, X, O},
-    "KV_snapshots": {X, A},
+    "KV_snapshots": {E, X, A},
 }
 READ = {**LOOK, "CMD_e": {E}, "KV_positions": {A}, "KV_control": {E, X}, "KV_snapshots": {A}}
 
@@ -68,6 +68,7 @@ MAY_PUBLISH: dict[str, set[str]] = {
     "$KV.positions.archive.e": {A},
     "$KV.positions.other": set(),
     "$KV.control.kill": {O},
+    "$KV.snapshots.engine.e": {E},
     "$KV.snapshots.paper.a": {X},
     "$KV.snapshots.other": set(),
     "$KV.other.key": set(),
@@ -279,6 +280,7 @@ async def test_services_do_all_their_work_with_what_they_may(
         (engine, "positions", "engine.e"),
         (execution, "positions", "execution.a"),
         (audit, "positions", "archive.e"),
+        (engine, "snapshots", "engine.e"),
         (execution, "snapshots", "paper.a"),
         (operator, "control", "kill"),
     ):
