@@ -48,7 +48,9 @@ FoldFactory: TypeAlias = Callable[[AuditConfig], Fold]
 
 def make_fold(config: AuditConfig) -> Fold:
     """Return the fold of an engine's journal; in a replay it keeps the digest of the run."""
-    return Fold(load_data, config.limits, config.mode, with_digest=config.mode == Mode.REPLAY.value)
+    fold = Fold(load_data, config.limits, config.mode, with_digest=config.mode == Mode.REPLAY.value)
+    fold.risk_free_return = config.risk_free_return
+    return fold
 
 
 async def bootstrap(runtime: Runtime, fold_factory: FoldFactory = make_fold) -> AuditService:
@@ -102,7 +104,8 @@ def _desk(runtime: Runtime, config: AuditConfig, bus: Bus, fold: Fold) -> Comman
 def _time_machine(runtime: Runtime, config: AuditConfig, folder: Path) -> TimeMachine:
     """Return what answers about the past; its process is started when somebody asks, and ended with us."""
     strategies_dir = Path(runtime.settings.engine.strategies_dir)
-    machine = TimeMachine(TravelSetup(folder, config.stream, config.mode, strategies_dir, config.limits), runtime.log)
+    setup = TravelSetup(folder, config.stream, config.mode, strategies_dir, config.limits, config.risk_free_return)
+    machine = TimeMachine(setup, runtime.log)
     runtime.on_exit(machine.stop)
     return machine
 

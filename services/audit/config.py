@@ -1,12 +1,14 @@
 """What the audit service needs of the configuration, and the limits it keeps to."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
 from services.runtime.ports import Listening
 from tradebus.config import Address, Settings
 from tradebus.config.sections.modes import Mode
+from tradebus.core.model.number import ZERO
 from tradebus.wire import subjects
 
 
@@ -89,6 +91,8 @@ class AuditConfig:
     grpc: Listening | None = None
     commands_file: Path | None = None
     """Where the commands that were taken are kept; None where none are."""
+    risk_free_return: Decimal = ZERO
+    """A fraction per year of 365 days, for statistics."""
     limits: Limits = Limits()
     lag: LagLimits = LagLimits()
     archive: ArchiveConfig | None = None
@@ -106,6 +110,7 @@ class AuditConfig:
             requests=RequestLimits(settings.api.requests_per_s, settings.api.body_bytes_max),
             grpc=None if settings.api.grpc_listen is None else grpc_listening(settings.api.grpc_listen),
             commands_file=_commands_file(settings),
+            risk_free_return=settings.risk_free_return,
             archive=ArchiveConfig.of(settings),
         )
 

@@ -24,6 +24,7 @@ from tradebus.core.engine.state.engine_state import EngineState
 from tradebus.core.engine.state.user_setup import StrategyDataFactory, UserDataFactory
 from tradebus.core.market.event import MarketEvent
 from tradebus.core.model.index import IndexedInstruments
+from tradebus.core.model.number import ZERO
 from tradebus.journal.archive.checkpoints import CheckpointHead
 from tradebus.journal.verify import AuditVerifier, JournalDamaged
 from tradebus.strategies.loading import load_user_data
@@ -122,6 +123,8 @@ class Fold:
         self.broken: Break | None = None
         self.run_first = 0
         """The tick that the engine's present run began with; what grows is of this run."""
+        self.risk_free_return = ZERO
+        """A fraction per year of 365 days, for statistics."""
         self.epoch = 0
         self.counted = Counted()
         self.skipped = 0
@@ -323,6 +326,8 @@ class Fold:
             self.verification.begin_anew()
         elif isinstance(event, AccountEvent) and replica.is_started:
             duplicate = is_duplicate(replica.state, event)
+        if tick.time_ns > self.projections.statistics.next_sample_ns:
+            self.projections.statistics.sample_before(tick.time_ns, replica.state)
         if not replica.apply(tick):
             raise ValueError(f"expected tick {replica.sequence + 1}, found {tick.sequence} again")
         self.projections.take(tick, replica.state, is_duplicate=duplicate)

@@ -79,6 +79,24 @@ class History:
                 pass  # to the archive, where it is still
         return await asyncio.to_thread(self._archived, self._folder, first, last)
 
+    async def gaps(self) -> list[tuple[int, int]]:
+        """Return the first and last tick of each stretch that the archive lacks between others. Raises Unreadable."""
+        return [] if self._folder is None else await asyncio.to_thread(self._gaps, self._folder)
+
+    def _gaps(self, folder: Path) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        try:
+            archive = Archive(folder, self._stream)
+            expected: int | None = None
+            for path in archive.paths:
+                for place in archive.places(path):
+                    if expected is not None and place.head.first_sequence > expected:
+                        found.append((expected, place.head.first_sequence - 1))
+                    expected = place.head.last_sequence + 1
+        except (ArchiveDamaged, ArchiveError, OSError) as error:
+            raise Unreadable(f"the archive cannot be read: {error}") from error
+        return found
+
     def _archived(self, folder: Path, first: int, last: int) -> list[AuditTick]:
         try:
             with self._reading:

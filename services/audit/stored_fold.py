@@ -82,8 +82,11 @@ def freeze(fold: Fold, stream: str, *, with_rows: bool = True) -> FrozenFold:
         "short": frozen_short(fold.projections),
     }
 
+    statistics = fold.projections.statistics.frozen()
+
     def extras() -> bytes:
-        return json.dumps({**beside, "numberings": numberings}, separators=(",", ":")).encode()
+        whole = {**beside, "numberings": numberings, "statistics": statistics()}
+        return json.dumps(whole, separators=(",", ":")).encode()
 
     return FrozenFold(head, snapshot_to_bytes(snapshot), extras, frozen_rows(fold.projections) if with_rows else None)
 
@@ -110,6 +113,7 @@ def thaw(
         known = NumberingCache() if numberings is None else numberings
         found = [known.numbering(first, plain) for first, plain in beside["numberings"]]
         projections = projections_from(beside["short"], rows, limits)
+        projections.statistics.restore(beside["statistics"], snapshot.state)
     except (NotPlain, KeyError, TypeError, ValueError) as error:
         raise StoredRowsUnreadable(f"expected what lies beside a checkpoint, found {error!r}") from error
     fold.resume(head, snapshot, projections, found, counted)

@@ -53,9 +53,17 @@ def paths(run: EngineRun, cid: str) -> dict[str, str]:
         "listExitedPositions": "/v1/positions/exited?limit=2",
         "listOrders": "/v1/orders?limit=2",
         "getOrder": f"/v1/orders/{cid}",
+        "listOrderEvents": f"/v1/orders/{cid}/events",
+        "getOrderWhy": f"/v1/orders/{cid}/why",
+        "getStatistics": "/v1/statistics",
+        "listEquity": "/v1/statistics/equity",
+        "getInstrumentStatistics": "/v1/statistics/instruments/sim_alpha-btc_usdt?interval=daily",
+        "getAssetStatistics": "/v1/statistics/assets/usdt",
         "listTrades": "/v1/trades?limit=2",
         "listAudit": f"/v1/audit?from={decided}&limit=2",
         "getAuditTick": f"/v1/audit/{decided}",
+        "getAuditBounds": "/v1/audit/bounds",
+        "listAuditGaps": "/v1/audit/gaps",
         "getAuditState": f"/v1/audit/{decided}/state",
         "getLive": "/health/live",
         "getReady": "/health/ready",
@@ -104,6 +112,9 @@ async def _answers(run: EngineRun, folder: Path) -> dict[str, Any]:
             assert response.status_code == 200, (operation, response.text)
             is_json = response.headers["content-type"].startswith("application/json")
             answers[operation] = response.json() if is_json else _some_metrics(response.text)
+        lines = await api.client.get("/v1/audit/export?from=1&to=1", headers=api.key(Role.OPERATOR, "bob"))
+        assert lines.status_code == HTTPStatus.OK, lines.text
+        answers["exportAudit"] = lines.text
         answers |= await _commands(api)
         answers |= await key_answers(api)
     answers["streamEvents"] = await stream_text(run)

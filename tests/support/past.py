@@ -52,6 +52,12 @@ class LocalPast:
         self.asked: list[Question] = []
         self._answerer: Answerer | None = None
 
+    @property
+    def archived(self) -> int | None:
+        """Return the last tick in the archive."""
+        last = Archive(self.folder, STREAM).last_place()
+        return None if last is None else last.place.head.last_sequence
+
     async def bring(self, sequence: int) -> bool:
         """Tell whether a tick is in the archive."""
         last = Archive(self.folder, STREAM).last_place()

@@ -1,7 +1,7 @@
 """Find in what two states differ: place by place, lists by the names of their items."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.audit.api.moment import Moment
 from services.audit.api.views.diff import MomentView, StateChangeView, StateDiffView
@@ -11,14 +11,28 @@ from services.audit.api.views.values import time_text
 _KEYS: Final = ("name", "id", "cid", "strategy")
 
 
-def diff_view(before: Moment, after: Moment) -> StateDiffView:
+class SeenState(NamedTuple):
+    """A state as it was shown: what a later one is compared with."""
+
+    sequence: int
+    time_ns: int
+    data: dict[str, Any]
+
+
+def seen(moment: Moment) -> SeenState:
+    """Return the state at a moment as it is shown."""
+    data = EngineStateView.of_state(moment.state, moment.names).model_dump()
+    return SeenState(moment.sequence, moment.time_ns, data)
+
+
+def diff_view(before: SeenState, after: SeenState) -> StateDiffView:
     """Return in what one state differs from another."""
-    earlier, later = (EngineStateView.of_state(each.state, each.names).model_dump() for each in (before, after))
     return StateDiffView(
         before=_moment(before),
         after=_moment(after),
         changes=[
-            StateChangeView(path=path, before=left, after=right) for path, left, right in differences(earlier, later)
+            StateChangeView(path=path, before=left, after=right)
+            for path, left, right in differences(before.data, after.data)
         ],
     )
 
@@ -61,5 +75,5 @@ def _by_name(items: list[Any]) -> dict[str, Any] | None:
     return None
 
 
-def _moment(moment: Moment) -> MomentView:
-    return MomentView(sequence=moment.sequence, time_engine=time_text(moment.time_ns))
+def _moment(state: SeenState) -> MomentView:
+    return MomentView(sequence=state.sequence, time_engine=time_text(state.time_ns))

@@ -32,6 +32,7 @@ TAGS: Final = (
     ("positions", "Open and closed positions"),
     ("orders", "Orders and their lives"),
     ("trades", "Our fills"),
+    ("statistics", "What trading was worth"),
     ("audit", "The journal itself"),
     ("commands", "What operators ask of the engine, and what became of it"),
     ("streams", "What changes, as it changes"),

@@ -14,16 +14,16 @@ from services.audit.api.access import Doorkeeper, Keyring
 from services.audit.api.access.bad_keys import BadKeys
 from services.audit.api.cache import AnswerCache
 from services.audit.api.context import NamesCache, Reading, reading
-from services.audit.api.diff import diff_view
+from services.audit.api.diff import SeenState, diff_view, seen
 from services.audit.api.envelope import Envelope
-from services.audit.api.resources import assets, connectivity, instruments, positions, state, trading
+from services.audit.api.resources import assets, connectivity, instruments, positions, state, statistics, trading
 from services.audit.api.security import Message
 from services.audit.api.views.diff import StateDiffView
 from services.audit.fold import Fold
 from services.audit.travel.question import PastAnswer, Question
 from tradebus.access import KeyFile
 
-STATE_RESOURCES: Final = (state, trading, connectivity, assets, instruments, positions)
+STATE_RESOURCES: Final = (state, trading, connectivity, assets, instruments, positions, statistics)
 """What is answered from the state alone; what grows is with the replica."""
 
 
@@ -84,15 +84,19 @@ class PastApp:
         headers.pop("content-length", None)
         return PastAnswer(status, headers, b"".join(body))
 
-    def diff(self, before: Fold, after: Fold, request: Question) -> PastAnswer:
-        """Return in what two folds differ, in the envelope of the second."""
-        self._fold = after
-        then = Reading(Request(_scope(request)), after, self._names, AnswerCache())
-        earlier = Reading(Request(_scope(request)), before, self._names, AnswerCache())
-        answer = then.answer(Envelope[StateDiffView], lambda: diff_view(earlier, then))
+    def seen(self, fold: Fold, question: Question) -> tuple[SeenState, str]:
+        """Return the state of a fold as it is shown, and its tag."""
+        reading = Reading(Request(_scope(question)), fold, self._names, AnswerCache())
+        return seen(reading), reading.etag
+
+    def diff(self, before: tuple[SeenState, str], fold: Fold, question: Question) -> PastAnswer:
+        """Return in what a fold's state differs from one that was seen, in the envelope of the fold."""
+        reading = Reading(Request(_scope(question)), fold, self._names, AnswerCache())
+        earlier, tag = before
+        answer = reading.answer(Envelope[StateDiffView], lambda: diff_view(earlier, seen(reading)))
         headers = dict(answer.headers)
         headers.pop("content-length", None)
-        headers["etag"] = f"{earlier.etag[:-1]}..{then.etag[1:]}"
+        headers["etag"] = f"{tag[:-1]}..{reading.etag[1:]}"
         return PastAnswer(HTTPStatus.OK, headers, bytes(answer.body))
 
     async def _reading(self, request: Request) -> _PastReader:

@@ -201,7 +201,7 @@ class OrderLife:
         Exact, but for a tick among the steps that are no longer kept: it is then as it was after its first.
         """
         if self.sequence_last <= sequence:
-            return self
+            return self.copy()
         steps = [step for step in self.steps if step.sequence <= sequence]
         if not steps:
             return None

@@ -9,6 +9,7 @@ from services.audit.projections.exits import Exits
 from services.audit.projections.fills import Fills
 from services.audit.projections.links import Links
 from services.audit.projections.orders import Orders
+from services.audit.projections.statistics import Statistics
 from services.audit.projections.trading import TradingHistory
 from tradebus.core.engine.audit.market_sum import MarketSum
 from tradebus.core.engine.audit.tick import AuditTick, Halted, PositionExit, RequestsDecided
@@ -29,6 +30,7 @@ class Projections:
         self.fills: Final = Fills(limits.fills)
         self.exits: Final = Exits(limits.exits)
         self.orders: Final = Orders(limits.orders)
+        self.statistics: Final = Statistics()
         self.commands: Final = Commands(limits.commands)
 
     def take(self, tick: AuditTick, state: EngineState, *, is_duplicate: bool) -> None:
@@ -42,6 +44,7 @@ class Projections:
             self.links.exchanges[event.exchange].market_data.heard(tick.time_ns)
         else:
             self._take_other(tick, event, state, is_duplicate=is_duplicate)
+            self.statistics.take(tick, event, state)
         if tick.outputs:
             self._take_outputs(tick, state)
 

@@ -4,10 +4,12 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
 from services.audit.config import Limits
+from tradebus.core.model.number import ZERO
 
 _SIZES: Final = struct.Struct("<II")
 
@@ -21,11 +23,12 @@ class TravelSetup:
     mode: str
     strategies_dir: Path
     limits: Limits
+    risk_free_return: Decimal = ZERO
 
     def to_frame(self) -> bytes:
         """Return it as a frame."""
-        folders = {"folder": str(self.folder), "strategies_dir": str(self.strategies_dir)}
-        return frame({**asdict(self), **folders})
+        texts = {name: str(getattr(self, name)) for name in ("folder", "strategies_dir", "risk_free_return")}
+        return frame({**asdict(self), **texts})
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
@@ -36,6 +39,7 @@ class TravelSetup:
             plain["mode"],
             Path(plain["strategies_dir"]),
             Limits(**plain["limits"]),
+            Decimal(plain["risk_free_return"]),
         )
 
 

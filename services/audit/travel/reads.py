@@ -13,6 +13,11 @@ ARCHIVED_WITHIN_S: Final = 5.0
 class PastReads(Protocol):
     """Answers about the past."""
 
+    @property
+    def archived(self) -> int | None:
+        """Return the last tick that is archived and on disk, none before the first."""
+        ...
+
     async def bring(self, sequence: int) -> bool:
         """Have a tick that is in the replica in the archive; tell whether it is there."""
         ...
@@ -29,6 +34,12 @@ class ArchivedPast:
     def __init__(self, machine: TimeMachine, archivist: Archivist) -> None:
         self._machine: Final = machine
         self._archivist: Final = archivist
+
+    @property
+    def archived(self) -> int | None:
+        """Return the last tick that is archived and on disk, none before the first."""
+        end = self._archivist.end
+        return None if end is None else end.sequence
 
     async def bring(self, sequence: int) -> bool:
         """Have a tick that is in the replica in the archive, on disk; tell whether it is there."""

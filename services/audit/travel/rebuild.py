@@ -48,6 +48,7 @@ class Rebuilder:
         self._folder: Final[Path] = setup.folder
         self._mode: Final = setup.mode
         self._limits: Final[Limits] = setup.limits
+        self._risk_free_return: Final = setup.risk_free_return
         self._archive: Final = Archive(setup.folder, setup.stream)
         self._checkpoints: Final = Checkpoints(setup.folder)
         self._numberings: Final = NumberingCache()
@@ -124,7 +125,9 @@ class Rebuilder:
         return _Moment(self._empty())
 
     def _empty(self) -> Fold:
-        return Fold(load_data, self._limits, self._mode)
+        fold = Fold(load_data, self._limits, self._mode)
+        fold.risk_free_return = self._risk_free_return
+        return fold
 
     def _advance(self, moment: _Moment, sequence: int) -> None:
         fold = moment.fold

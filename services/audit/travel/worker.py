@@ -66,7 +66,8 @@ class Answerer:
         fold = self._rebuilder.fold_at(sequence)
         if question.other is None:
             return await self._app.get(fold, question)
-        return self._app.diff(fold, self._rebuilder.fold_at(question.other), question)
+        before = self._app.seen(fold, question)  # now, as the same fold may move on to the other tick
+        return self._app.diff(before, self._rebuilder.fold_at(question.other), question)
 
 
 def main() -> None:

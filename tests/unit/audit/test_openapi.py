@@ -20,7 +20,9 @@ from services.audit.api.problems import MEDIA_TYPE, ProblemView
 from services.audit.api.views import values
 from services.audit.api.views.projections import FillView
 from services.audit.api.views.streams import SnapshotView
+from services.audit.api.views.ticks import AuditTickView
 from tests.support.audit_api import AuditApi
+from tests.support.openapi_file import OPENAPI_FILE
 from tradebus.core.engine.audit.tick import Origin
 from tradebus.core.engine.error import EngineErrorKind
 from tradebus.core.engine.state.link import AccountLink
@@ -97,6 +99,9 @@ def test_example_is_what_the_operation_really_answers(route: APIRoute) -> None:
     elif route.operation_id == "getStatus":
         TypeAdapter(model).validate_python(example)
         assert {"sequence", "time_ns", "hash", "verification", "events", "orders", "fills"} <= set(example["data"])
+    elif route.operation_id == "exportAudit":
+        (line,) = example.splitlines()
+        assert json.loads(AuditTickView.model_validate_json(line).model_dump_json()) == json.loads(line)
     elif route.operation_id == "streamEvents":
         retry, snapshot, *trades, end = example.split("\n\n")
         assert (retry, end) == ("retry: 1000", "")
@@ -216,3 +221,21 @@ async def test_root_leads_to_the_api_page(api: AuditApi) -> None:
     response = await api.get("/")
     assert response.status_code == HTTPStatus.TEMPORARY_REDIRECT
     assert response.headers["location"] == "/docs"
+
+
+async def test_committed_document_is_the_apis(document: dict[str, Any]) -> None:
+    """A change of the API shows as a change of this file, and so in every review: fields that went, above all."""
+    stored = json.loads(OPENAPI_FILE.read_text(encoding="utf-8"))
+    gone = [where for where in _places(stored) if where not in set(_places(document))]
+    assert gone == [], "what clients may rely on is no longer there"
+    assert stored == document, "write it anew: python -m tests.support.openapi_file"
+
+
+def _places(document: dict[str, Any]) -> list[str]:
+    """Return every operation, parameter and field of a document."""
+    found: list[str] = []
+    for where, operation in operations(document):
+        found += [where, *(f"{where} {each['in']} {each['name']}" for each in operation.get("parameters", ()))]
+    for name, schema in document["components"]["schemas"].items():
+        found += [f"{name}.{field}" for field in schema.get("properties", ())]
+    return found

@@ -29,6 +29,10 @@ STATE_PATHS = (
     "/v1/instruments",
     "/v1/instruments/sim_beta-btc_usdt",
     "/v1/positions",
+    "/v1/statistics?interval=daily",
+    "/v1/statistics/equity",
+    "/v1/statistics/instruments/sim_alpha-btc_usdt",
+    "/v1/statistics/assets/usdt?interval=annual252",
 )
 ROW_PATHS = (
     "/v1/positions/exited?limit=5",
@@ -190,12 +194,13 @@ def changed(before: Any, after: Any) -> bool:
     return bool(before != after)
 
 
-async def test_a_diff_turns_one_state_into_the_other(past_api: AuditApi, run: EngineRun) -> None:
-    body = await past_api.envelope("/v1/state/diff?from=400&to=700")
+@pytest.mark.parametrize(("first", "second"), [(400, 700), (700, 400), (400, 403), (16, 17)])
+async def test_a_diff_turns_one_state_into_the_other(past_api: AuditApi, first: int, second: int) -> None:
+    body = await past_api.envelope(f"/v1/state/diff?from={first}&to={second}")
     data = body["data"]
-    assert body["sequence"] == 700
-    assert (data["before"]["sequence"], data["after"]["sequence"]) == (400, 700)
-    before, after = [await past_api.data(f"/v1/state?at={each}") for each in (400, 700)]
+    assert body["sequence"] == second
+    assert (data["before"]["sequence"], data["after"]["sequence"]) == (first, second)
+    before, after = [await past_api.data(f"/v1/state?at={each}") for each in (first, second)]
     assert data["changes"]
     for change in data["changes"]:
         assert _place(before, change["path"]) == change["before"], change
@@ -203,6 +208,9 @@ async def test_a_diff_turns_one_state_into_the_other(past_api: AuditApi, run: En
         assert changed(change["before"], change["after"])
     named = {change["path"].split("/")[1] for change in data["changes"]}
     assert {name for name in before if changed(before[name], after[name])} == named
+
+
+async def test_a_diff_that_cannot_be_is_refused(past_api: AuditApi, run: EngineRun) -> None:
     assert (await past_api.data("/v1/state/diff?from=9&to=9"))["changes"] == []
     await past_api.problem(f"/v1/state/diff?from=9&to={len(run.ticks)}", 404, "no_such_tick")
     wrong = await past_api.problem("/v1/state/diff?from=x&top=2", 422, "invalid_parameters")
@@ -235,6 +243,7 @@ class Refusing:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+        self.archived = None
 
     async def bring(self, sequence: int) -> bool:
         return True

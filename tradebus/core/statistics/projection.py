@@ -30,6 +30,15 @@ from tradebus.core.statistics.capital import checked_capital, currency_of
 from tradebus.core.statistics.equity import EquityCurve, EquityPoint
 from tradebus.core.statistics.exposure import Exposure
 from tradebus.core.statistics.interval import MINUTE_NS, TimeInterval
+from tradebus.core.statistics.parts import (
+    BookParts,
+    InstrumentParts,
+    StatisticsParts,
+    activity_of,
+    activity_parts,
+    exposure_parts,
+    restore_exposure,
+)
 from tradebus.core.statistics.pnl_returns import PnlReturns
 from tradebus.core.statistics.portfolio import PortfolioSheet, portfolio_sheet
 from tradebus.core.statistics.strategy_sheet import StrategySheet
@@ -47,7 +56,7 @@ class CurrencyBook:
         self.instruments: Final[list[int]] = []
         self.curve: Final = EquityCurve(capital_base, time_start_ns, period_ns)
         self.exposure: Final = Exposure(time_start_ns)
-        self.positions: Final = PnlReturns()
+        self.positions = PnlReturns()
         self.turnover = ZERO
         # What had been made before the statistics began, which is not theirs.
         self.pnl_before = ZERO
@@ -193,6 +202,82 @@ class TradingStatistics:
             last = book.curve.last
             curves[name] = (*points, last) if last.time_ns > points[-1].time_ns else tuple(points)
         return curves
+
+    def parts(self) -> StatisticsParts:
+        """Return all that these statistics are made of; what accumulates is shared, see ``parts``."""
+        generator = self._generator
+        books = [
+            BookParts(
+                name,
+                book.curve.capital_base,
+                book.curve.period_ns,
+                book.curve.last,
+                book.curve.points,
+                book.curve.drawdown,
+                exposure_parts(book.exposure),
+                book.positions,
+                book.turnover,
+                book.pnl_before,
+            )
+            for name, book in self._books.items()
+        ]
+        instruments = [
+            InstrumentParts(
+                sheet.time_now_ns,
+                sheet.pnl_returns,
+                sheet.drawdown,
+                activity_parts(self._instruments[i]),
+                self._pnl_before[i],
+                self._realised[i],
+                self._trade_counts[i],
+            )
+            for i, sheet in enumerate(generator.instruments)
+        ]
+        strategies = [(str(name), activity_parts(activity)) for name, activity in self._strategies.items()]
+        return StatisticsParts(
+            generator.time_engine_start_ns,
+            self.next_sample_ns,
+            books,
+            instruments,
+            list(generator.assets),
+            strategies,
+        )
+
+    def restore(self, parts: StatisticsParts) -> None:
+        """Go on from these parts, which must be nobody else's; made for the same state, or for fewer instruments."""
+        generator = self._generator
+        for each in parts.books:
+            book = self._books[each.name]
+            book.curve.period_ns = each.period_ns
+            book.curve.last = each.last
+            book.curve.points = list(each.points)
+            book.curve.drawdown = each.drawdown
+            restore_exposure(book.exposure, each.exposure)
+            book.positions = each.positions
+            book.turnover = each.turnover
+            book.pnl_before = each.pnl_before
+        for i, part in enumerate(parts.instruments):
+            sheet = generator.instruments[i]
+            sheet.time_now_ns = part.time_now_ns
+            sheet.pnl_returns = part.pnl_returns
+            sheet.drawdown = part.drawdown
+            self._instruments[i] = activity_of(part.activity)
+            self._pnl_before[i] = part.pnl_before
+            self._realised[i] = part.realised
+            self._trade_counts[i] = part.trade_count
+        for i, asset in enumerate(parts.assets):
+            generator.assets[i] = asset
+        for name, activity in parts.strategies:
+            self._strategies[StrategyId(name)] = activity_of(activity)
+        self.next_sample_ns = parts.next_sample_ns
+        known = [each.name for each in parts.books]
+        for name, book in self._books.items():
+            if (
+                name not in known and parts.books
+            ):  # a currency of an instrument that came later: the same times as others
+                twin = parts.books[0]
+                book.curve.period_ns = twin.period_ns
+                book.curve.points = [EquityPoint(twin.points[-1].time_ns, book.curve.capital_base)]
 
     def _plan(self, book: CurrencyBook) -> None:
         # All curves have the same times: they begin together, and thin out at the same number of points.

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from services.audit.api.context import Read, Reader
 from services.audit.api.documents import NO_TICK, PRUNED, READ_PROBLEMS
 from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope
+from services.audit.api.kinds import EventKind, kind_of
 from services.audit.api.paging import LIMIT_DEFAULT, LIMIT_MAX, NUMBER_MAX
 from services.audit.api.problems import ParameterProblem, wrong_parameters
 from services.audit.api.strict import StrictRoute
@@ -24,6 +25,9 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=StrictRoute, 
 One = Envelope[AuditTickView]
 
 TICKS_PER_TURN: Final = 64
+SCAN_AT_ONCE: Final = 512
+SCAN_MAX: Final = 20_000
+"""So many ticks are looked at for one page of a kind."""
 
 
 @router.get(
@@ -35,11 +39,13 @@ async def list_audit(
         int | None, Query(alias="from", ge=0, le=NUMBER_MAX, description="The first tick; without it the newest.")
     ] = None,
     to: Annotated[int | None, Query(ge=0, le=NUMBER_MAX, description="The last tick; without it no end.")] = None,
+    kind: Annotated[EventKind | None, Query(description="Only ticks with this kind of event.")] = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many ticks at most.")] = LIMIT_DEFAULT,
 ) -> Response:
     """Return ticks in the order of their sequences: each event, what was decided, what went wrong.
 
-    Give `page.next` as `from` to go on.
+    Give `page.next` as `from` to go on. With `kind` up to 20,000 ticks are looked at, so a page may be short or empty
+    and still have a next one.
     """
     if from_ is not None and to is not None and from_ > to:
         wrong = ParameterProblem(where="query", name="to", expected=f"at least `from`, {from_}", found=str(to))
@@ -48,9 +54,16 @@ async def list_audit(
     oldest, newest = _bounds(history)
     last = newest if to is None else min(to, newest)
     first = max(oldest, last - limit + 1) if from_ is None else from_
+    if kind is not None and from_ is None:
+        views = await tick_views(read, await _newest_of(history, kind, oldest, last, limit))
+        return read.now().answer_audit(views, _page(history, last, to))
+    if kind is not None:
+        found, seen = await _next_of(history, kind, first, last, limit)
+        views = await tick_views(read, found)
+        return read.now().answer_audit(views, _page(history, seen, to))
     last = min(last, first + limit - 1)
-    views = await _views(read, await ticks_of(history, first, last)) if first <= last else []
-    return read.now().answer_audit(views, _page(history, views, to))
+    views = await tick_views(read, await ticks_of(history, first, last)) if first <= last else []
+    return read.now().answer_audit(views, _page(history, views[-1].sequence if views else None, to))
 
 
 @router.get(
@@ -66,7 +79,7 @@ async def get_audit_tick(
     """Return one step of the engine: the event, everything that was decided, what went wrong."""
     history = read.context.history
     check_sequence(read, sequence)
-    (view,) = await _views(read, await ticks_of(history, sequence, sequence))
+    (view,) = await tick_views(read, await ticks_of(history, sequence, sequence))
     return read.now().answer(One, lambda: view)
 
 
@@ -93,7 +106,7 @@ def _bounds(history: History) -> tuple[int, int]:
     return bounds
 
 
-async def _views(read: Reader, ticks: list[AuditTick]) -> list[AuditTickView]:
+async def tick_views(read: Reader, ticks: list[AuditTick]) -> list[AuditTickView]:
     """Return the views of ticks; the past does not change, so everything else in the loop may have its turn between."""
     views: list[AuditTickView] = []
     for start in range(0, len(ticks), TICKS_PER_TURN):
@@ -105,9 +118,38 @@ async def _views(read: Reader, ticks: list[AuditTick]) -> list[AuditTickView]:
     return views
 
 
-def _page(history: History, views: list[AuditTickView], to: int | None) -> AuditPage:
-    """Return where a range stands in the journal as it is now."""
+async def _next_of(
+    history: History, kind: EventKind, first: int, last: int, limit: int
+) -> tuple[list[AuditTick], int | None]:
+    """Return the next ticks with a kind of event, in order, and the last tick that was looked at."""
+    found: list[AuditTick] = []
+    seen: int | None = None
+    last = min(last, first + SCAN_MAX - 1)
+    for start in range(first, last + 1, SCAN_AT_ONCE):
+        for tick in await ticks_of(history, start, min(last, start + SCAN_AT_ONCE - 1)):
+            seen = tick.sequence
+            if kind_of(tick) == kind.value:
+                found.append(tick)
+                if len(found) == limit:
+                    return found, seen
+    return found, seen
+
+
+async def _newest_of(history: History, kind: EventKind, oldest: int, last: int, limit: int) -> list[AuditTick]:
+    """Return the newest ticks with a kind of event, in order."""
+    found: list[AuditTick] = []
+    oldest = max(oldest, last - SCAN_MAX + 1)
+    end = last
+    while end >= oldest and len(found) < limit:
+        start = max(oldest, end - SCAN_AT_ONCE + 1)
+        found = [tick for tick in await ticks_of(history, start, end) if kind_of(tick) == kind.value] + found
+        end = start - 1
+    return found[-limit:]
+
+
+def _page(history: History, seen: int | None, to: int | None) -> AuditPage:
+    """Return where a range stands in the journal as it is now; ``seen`` is the last tick that was looked at."""
     oldest, newest = _bounds(history)
-    following = views[-1].sequence + 1 if views else None
+    following = None if seen is None else seen + 1
     has_more = following is not None and following <= newest and (to is None or following <= to)
     return AuditPage(next=following if has_more else None, oldest=oldest, newest=newest)

@@ -97,12 +97,18 @@ async def list_orders(
 async def get_order(read: RowsRead, cid: Annotated[str, Path(description="Our client order id.")]) -> Response:
     """Return an order by our client order id, with each step: request, answers, fills, end."""
     now = read.now()
+    life = life_of(now, cid)
+    return now.answer(One, lambda: OrderLifeView.of(life, now.names))
+
+
+def life_of(now: Reading, cid: str) -> OrderLife:
+    """Return an order's life by our client order id; raises the 404 with near matches."""
     orders = now.rows.orders
     life = orders.get(cid)
     if life is None:
         newest = [each.order.key.cid for _, each in zip(range(NEAR_ORDERS_MAX), orders.newest_first(), strict=False)]
         raise unknown_name("order", cid, newest)
-    return now.answer(One, lambda: OrderLifeView.of(life, now.names))
+    return life
 
 
 def _orders(now: Reading, paging: PageRequest, wanted: Wanted) -> tuple[list[OrderSummaryView], Page]:
