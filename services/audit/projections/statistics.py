@@ -46,12 +46,16 @@ class Statistics:
             made.sample(state)
         self.next_sample_ns = made.next_sample_ns
 
+    def begin(self, started: EngineStarted, state: EngineState, time_ns: int) -> None:
+        """Begin with a state and its engine time; what was made before is not theirs."""
+        self._capital = capital_of(started.index, started.accounts)
+        self._made = TradingStatistics(state, time_ns, self._capital, period_ns=PERIOD_NS, keeps_trades=False)
+        self.next_sample_ns = self._made.next_sample_ns
+
     def take(self, tick: AuditTick, event: EngineEvent, state: EngineState) -> None:
         """Take in a tick that is not of the market alone, with the state after it."""
         if isinstance(event, EngineStarted):
-            self._capital = capital_of(event.index, event.accounts)
-            self._made = TradingStatistics(state, tick.time_ns, self._capital, period_ns=PERIOD_NS, keeps_trades=False)
-            self.next_sample_ns = self._made.next_sample_ns
+            self.begin(event, state, tick.time_ns)
             return
         if self._made is None:
             return
