@@ -30,7 +30,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served_api(events: int = 150) -> AsyncIterator[Served]:
+async def served_api(events: int = 80) -> AsyncIterator[Served]:
     """Serve until the block ends."""
     run = EngineRun(events=events, is_ended=False)
     async with Commanded(run, StreamLimits()) as api:

@@ -32,7 +32,7 @@ BUY = {"instrument": BTC, "side": "buy", "kind": "limit", "price": "1.5", "quant
 
 @pytest.fixture
 async def commanded() -> AsyncIterator[Commanded]:
-    run = EngineRun(events=120, is_ended=False)
+    run = EngineRun(events=60, is_ended=False)
     async with Commanded(run) as made:
         await made.feed(run.batches())
         yield made

@@ -44,7 +44,7 @@ class Served(Commanded):
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    run = EngineRun(events=120, is_ended=False)
+    run = EngineRun(events=60, is_ended=False)
     async with Served(run) as made:
         await made.feed(run.batches())
         server = RpcServer(made.context, Listening(Address("127.0.0.1", 0), "gRPC", "api.grpc_listen"), RATE)

@@ -36,7 +36,7 @@ BTC = "sim_alpha-btc_usdt"
 
 @pytest.fixture
 async def api() -> AsyncIterator[Commanded]:
-    run = EngineRun(events=150, is_ended=False)
+    run = EngineRun(events=100, is_ended=False)
     async with Commanded(run) as made:
         await made.feed(run.batches())
         yield made
