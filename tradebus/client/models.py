@@ -54,6 +54,9 @@ class AccountLinkView(BaseModel):
     ]
     owner: Annotated[str | None, Field(description='The process that owns it, where one said so.')]
     owner_epoch: int | None
+    lease: Annotated[
+        str | None, Field(description='The process that holds its lease at this moment: whoever may try to own it.')
+    ]
 
 
 class AccountReconnectingView(BaseModel):
@@ -678,6 +681,10 @@ class MarketLinkView(BaseModel):
     reconnect_reason: str | None
     gaps: Annotated[int, Field(description='How often events were lost between market and engine.')]
     events_missing: int
+    publisher: Annotated[
+        str | None, Field(description='The process that publishes it at this moment, by its heartbeats.')
+    ]
+    publisher_epoch: int | None
 
 
 class MarketReconnectingView(BaseModel):
@@ -2201,6 +2208,8 @@ class ConnectivityView(BaseModel):
         defer_build=True,
     )
     health: Literal['healthy', 'reconnecting']
+    leader: Annotated[str | None, Field(description="The process that holds the engine's lease at this moment.")]
+    leader_epoch: Annotated[int, Field(description="The epoch of the engine's last run.")]
     exchanges: list[ExchangeConnectivityView]
 
 
