@@ -171,7 +171,13 @@ async def stream_trial(whole: Whole, rng: random.Random, scratch: Path, report: 
     is_refused = isinstance(started, str)
     assert is_refused or started == (whole.sequence, whole.hash), f"{done}: an engine traded on {started}"
     report.outcomes["stream: refused by the engine" if is_refused else "stream: the engine has it all"] += 1
-    server = NatsServer(copy)
+    try:
+        server = NatsServer(copy)
+    except ServerError:
+        # It stands still where it restores the stream; an operator puts the stream's folder aside.
+        shutil.rmtree(folder)
+        server = NatsServer(copy)
+        report.outcomes["stream: nats-server does not start with it"] += 1
     try:
         settings = engine_settings(ENGINE)
         await server.provision((ENGINE,), tuple(settings.account(exchange) for exchange in settings.exchanges))
@@ -236,10 +242,12 @@ async def _asked(work: Awaitable[int]) -> int:
         return ExitCode.DAMAGED
 
 
-async def run_trials(folder: Path, seed: int, streams: int, snapshots: int, report: DamageReport) -> None:
+async def run_trials(
+    folder: Path, seed: int, streams: int, snapshots: int, report: DamageReport, begin: int = 0
+) -> None:
     """Make a sound copy, then damage so many copies of it; what fails is in the report, the others go on."""
     whole = await write_whole(folder)
-    for number in range(streams + snapshots):
+    for number in range(begin, streams + snapshots):
         rng = random.Random(seed * 100_000 + number)
         trial = stream_trial if number < streams else snapshot_trial
         try:
@@ -257,13 +265,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--streams", type=int, default=STREAMS_FULL)
     parser.add_argument("--snapshots", type=int, default=SNAPSHOTS_FULL)
+    parser.add_argument("--begin", type=int, default=0, help="leave out the first ones")
     options = parser.parse_args()
     report = DamageReport()
     with tempfile.TemporaryDirectory(prefix="tradebus-damage-") as folder:
-        asyncio.run(run_trials(Path(folder), options.seed, options.streams, options.snapshots, report))
+        asyncio.run(run_trials(Path(folder), options.seed, options.streams, options.snapshots, report, options.begin))
     print(f"damages: {report.table()}", flush=True)
     happened = {**report.damaged, **report.outcomes}
-    never = [name for name in WANTED if name not in happened]
+    never = [] if options.begin else [name for name in WANTED if name not in happened]
     if never:
         print(f"damages: never happened: {', '.join(never)}", flush=True)
     return 1 if report.failures or never else 0
