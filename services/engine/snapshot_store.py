@@ -57,6 +57,7 @@ class SnapshotStore:
         self._engine_id: Final = engine_id
         self._kept: Final = kept
         self._proven: int | None = None
+        self._in_proof: int | None = None
 
     def write(self, head: CheckpointHead, payload: bytes, notes: SnapshotNotes) -> StoredSnapshot:
         """Write a snapshot, fsynced, read it back, and drop the oldest beyond those that are kept.
@@ -66,9 +67,13 @@ class SnapshotStore:
         self._files.write(head, payload, json.dumps(asdict(notes)).encode())
         stored = self.read(head.sequence)
         for sequence in self._files.sequences()[: -self._kept]:
-            if sequence != self._proven:
+            if sequence not in {self._proven, self._in_proof}:
                 self._files.drop(sequence)
         return stored
+
+    def begin_proof(self, sequence: int) -> None:
+        """Keep a snapshot while it is proven, however many are written meanwhile."""
+        self._in_proof = sequence
 
     def prove(self, sequence: int) -> None:
         """Take note that a snapshot was proven by what followed it: it stays until another one is."""

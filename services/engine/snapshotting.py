@@ -192,6 +192,7 @@ class Snapshotting:
         self._runtime.log.info("snapshot written", sequence=head.sequence, bytes=len(taken.payload))
         if self._prover is not None and self._may_prove():
             self._proof_begun_s = self._clock()
+            self._store.begin_proof(head.sequence)
             self._proving = self._runtime.spawn(self._prove(self._prover, head, taken.notes), "proof of a snapshot")
 
     def _may_prove(self) -> bool:

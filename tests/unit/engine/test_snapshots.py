@@ -186,6 +186,19 @@ def test_what_was_written_is_read(run: EngineRun, store: SnapshotStore) -> None:
     assert found.notes == notes
 
 
+def test_a_snapshot_stays_while_it_is_proven_and_until_another_one_is(run: EngineRun, store: SnapshotStore) -> None:
+    head = head_of(run)
+    store.write(head, payload_of(run), SnapshotNotes(0, ""))
+    kept = store.path(head.sequence).read_bytes()
+    for sequence in range(1, 4):  # older files beside it; it is the newest, and not among those that are kept
+        store.path(sequence).write_bytes(kept)
+    few = SnapshotStore(store.path(0).parents[1], STREAM, "demo", 1)
+    few.begin_proof(2)
+    few.prove(3)
+    few.write(head, payload_of(run), SnapshotNotes(0, ""))
+    assert [store.path(sequence).exists() for sequence in (1, 2, 3, head.sequence)] == [False, True, True, True]
+
+
 @pytest.mark.parametrize(("engine_id", "stream"), [("other", STREAM), ("demo", "AUDIT_other")])
 def test_a_snapshot_of_another_engine_is_refused(
     run: EngineRun, store: SnapshotStore, engine_id: str, stream: str
