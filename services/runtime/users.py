@@ -30,6 +30,7 @@ FOLDERS: Final = {
     "execution": (User.EXECUTION,),
     "audit": (User.AUDIT, User.PRUNER),
     "operator": (User.OPERATOR,),
+    "repair": (User.REPAIR,),
     "provision": (User.PROVISION,),
 }
 

@@ -29,6 +29,8 @@ class User(StrEnum):
     """Shortens streams; a connection of the audit service's."""
     OPERATOR = "operator"
     """The command line and offline tools."""
+    REPAIR = "repair"
+    """`tradebus audit repair`: makes an engine's journal again from the archive, everything else stopped."""
     PROVISION = "provision"
     """Makes streams and buckets."""
 
@@ -176,6 +178,18 @@ def _operator(system: System) -> Permissions:
     )
 
 
+def _repair(system: System) -> Permissions:
+    return _user(
+        User.REPAIR,
+        publish=[
+            *(subjects.audit(engine) for engine in system.engines),
+            *_read(*system.audit),
+            *(f"$JS.API.STREAM.{call}.{stream}" for stream in system.audit for call in ("DELETE", "CREATE")),
+        ],
+        subscribe=[],
+    )
+
+
 def _provision(system: System) -> Permissions:
     names = [*system.audit, *system.acct, *system.cmd, subjects.DLQ_STREAM, *BUCKETS]
     return _user(
@@ -220,5 +234,6 @@ _ROWS: Final[Mapping[User, Callable[[System], Permissions]]] = {
     User.AUDIT: _audit,
     User.PRUNER: _pruner,
     User.OPERATOR: _operator,
+    User.REPAIR: _repair,
     User.PROVISION: _provision,
 }

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from tradebus.bus.errors import HandlerRaised, JournalHole
 from tradebus.bus.message import JournalMessage, JournalState
-from tradebus.bus.nats_options import NatsOptions
+from tradebus.bus.permissions import User
 from tradebus.bus.remaking import remake_stream
-from tradebus.cli.audit_source import Source, number
+from tradebus.cli.audit_source import Source, nats_options, number
 from tradebus.journal.archive.archive import Archive
 from tradebus.journal.archive.intake import FrameVerifier
 from tradebus.journal.archive.writer import ArchiveEnd
@@ -60,7 +60,7 @@ def remake_work(
     async def work() -> str:
         assert source.bus is not None, "checked before"
         first = archive.first_position
-        await remake_stream(NatsOptions((source.url,), "repair"), source.stream, first)
+        await remake_stream(nats_options(source.url, User.REPAIR), source.stream, first)
         for message in [*archive.messages(first), *tail]:
             await source.bus.append(
                 message.subject,

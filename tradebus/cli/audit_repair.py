@@ -42,8 +42,7 @@ async def repair(archive: Path | None, nats: str | None, engine: str | None, *, 
     """Plan, print, do it with ``yes``; return the exit status: 0 nothing is left to do, 7 something is."""
     if nats is None:
         raise Unusable("repair without the other copy: name the server with --nats", ExitCode.USAGE)
-    # What it appends to a stream is the engine's own, and nobody else may.
-    async with opened(archive, nats, engine, is_made=True, user=User.ENGINE) as source:
+    async with opened(archive, nats, engine, is_made=True, user=User.REPAIR) as source:
         if source.archive is None or source.folder is None:
             raise Unusable("repair without the other copy: name the archive with --archive", ExitCode.USAGE)
         state = await source.stream_state()

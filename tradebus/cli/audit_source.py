@@ -139,10 +139,10 @@ def _archive(folder: Path, engine: str | None, *, is_made: bool) -> Archive:
 
 
 async def _connected(url: str, user: User) -> Bus:
-    return await NatsBus.connect(_options(url, user), timeout_s=CONNECT_TIMEOUT_S)
+    return await NatsBus.connect(nats_options(url, user), timeout_s=CONNECT_TIMEOUT_S)
 
 
-def _options(url: str, user: User) -> NatsOptions:
+def nats_options(url: str, user: User) -> NatsOptions:
     """Return how to connect: with the user's key if the configuration leads to one, else without."""
     try:
         folder = load().settings.nats_users_dir()

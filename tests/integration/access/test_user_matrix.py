@@ -28,12 +28,13 @@ from tradebus.bus.user_keys import authorization, ensure_keys, seed_file, server
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SYSTEM = System(("e",), ("a",))
-M, E, X, A, P, O, V = "market", "engine", "execution", "audit", "pruner", "operator", "provision"  # noqa: E741
-ALL = {M, E, X, A, P, O, V}
+M, E, X, A, P, O = "market", "engine", "execution", "audit", "pruner", "operator"  # noqa: E741
+R, V = "repair", "provision"
+ALL = {M, E, X, A, P, O, R, V}
 STREAMS = ("AUDIT_e", "ACCT_a", "CMD_e", "DLQ", "KV_leases", "KV_positions", "KV_control", "KV_snapshots")
 
 LOOK = {
-    "AUDIT_e": {E, X, A, O},
+    "AUDIT_e": {E, X, A, O, R},
     "ACCT_a": {E, X, A},
     "CMD_e": {E, A},
     "DLQ": {A},
@@ -46,7 +47,7 @@ READ = {**LOOK, "CMD_e": {E}, "KV_positions": {A}, "KV_control": {E, X}, "KV_sna
 
 MAY_PUBLISH: dict[str, set[str]] = {
     "md.x.0": {M},
-    "audit.e": {E},
+    "audit.e": {E, R},
     "audit.other": set(),
     "exec.a": {E},
     "acct.a": {X},
@@ -88,13 +89,13 @@ MAY_PUBLISH: dict[str, set[str]] = {
         f"$JS.API.STREAM.PURGE.{stream}": {P} if stream.startswith(("AUDIT", "ACCT", "CMD")) else set()
         for stream in STREAMS
     },
-    **{f"$JS.API.STREAM.CREATE.{stream}": {V} for stream in STREAMS},
+    **{f"$JS.API.STREAM.CREATE.{stream}": {V, R} if stream == "AUDIT_e" else {V} for stream in STREAMS},
+    **{f"$JS.API.STREAM.DELETE.{stream}": {R} if stream == "AUDIT_e" else set() for stream in STREAMS},
     **{f"$JS.API.STREAM.UPDATE.{stream}": {V} for stream in STREAMS},
     **{
         f"$JS.API.{call}": set()
         for stream in STREAMS
         for call in (
-            f"STREAM.DELETE.{stream}",
             f"STREAM.MSG.DELETE.{stream}",
             f"STREAM.SNAPSHOT.{stream}",
             f"STREAM.RESTORE.{stream}",
@@ -173,6 +174,8 @@ def _sizes() -> dict[str, int]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def buses(provisioned: NatsServer, folder: Path) -> AsyncIterator[dict[str, NatsBus]]:
     """A bus for each service that has one; whatever is refused to any of them fails the test."""
+    # `repair` may delete the journal, and has, where it tried all that it may.
+    await provision(options(provisioned, folder, V), topology(["e"], ["a"], TEST_SIZES))
     log = EventLog()
     made = {name: await NatsBus.connect(options(provisioned, folder, name), listener=log) for name in (M, E, X, A, O)}
     yield made
