@@ -14,6 +14,7 @@ from services.audit.past import Past
 from services.audit.verification import Check
 from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.health import Health
+from services.runtime.order_lines import FILL_REPLICATED, log_trade
 from tradebus.bus.errors import BusError, BusUnavailable, JournalPruned, JournalRewound, NoJournal
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
@@ -155,8 +156,13 @@ class Follower:
         return True
 
     async def _take(self, message: JournalMessage) -> None:
+        fills = self.fold.projections.fills.rows
+        known = fills.count
         taken = self.fold.take(message)
         crash_point("audit.mid_fold")
+        if fills.count > known and self.is_caught_up:
+            for _, fill in fills.oldest_first(known):
+                log_trade(self._log, FILL_REPLICATED, fill.trade, sequence=fill.sequence)
         self._measure(message, taken)
         if taken.check is not None:
             self._report_check(taken.check)

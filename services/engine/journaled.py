@@ -11,9 +11,11 @@ from services.engine.status import engine_status
 from services.runtime import Json, Position, Runtime
 from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.journal_writing import JournalWriting
+from services.runtime.order_lines import log_tick
+from tradebus.config.sections.modes import Mode
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
-from tradebus.core.engine.event import TradingStateUpdate
+from tradebus.core.engine.event import AccountEvent, TradingStateUpdate
 from tradebus.wire import subjects
 
 LETTERS_TIMEOUT_S: Final = 1.0
@@ -45,6 +47,8 @@ class JournaledEngine:
             runtime, "journal", journal.writer, lambda: journal.pending, journal.pressure
         )
         self._guard: Final = guard
+        # A replay is asked for what came of it, not for each order on the way.
+        self._tells: Final = runtime.settings.mode is not Mode.REPLAY
         if guard.lead is not None:
             guard.lead.gained = journal.writer.wake
 
@@ -54,6 +58,8 @@ class JournaledEngine:
         if self.on_trading is not None and isinstance(tick.event, TradingStateUpdate):
             self.on_trading(tick.event, tick.sequence)
         self.journal.record(tick, event_bytes)
+        if self._tells and (tick.outputs or isinstance(tick.event, AccountEvent)):
+            log_tick(self.runtime.log, tick)
         if self.outbox is not None and tick.outputs:
             self.outbox.take(tick, self.engine.epoch)
 

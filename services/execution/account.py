@@ -1,6 +1,7 @@
 """One simulated account: what the fold of the ticks gives, held against what stands in the account's journal."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -70,6 +71,8 @@ class PaperAccount(OwnedAccount):
         self.recognised = 0
         self.next_tick = 0
         self._journal: AccountJournal | None = None
+        self.on_told: Callable[[AccountEvent], None] | None = None
+        """Called with each event that is put into the journal."""
 
     def take(self, tick: AuditTick) -> int:
         """Fold the next tick, unless a snapshot holds it; return how many events it gave. Raises FoldDiffers."""
@@ -193,6 +196,8 @@ class PaperAccount(OwnedAccount):
         self._journal.use_index(given.fingerprint)
         self._journal.add(given.event, given.time_ns, given.audit_sequence)
         self.appended += 1
+        if self.on_told is not None:
+            self.on_told(given.event)
 
     def _compare(self, held: AccountEvent, given: AccountEvent) -> None:
         if held != given:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from typing import Final, final
 
 from prometheus_client import Counter, Gauge
@@ -15,9 +16,11 @@ from services.execution.snapshot_loading import SnapshotLoading
 from services.execution.snapshotting import Snapshotting
 from services.runtime import Json, Position, Runtime, Service
 from services.runtime.lease_locks import LeaseLocks
+from services.runtime.order_lines import FILL_TOLD, log_fill
 from services.runtime.streams import wait_for_stream
 from tradebus.bus.interface import Bus, JournalReader
 from tradebus.bus.message import JournalMessage
+from tradebus.core.engine.event import AccountEvent
 from tradebus.journal.verify import AuditVerifier
 from tradebus.wire import subjects
 from tradebus.wire.codec.paper_snapshot import PaperPlace
@@ -48,6 +51,8 @@ class PaperExecution(Service):
         files = SnapshotFiles(runtime.settings.runtime.data_dir / "execution" / runtime.settings.journal_id)
         self._loading: Final = SnapshotLoading(runtime, bus, files)
         self._snapshots: Final = Snapshotting(runtime, bus, files, self._owners, self._accounts, lambda: self._verifier)
+        for account in self._accounts:
+            account.on_told = partial(self._told, account.name)
         self._reader: JournalReader | None = None
         self._snapshotting: asyncio.Task[None] | None = None
         self._is_caught_up = False
@@ -60,6 +65,9 @@ class PaperExecution(Service):
             "tradebus_execution_account_events", "Account events that the fold gave", ["account"], registry=registry
         )
         self._owned: Final = Gauge("tradebus_execution_accounts_owned", "Accounts owned", registry=registry)
+
+    def _told(self, account: str, event: AccountEvent) -> None:
+        log_fill(self._runtime.log, FILL_TOLD, event, account=account)
 
     async def start(self) -> None:
         """Fold what the audit journal holds; return when caught up, and every account has an owner, us or another."""
