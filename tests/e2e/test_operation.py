@@ -10,11 +10,12 @@ import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.demo import PATIENCE_S, SERVICES, Demo, running
+from tests.support.demo import PATIENCE_S, ROOT, SERVICES, Demo, running
 from tests.support.system import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+PAGE = (ROOT / "docs" / "operation.md").read_text()
 UNITS = ("seconds", "bytes", "ratio", "total", "info")
 COUNTED = re.compile(r"_(sequence|position|events|ticks|readers|owned|connected|exact|state|messages)$")
 """What a gauge without a unit may count: things, or places in a journal; or a state, 0 or 1."""
@@ -40,6 +41,8 @@ async def test_metrics_are_named_by_convention(demo: Demo, name: str) -> None:
     families = [each for each in text_string_to_metric_families(text) if each.name.startswith("tradebus_")]
     assert {"tradebus_bus_events", "tradebus_heartbeats", "tradebus_service_state"} <= {each.name for each in families}
     for family in families:
+        told = f"{family.name}_total" if family.type == "counter" else family.name
+        assert family.name.endswith("_created") or f"| `{told}` |" in PAGE, told
         assert re.fullmatch(r"[a-z][a-z0-9_]*", family.name), family.name
         assert family.documentation, family.name
         assert not re.search(r"_(ms|us|ns|millis|kb|mb|percent)(_|$)", family.name), family.name
