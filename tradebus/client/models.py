@@ -72,6 +72,20 @@ class AccountReconnectingView(BaseModel):
     reason: str
 
 
+class ActivitySheetView(BaseModel):
+    """
+    How much was traded and what was paid for it; turnover by currency, fees by asset.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    fills: int
+    fills_maker: int
+    turnover: dict[str, Decimal]
+    fees: dict[str, Decimal]
+
+
 class AllInstrumentsView(BaseModel):
     """
     Everything.
@@ -146,6 +160,18 @@ class AuditPage(BaseModel):
     ]
     oldest: Annotated[int, Field(description='The oldest tick that can be read.')]
     newest: Annotated[int, Field(description='The newest tick at the time of reading.')]
+
+
+class BalanceEndView(BaseModel):
+    """
+    A balance, in the asset.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    total: Decimal
+    free: Decimal
 
 
 class BalanceView(BaseModel):
@@ -357,6 +383,40 @@ class DataSetupView(BaseModel):
     params: dict[str, str]
 
 
+class DecisionView(BaseModel):
+    """
+    Who decided, and on how much at once.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: int
+    time_engine: str
+    origin: Annotated[
+        Literal['algo', 'command_open_orders', 'command_cancel_orders', 'command_close_positions', 'market_disconnect', 'account_disconnect', 'trading_disabled', 'command_amend_orders'],
+        Field(
+            description="What made the engine decide: a strategy of its own accord, an operator's command, or a hook."
+        ),
+    ]
+    strategy: Annotated[str, Field(description='"unknown" for an operator\'s commands; the event says whose.')]
+    opens: Annotated[int, Field(description='How many orders the same decision was about.')]
+    cancels: int
+
+
+class DrawdownView(BaseModel):
+    """
+    A fall from a peak, as a fraction of it.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    value: Decimal
+    time_start: str
+    time_end: Annotated[str, Field(description='When it ended, or was looked at last.')]
+
+
 class EngineErrorView(BaseModel):
     """
     A failure inside a step.
@@ -367,6 +427,30 @@ class EngineErrorView(BaseModel):
     )
     kind: Literal['link_unhealthy', 'index', 'link_terminated', 'custom']
     message: str
+
+
+class EquityPointView(BaseModel):
+    """
+    What everything was worth at a time.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    time_engine: str
+    equity: Decimal
+
+
+class EquityView(BaseModel):
+    """
+    The equity curve of one currency: points at the ends of equal periods, the last one as of now.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    currency: str
+    points: list[EquityPointView]
 
 
 class ExchangeAssetView(BaseModel):
@@ -440,6 +524,22 @@ class ExpiredView(BaseModel):
         defer_build=True,
     )
     type: Literal['expired']
+
+
+class ExposureSheetView(BaseModel):
+    """
+    What was at stake, in the currency; means weighted by time.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    gross_end: Decimal
+    net_end: Decimal
+    gross_mean: Decimal
+    net_mean: Decimal
+    gross_max: Decimal
+    time_in_market: Annotated[Decimal, Field(description='The fraction of the time with any position.')]
 
 
 class FeedEndedView(BaseModel):
@@ -612,6 +712,18 @@ class InstrumentSpecView(BaseModel):
     notional_min: Annotated[Decimal, Field(description='In quote.')]
 
 
+class JournalGapView(BaseModel):
+    """
+    Ticks that are missing in the archive, and so in what can be read of the past.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    first: int
+    last: int
+
+
 class LevelView(BaseModel):
     """
     One price with the amount offered at it.
@@ -698,6 +810,18 @@ class MarketReconnectingView(BaseModel):
     type: Literal['market_reconnecting']
     exchange: str
     reason: str
+
+
+class MeanDrawdownView(BaseModel):
+    """
+    How deep, as a fraction, and how long drawdowns were on average.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    mean_drawdown: Decimal
+    mean_drawdown_ms: int
 
 
 class MomentView(BaseModel):
@@ -797,6 +921,20 @@ class OrderBookView(BaseModel):
     ]
     bids: list[LevelView]
     asks: list[LevelView]
+
+
+class OrderEndView(BaseModel):
+    """
+    How an order ended.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: int
+    time_engine: str
+    status: Literal['open_in_flight', 'open', 'cancel_in_flight', 'cancelled', 'fully_filled', 'open_failed', 'expired', 'refused', 'not_sent', 'open_unknown', 'cancel_unknown']
+    reason: str | None
 
 
 class OrderErrorView(BaseModel):
@@ -948,6 +1086,37 @@ class ParameterProblem(BaseModel):
     expected: str
     found: str | None = None
     near: Annotated[list[str] | None, Field(description='Names that look like the one given.')] = None
+
+
+class PortfolioSheetView(BaseModel):
+    """
+    Results in one currency, measured on its equity curve over its capital base.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    interval: str
+    capital_base: Decimal
+    equity_end: Decimal
+    pnl: Decimal
+    return_total: Decimal | None
+    return_interval: Decimal | None
+    periods: Annotated[int, Field(description='How many returns volatility and ratios are made of.')]
+    period_ns: int
+    volatility: Decimal | None
+    sharpe_ratio: Decimal | None
+    sortino_ratio: Decimal | None
+    calmar_ratio: Decimal | None
+    drawdown: DrawdownView | None
+    drawdown_mean: MeanDrawdownView | None
+    drawdown_max: DrawdownView | None
+    positions: int
+    win_rate: Decimal | None
+    profit_factor: Decimal | None
+    exposure: ExposureSheetView
+    turnover: Decimal
+    turnover_rate: Decimal | None
 
 
 class PositionExitedView(BaseModel):
@@ -1134,6 +1303,21 @@ class RequestNeverReceivedView(BaseModel):
     reason: str
 
 
+class RequestSentView(BaseModel):
+    """
+    What was asked of the venue.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: int
+    time_engine: str
+    left: Annotated[bool, Field(description='Whether the request left the engine.')]
+    failed: Annotated[str | None, Field(description='Why it could not be handed over.')]
+    request: OrderRequestOpenView
+
+
 class RiskCheckSetupView(BaseModel):
     """
     A risk check with its parameters.
@@ -1188,6 +1372,29 @@ class RiskStateView(BaseModel):
         defer_build=True,
     )
     checks: list[RiskCheckStateView]
+
+
+class RiskVerdictView(BaseModel):
+    """
+    What the risk checks said.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: int
+    time_engine: str
+    passed: Annotated[bool, Field(description='Whether every check let the order pass.')]
+    refused: Annotated[str | None, Field(description='Why not.')]
+    overridden: Annotated[
+        bool, Field(description="It was refused and sent all the same, as an operator's command may.")
+    ]
+    checks: Annotated[
+        list[RiskCheckSetupView],
+        Field(
+            description='What was asked, in this order, as it is set up now; `/v1/state?at=` with `fields=risk` has what was then.'
+        ),
+    ]
 
 
 class Role(RootModel[Literal['viewer', 'operator', 'admin']]):
@@ -1330,6 +1537,19 @@ class StrategySetupView(BaseModel):
     params: dict[str, str]
 
 
+class StrategySheetView(BaseModel):
+    """
+    What a strategy traded, and what the fills attributed to it made, by currency.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    activity: ActivitySheetView
+    pnl_realised: dict[str, Decimal]
+    pnl_unrealised: dict[str, Decimal]
+
+
 class StrategyStateView(BaseModel):
     """
     A strategy of this engine.
@@ -1349,6 +1569,43 @@ class StrategyStateView(BaseModel):
     is_halted: Annotated[
         bool, Field(description='Whether the failure was reported; a failed strategy is not asked again.')
     ]
+
+
+class TearSheetAssetView(BaseModel):
+    """
+    An asset's results on one exchange.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    balance_end: Annotated[BalanceEndView | None, Field(description='Null where the venue never told one.')]
+    drawdown: DrawdownView | None
+    drawdown_mean: MeanDrawdownView | None
+    drawdown_max: DrawdownView | None
+
+
+class TearSheetView(BaseModel):
+    """
+    An instrument's results; profits in its currency, returns, drawdowns and win rate as fractions.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    interval: str
+    positions: Annotated[int, Field(description='Closed ones.')]
+    pnl: Annotated[Decimal, Field(description='Of closed positions.')]
+    pnl_open: Decimal
+    pnl_return: Decimal
+    sharpe_ratio: Decimal
+    sortino_ratio: Decimal
+    calmar_ratio: Decimal
+    pnl_drawdown: DrawdownView | None
+    pnl_drawdown_mean: MeanDrawdownView | None
+    pnl_drawdown_max: DrawdownView | None
+    win_rate: Decimal | None
+    profit_factor: Decimal | None
 
 
 class TimerClearedView(BaseModel):
@@ -1583,6 +1840,19 @@ class AssetStateView(BaseModel):
     time_exchange: str | None
 
 
+class AssetStatisticsView(BaseModel):
+    """
+    An asset on every exchange that has it, and the portfolio in it where profits are in this asset.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    asset: str
+    exchanges: dict[str, TearSheetAssetView]
+    portfolio: PortfolioSheetView | None
+
+
 class BalanceReceivedView(BaseModel):
     """
     The balance of one asset changed.
@@ -1764,6 +2034,17 @@ class EnvelopeAssetStateView(BaseModel):
     data: AssetStateView
 
 
+class EnvelopeAssetStatisticsView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: AssetStatisticsView
+
+
 class EnvelopeCommandProgressView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
@@ -1806,6 +2087,28 @@ class EnvelopeListAssetStateView(BaseModel):
     mode: str
     verification: VerificationView
     data: list[AssetStateView]
+
+
+class EnvelopeListEquityView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: list[EquityView]
+
+
+class EnvelopeListJournalGapView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: list[JournalGapView]
 
 
 class EnvelopeListOpenPositionView(BaseModel):
@@ -1912,6 +2215,20 @@ class InstrumentMarketDataView(BaseModel):
     ]
 
 
+class InstrumentStatisticsView(BaseModel):
+    """
+    An instrument's results and how much it traded.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    instrument: str
+    currency: Annotated[str, Field(description='What profits are in.')]
+    sheet: TearSheetView
+    activity: ActivitySheetView
+
+
 class InstrumentView(BaseModel):
     """
     An instrument in the numbering of this journal.
@@ -1926,6 +2243,22 @@ class InstrumentView(BaseModel):
     quote: str
     settlement: str | None
     definition: InstrumentDefinitionView
+
+
+class JournalBoundsView(BaseModel):
+    """
+    Which ticks can be read.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    oldest: MomentView
+    newest: MomentView
+    run_first: Annotated[int, Field(description="The tick that the engine's present run began with.")]
+    archived: Annotated[
+        int | None, Field(description='The last tick that is archived and on disk; null where nothing is archived.')
+    ]
 
 
 class KeyView(BaseModel):
@@ -2175,6 +2508,25 @@ class RequestsDecidedView(BaseModel):
     amends_refused: list[RefusedAmendView]
 
 
+class StatisticsView(BaseModel):
+    """
+    What came of trading since the engine's run began; nothing is converted between currencies.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    time_engine_start: str
+    time_engine_end: str
+    risk_free_return: Annotated[Decimal, Field(description='A fraction per year of 365 days, as configured.')]
+    interval: str
+    portfolios: Annotated[dict[str, PortfolioSheetView], Field(description='By currency.')]
+    instruments: dict[str, TearSheetView]
+    activities: Annotated[dict[str, ActivitySheetView], Field(description='By instrument.')]
+    assets: Annotated[dict[str, TearSheetAssetView], Field(description='By exchange and asset: `sim_alpha_usdt`.')]
+    strategies: dict[str, StrategySheetView]
+
+
 class TradeReceivedView(BaseModel):
     """
     One of our orders was filled, partly or fully.
@@ -2235,6 +2587,28 @@ class EnvelopeExchangeConnectivityView(BaseModel):
     data: ExchangeConnectivityView
 
 
+class EnvelopeInstrumentStatisticsView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: InstrumentStatisticsView
+
+
+class EnvelopeJournalBoundsView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: JournalBoundsView
+
+
 class EnvelopeOrderLifeView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
@@ -2244,6 +2618,17 @@ class EnvelopeOrderLifeView(BaseModel):
     mode: str
     verification: VerificationView
     data: OrderLifeView
+
+
+class EnvelopeStatisticsView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: StatisticsView
 
 
 class IndexView(BaseModel):
@@ -2496,6 +2881,71 @@ class EngineResumedView(BaseModel):
     ]
 
 
+class HappenedView(BaseModel):
+    """
+    An event and the tick that took it in.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: int
+    time_engine: str
+    event: MarketEventView | MarketReconnectingView | MarketGapView | AccountEventView | AccountReconnectingView | AccountLinkChangedView | CommandView | TradingStateUpdateView | ClockAdvancedView | TimerFiredView | ShutdownView | FeedEndedView | EngineStartedView | ConfigChangedView | EngineResumedView | CodeChangedView | CommandRejectedView
+
+
+class OrderEventView(BaseModel):
+    """
+    One thing that happened to an order, with the tick's event and what of its outputs is about the order.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: int
+    time_engine: str
+    kind: Literal['requested', 'refused', 'not_sent', 'cancel_requested', 'cancel_refused', 'cancel_not_sent', 'reported', 'filled', 'cancel_accepted', 'cancel_rejected', 'in_doubt', 'never_received', 'amend_requested', 'amend_refused', 'amend_not_sent', 'amended', 'amend_rejected']
+    status: Annotated[
+        Literal['open_in_flight', 'open', 'cancel_in_flight', 'cancelled', 'fully_filled', 'open_failed', 'expired', 'refused', 'not_sent', 'open_unknown', 'cancel_unknown'],
+        Field(description='Where the order stood afterwards.'),
+    ]
+    note: str | None
+    event: MarketEventView | MarketReconnectingView | MarketGapView | AccountEventView | AccountReconnectingView | AccountLinkChangedView | CommandView | TradingStateUpdateView | ClockAdvancedView | TimerFiredView | ShutdownView | FeedEndedView | EngineStartedView | ConfigChangedView | EngineResumedView | CodeChangedView | CommandRejectedView
+    outputs: list[RequestsDecidedView | PositionExitView | TimerSetView | TimerClearedView | DataPatchedView | HaltedView | RiskOverriddenView]
+
+
+class WhyView(BaseModel):
+    """
+    The whole story of an order: trigger, decision, risk checks, request, acknowledgement, fills, end.
+    """
+
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    cid: str
+    status: Annotated[
+        Literal['open_in_flight', 'open', 'cancel_in_flight', 'cancelled', 'fully_filled', 'open_failed', 'expired', 'refused', 'not_sent', 'open_unknown', 'cancel_unknown'],
+        Field(description='Where it stands.'),
+    ]
+    trigger: Annotated[
+        HappenedView,
+        Field(
+            description="What the engine was processing when it decided, or the venue's report of an order that we did not send."
+        ),
+    ]
+    decision: DecisionView | None
+    risk: RiskVerdictView | None
+    request: RequestSentView | None
+    acknowledgement: Annotated[
+        HappenedView | None, Field(description='The first word of the venue about it; null while there is none.')
+    ]
+    fills: list[FillView]
+    others: Annotated[
+        list[OrderStepView], Field(description='Whatever else happened to it: cancels, amends, doubts, later reports.')
+    ]
+    end: Annotated[OrderEndView | None, Field(description='Null while it may still trade.')]
+
+
 class AuditTickView(BaseModel):
     """
     One step of the engine.
@@ -2525,6 +2975,28 @@ class EnvelopeAuditTickView(BaseModel):
     mode: str
     verification: VerificationView
     data: AuditTickView
+
+
+class EnvelopeWhyView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: WhyView
+
+
+class EnvelopeListOrderEventView(BaseModel):
+    model_config = ConfigDict(
+        defer_build=True,
+    )
+    sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
+    time_engine: Annotated[str, Field(description='Engine time at that tick.')]
+    mode: str
+    verification: VerificationView
+    data: list[OrderEventView]
 
 
 class AuditEnvelope(BaseModel):
