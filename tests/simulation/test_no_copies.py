@@ -94,5 +94,9 @@ def test_every_module_that_decides_is_run() -> None:
 
 
 def test_every_module_of_a_venue_s_account_is_run() -> None:
-    called = called_by(lambda: run_seed(3, Menu(kills=6), VenueWorld), DRIVEN_AT_VENUES)
+    """Note the same of a venue's account; only some kills leave a request in doubt."""
+    called = called_by(
+        lambda: [run_seed(seed, Menu(kills=6), VenueWorld) for seed in (3, 4, 5)],
+        DRIVEN_AT_VENUES,
+    )
     assert called == set(DRIVEN_AT_VENUES)
