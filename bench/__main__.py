@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import codec, engine, memory, peers, pipeline, recovery, replay, sizes, stages, state_hash, streams
+from bench import api, codec, engine, memory, peers, pipeline, recovery, replay, sizes, stages, state_hash, streams
 from tradebus.core import COMPILED
 
 PARTS = (
@@ -34,7 +34,7 @@ PARTS = (
 OURS = {"no-op strategy": "no-op strategy, compiled", "an order every 1,000 events": "order every 1,000 events"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:  # noqa: C901 - one branch for each part
     """Measure what was asked for and return the exit code."""
     parser = argparse.ArgumentParser("python -m bench", description="measure, print tables, write JSON")
     parser.add_argument("--only", choices=PARTS, action="append", help="only these parts")
@@ -93,6 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "streams" in parts:
         results["streams"] = streams.measure()
         console.print(_streams_table(results["streams"]))
+    if "api" in parts:
+        results["api"] = api.measure()
+        console.print(_api_table(results["api"]))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(results, indent=2) + "\n")
     console.print(f"written to {options.json}")
@@ -234,6 +237,19 @@ def _streams_table(results: dict[str, Any]) -> Table:
     table.add_column("", justify="right")
     for name, found in results["summary"].items():
         table.add_row(name.replace("_", " "), f"{found:,}")
+    return table
+
+
+def _api_table(result: dict[str, Any]) -> Table:
+    flow = f"{result['events_per_s']:,} events/s, {result['instruments']} instruments"
+    table = Table(title=f"REST while {flow} flow; lag: age of an event in the replica")
+    for name in ("request", "requests", "p50", "p99", "lag p50 meanwhile"):
+        table.add_column(name, justify="left" if name == "request" else "right")
+    lags = result["lag_ms_p50"]
+    table.add_row("none", "-", "-", "-", f"{lags['alone']} ms")
+    for name, key, lag in (("/v1/state", "state", "state read"), ("/v1/state?at=", "past", "past read")):
+        one = result[key]
+        table.add_row(name, str(one["requests"]), f"{one['ms_p50']} ms", f"{one['ms_p99']} ms", f"{lags[lag]} ms")
     return table
 
 
