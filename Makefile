@@ -47,8 +47,9 @@ chaos: compile ## kill, pause, starve and damage running systems, and run thousa
 	@TRADEBUS_DAMAGES=300 $(BIN)/python -m pytest -q tests/unit/journal/archive/test_verification.py
 	@$(BIN)/python -m tests.chaos.audit_trials
 
-proto: $(INSTALLED) ## generate tradebus/wire/pb from proto/
+proto: $(INSTALLED) ## generate tradebus/wire/pb from proto/, and the client's models from the API
 	@$(BIN)/python tools/gen_proto.py
+	@$(BIN)/python -m tests.support.client_models
 
 compile: $(INSTALLED) ## compile the core in place, where a C compiler is present and the source has changed
 	@$(BIN)/python setup.py -q compile_core
