@@ -60,8 +60,8 @@ def generated(document: dict[str, Any]) -> str:
     )
     module = generate(trimmed(document), config=config)
     assert isinstance(module, str), type(module)
-    # Built at their first use: importing the client is then a matter of milliseconds.
-    module = module.replace("use_attribute_docstrings=True", "defer_build=True")
+    # Built at their first use: importing the client is then a matter of milliseconds. A ratio may be infinite.
+    module = module.replace("use_attribute_docstrings=True,", "defer_build=True,\n        allow_inf_nan=True,")
     return module if module.endswith("\n") else module + "\n"
 
 

@@ -24,6 +24,7 @@ from tradebus.client.transport import (
 
 Row = TypeVar("Row")
 Progress = models.CommandProgressView
+Interval = Literal["daily", "annual252", "annual365"]
 
 
 @final
@@ -115,6 +116,44 @@ class AsyncClient:
     ) -> models.EnvelopeOrderLifeView:
         """Return an order with everything that happened to it."""
         return await self._ask(reads.order(cid, at, at_time))
+
+    async def why(self, cid: str) -> models.EnvelopeWhyView:
+        """Return why an order was sent: event, decision, risk, request, answer, fills, each with its sequence."""
+        return await self._ask(reads.why(cid))
+
+    async def order_events(self, cid: str) -> models.EnvelopeListOrderEventView:
+        """Return the steps of an order's life."""
+        return await self._ask(reads.order_events(cid))
+
+    async def statistics(
+        self, interval: Interval | None = None, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeStatisticsView:
+        """Return the tear sheets of portfolios, instruments, assets and strategies."""
+        return await self._ask(reads.statistics(interval, at, at_time))
+
+    async def instrument_statistics(
+        self, instrument: str, interval: Interval | None = None, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeInstrumentStatisticsView:
+        """Return the tear sheet of one instrument."""
+        return await self._ask(reads.instrument_statistics(instrument, interval, at, at_time))
+
+    async def asset_statistics(
+        self, asset: str, interval: Interval | None = None, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeAssetStatisticsView:
+        """Return the tear sheets of one asset."""
+        return await self._ask(reads.asset_statistics(asset, interval, at, at_time))
+
+    async def equity(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeListEquityView:
+        """Return the equity curve of each currency."""
+        return await self._ask(reads.equity(at, at_time))
+
+    async def audit_bounds(self) -> models.EnvelopeJournalBoundsView:
+        """Return how far the journal reaches, back and forth."""
+        return await self._ask(reads.audit_bounds())
+
+    async def audit_gaps(self) -> models.EnvelopeListJournalGapView:
+        """Return what of the journal is missing."""
+        return await self._ask(reads.audit_gaps())
 
     async def audit_tick(self, sequence: int) -> models.EnvelopeAuditTickView:
         """Return one step of the engine."""

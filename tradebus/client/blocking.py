@@ -23,6 +23,7 @@ from tradebus.client.transport import (
 
 Row = TypeVar("Row")
 Progress = models.CommandProgressView
+Interval = Literal["daily", "annual252", "annual365"]
 
 
 @final
@@ -108,6 +109,44 @@ class Client:
     def order(self, cid: str, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeOrderLifeView:
         """Return an order with everything that happened to it."""
         return self._ask(reads.order(cid, at, at_time))
+
+    def why(self, cid: str) -> models.EnvelopeWhyView:
+        """Return why an order was sent: event, decision, risk, request, answer, fills, each with its sequence."""
+        return self._ask(reads.why(cid))
+
+    def order_events(self, cid: str) -> models.EnvelopeListOrderEventView:
+        """Return the steps of an order's life."""
+        return self._ask(reads.order_events(cid))
+
+    def statistics(
+        self, interval: Interval | None = None, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeStatisticsView:
+        """Return the tear sheets of portfolios, instruments, assets and strategies."""
+        return self._ask(reads.statistics(interval, at, at_time))
+
+    def instrument_statistics(
+        self, instrument: str, interval: Interval | None = None, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeInstrumentStatisticsView:
+        """Return the tear sheet of one instrument."""
+        return self._ask(reads.instrument_statistics(instrument, interval, at, at_time))
+
+    def asset_statistics(
+        self, asset: str, interval: Interval | None = None, *, at: int | None = None, at_time: str | None = None
+    ) -> models.EnvelopeAssetStatisticsView:
+        """Return the tear sheets of one asset."""
+        return self._ask(reads.asset_statistics(asset, interval, at, at_time))
+
+    def equity(self, *, at: int | None = None, at_time: str | None = None) -> models.EnvelopeListEquityView:
+        """Return the equity curve of each currency."""
+        return self._ask(reads.equity(at, at_time))
+
+    def audit_bounds(self) -> models.EnvelopeJournalBoundsView:
+        """Return how far the journal reaches, back and forth."""
+        return self._ask(reads.audit_bounds())
+
+    def audit_gaps(self) -> models.EnvelopeListJournalGapView:
+        """Return what of the journal is missing."""
+        return self._ask(reads.audit_gaps())
 
     def audit_tick(self, sequence: int) -> models.EnvelopeAuditTickView:
         """Return one step of the engine."""

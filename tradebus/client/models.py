@@ -15,6 +15,7 @@ class AccountCursorView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     cause: Annotated[int, Field(description='The sequence of the tick that caused it.')]
     ordinal: int
@@ -27,6 +28,7 @@ class AccountLinkChangedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['account_link_changed']
     exchange: str
@@ -40,6 +42,7 @@ class AccountLinkView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     health: Literal['healthy', 'reconnecting']
     messages: int
@@ -66,6 +69,7 @@ class AccountReconnectingView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['account_reconnecting']
     exchange: str
@@ -79,6 +83,7 @@ class ActivitySheetView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     fills: int
     fills_maker: int
@@ -93,6 +98,7 @@ class AllInstrumentsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['all_instruments']
 
@@ -104,6 +110,7 @@ class AmendmentView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     price: Decimal
     quantity: Annotated[Decimal, Field(description='What has filled included.')]
@@ -117,6 +124,7 @@ class AppliedCommandView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: str
     time_engine: str
@@ -129,6 +137,7 @@ class AssetAmountView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     asset: str
     amount: Decimal
@@ -141,6 +150,7 @@ class AssetNamesView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     name: str
     name_exchange: str
@@ -153,6 +163,7 @@ class AuditPage(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     next: Annotated[
         int | None,
@@ -169,6 +180,7 @@ class BalanceEndView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     total: Decimal
     free: Decimal
@@ -181,6 +193,7 @@ class BalanceView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     total: Decimal
     free: Decimal
@@ -194,6 +207,7 @@ class ByExchangesView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['by_exchanges']
     exchanges: list[str]
@@ -206,6 +220,7 @@ class ByInstrumentsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['by_instruments']
     instruments: list[str]
@@ -218,6 +233,7 @@ class CancelledView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['cancelled']
     id: Annotated[str, Field(description="The venue's order id.")]
@@ -231,6 +247,7 @@ class CandleView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['candle']
     close_time: str
@@ -249,6 +266,7 @@ class ClockAdvancedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['clock_advanced']
 
@@ -260,6 +278,7 @@ class CodeChangedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['code_changed']
     before: str
@@ -279,6 +298,7 @@ class CommandLogView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     position: Annotated[
         int, Field(description='Where the last one stands in the stream of commands; 0 while none was applied.')
@@ -293,6 +313,7 @@ class CommandProgressView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: Annotated[
         str | None, Field(description='Ask `/v1/commands/{id}` for what becomes of it; null where it was only checked.')
@@ -335,6 +356,7 @@ class CommandRejectedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['command_rejected']
     id: Annotated[str, Field(description='Its idempotency key.')]
@@ -350,6 +372,7 @@ class ConnectivityStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     market_data: Literal['healthy', 'reconnecting']
     account: Literal['healthy', 'reconnecting']
@@ -364,6 +387,7 @@ class DataPatchedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['data_patched']
     strategy: str
@@ -378,6 +402,7 @@ class DataSetupView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     class_path: str
     params: dict[str, str]
@@ -390,6 +415,7 @@ class DecisionView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -411,6 +437,7 @@ class DrawdownView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     value: Decimal
     time_start: str
@@ -424,6 +451,7 @@ class EngineErrorView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     kind: Literal['link_unhealthy', 'index', 'link_terminated', 'custom']
     message: str
@@ -436,6 +464,7 @@ class EquityPointView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     time_engine: str
     equity: Decimal
@@ -448,6 +477,7 @@ class EquityView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     currency: str
     points: list[EquityPointView]
@@ -460,6 +490,7 @@ class ExchangeAssetView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     asset: AssetNamesView
@@ -472,6 +503,7 @@ class ExchangeStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     name: str
     links: ConnectivityStateView
@@ -485,6 +517,7 @@ class ExitTotalsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     count: int
     pnl_realised: Decimal
@@ -498,6 +531,7 @@ class ExitView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -522,6 +556,7 @@ class ExpiredView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['expired']
 
@@ -533,6 +568,7 @@ class ExposureSheetView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     gross_end: Decimal
     net_end: Decimal
@@ -549,6 +585,7 @@ class FeedEndedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['feed_ended']
 
@@ -560,6 +597,7 @@ class FillView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -588,6 +626,7 @@ class FullyFilledView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['fully_filled']
 
@@ -599,6 +638,7 @@ class FundingReceivedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['funding_received']
     instrument: str
@@ -615,6 +655,7 @@ class FundingTotalsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     count: int
     amount: Annotated[Decimal, Field(description='What entered the PnL; negative where we paid.')]
@@ -629,6 +670,7 @@ class GlobalDataStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     class_path: str
     params: dict[str, str]
@@ -649,6 +691,7 @@ class HaltedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['halted']
     strategy: str
@@ -662,6 +705,7 @@ class InstrumentContractView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     kind: Literal['spot', 'perpetual', 'future', 'option']
     contract_size: Annotated[Decimal, Field(description='In base per contract.')]
@@ -679,6 +723,7 @@ class InstrumentDataStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     class_path: str
     params: dict[str, str]
@@ -702,6 +747,7 @@ class InstrumentSpecView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     price_min: Decimal
     tick_size: Decimal
@@ -719,6 +765,7 @@ class JournalGapView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     first: int
     last: int
@@ -731,6 +778,7 @@ class LevelView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     price: Decimal
     amount: Decimal
@@ -743,6 +791,7 @@ class LiquidationView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['liquidation']
     side: Literal['buy', 'sell']
@@ -757,6 +806,7 @@ class LiveView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     state: str
 
@@ -768,6 +818,7 @@ class MarketGapView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['market_gap']
     exchange: str
@@ -783,6 +834,7 @@ class MarketLinkView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     health: Literal['healthy', 'reconnecting']
     messages: int
@@ -806,6 +858,7 @@ class MarketReconnectingView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['market_reconnecting']
     exchange: str
@@ -819,6 +872,7 @@ class MeanDrawdownView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     mean_drawdown: Decimal
     mean_drawdown_ms: int
@@ -831,6 +885,7 @@ class MomentView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -843,6 +898,7 @@ class OpenInFlightView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['open_in_flight']
 
@@ -854,6 +910,7 @@ class OpenPositionView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     instrument: str
     side: Literal['buy', 'sell']
@@ -889,6 +946,7 @@ class OpenUnknownView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['open_unknown']
 
@@ -900,6 +958,7 @@ class OpenView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['open']
     id: Annotated[str, Field(description="The venue's order id.")]
@@ -914,6 +973,7 @@ class OrderBookView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description="The venue's number of the book.")]
     time_engine: Annotated[
@@ -930,6 +990,7 @@ class OrderEndView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -944,6 +1005,7 @@ class OrderErrorView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     kind: Literal['exchange_offline', 'timeout', 'socket', 'asset_invalid', 'instrument_invalid', 'rate_limit', 'balance_insufficient', 'order_rejected', 'order_already_cancelled', 'order_already_fully_filled', 'order_unknown']
     subject: Annotated[str | None, Field(description="What it concerns: an asset's or instrument's name.")]
@@ -957,6 +1019,7 @@ class OrderKeyView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     instrument: str
@@ -971,6 +1034,7 @@ class OrderNumberingView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     engine_id: str
     epoch: int
@@ -985,6 +1049,7 @@ class OrderRequestAmendView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     instrument: str
@@ -1002,6 +1067,7 @@ class OrderRequestCancelView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     instrument: str
@@ -1017,6 +1083,7 @@ class OrderRequestOpenView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     instrument: str
@@ -1036,6 +1103,7 @@ class OrderStepView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -1054,6 +1122,7 @@ class OwnerChangedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['owner_changed']
     owner: str
@@ -1067,6 +1136,7 @@ class Page(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     next: Annotated[int | None, Field(description='Give this as `cursor` for the page after; null when there is none.')]
     kept: Annotated[int, Field(description='How many rows are kept in memory in all.')]
@@ -1080,6 +1150,7 @@ class ParameterProblem(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     where: Annotated[str, Field(description='`query` or `path`.')]
     name: str
@@ -1095,6 +1166,7 @@ class PortfolioSheetView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     interval: str
     capital_base: Decimal
@@ -1126,6 +1198,7 @@ class PositionExitedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     instrument: str
     side: Literal['buy', 'sell']
@@ -1148,6 +1221,7 @@ class PositionView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     instrument: str
     side: Literal['buy', 'sell']
@@ -1172,6 +1246,7 @@ class ProblemView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Annotated[
         str, Field(description='A URI that names the kind of problem: `urn:tradebus:problem:` and the code.')
@@ -1197,6 +1272,7 @@ class PublicTradeView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['public_trade']
     id: str
@@ -1212,6 +1288,7 @@ class RecentFillsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     marks: Annotated[list[str], Field(description="Of the newest fills: side, venue's time and id; oldest first.")]
 
@@ -1223,6 +1300,7 @@ class RefusedAmendView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     request: OrderRequestAmendView
     reason: str
@@ -1235,6 +1313,7 @@ class RefusedCancelView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     request: OrderRequestCancelView
     reason: str
@@ -1247,6 +1326,7 @@ class RefusedOpenView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     request: OrderRequestOpenView
     reason: str
@@ -1259,6 +1339,7 @@ class ReplicaView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last tick applied; -1 before the first.')]
     is_started: Annotated[bool, Field(description='Whether there is a state to read.')]
@@ -1282,6 +1363,7 @@ class RequestInDoubtView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['request_in_doubt']
     key: OrderKeyView
@@ -1296,6 +1378,7 @@ class RequestNeverReceivedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['request_never_received']
     key: OrderKeyView
@@ -1310,6 +1393,7 @@ class RequestSentView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -1325,6 +1409,7 @@ class RiskCheckSetupView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: str
     class_path: str
@@ -1338,6 +1423,7 @@ class RiskCheckStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: str
     class_path: str
@@ -1357,6 +1443,7 @@ class RiskOverriddenView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['risk_overridden']
     opens: list[RefusedOpenView]
@@ -1370,6 +1457,7 @@ class RiskStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     checks: list[RiskCheckStateView]
 
@@ -1381,6 +1469,7 @@ class RiskVerdictView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -1413,6 +1502,7 @@ class SendAmendRequestsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['send_amend_requests']
     requests: list[OrderRequestAmendView]
@@ -1426,6 +1516,7 @@ class SendCancelRequestsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['send_cancel_requests']
     requests: list[OrderRequestCancelView]
@@ -1438,6 +1529,7 @@ class SendOpenRequestsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['send_open_requests']
     requests: list[OrderRequestOpenView]
@@ -1451,6 +1543,7 @@ class ShutdownView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['shutdown']
     command_id: Annotated[str, Field(description='The command that asked for it, if one did.')]
@@ -1465,6 +1558,7 @@ class SimulationSetupView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     latency_ns: Annotated[int, Field(description='A whole round trip.')]
     fee_maker: Annotated[Decimal, Field(description='A fraction of the value in quote.')]
@@ -1482,6 +1576,7 @@ class StateChangeView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     path: Annotated[
         str,
@@ -1500,6 +1595,7 @@ class StateDiffView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     before: MomentView
     after: MomentView
@@ -1513,6 +1609,7 @@ class StrategyPositionView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     strategy: str
     quantity_net: Annotated[Decimal, Field(description='Negative for short.')]
@@ -1531,6 +1628,7 @@ class StrategySetupView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: str
     class_path: str
@@ -1544,6 +1642,7 @@ class StrategySheetView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     activity: ActivitySheetView
     pnl_realised: dict[str, Decimal]
@@ -1557,6 +1656,7 @@ class StrategyStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: str
     class_path: str
@@ -1578,6 +1678,7 @@ class TearSheetAssetView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     balance_end: Annotated[BalanceEndView | None, Field(description='Null where the venue never told one.')]
     drawdown: DrawdownView | None
@@ -1592,6 +1693,7 @@ class TearSheetView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     interval: str
     positions: Annotated[int, Field(description='Closed ones.')]
@@ -1615,6 +1717,7 @@ class TimerClearedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['timer_cleared']
     strategy: str
@@ -1628,6 +1731,7 @@ class TimerFiredView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['timer_fired']
     strategy: str
@@ -1642,6 +1746,7 @@ class TimerSetView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['timer_set']
     strategy: str
@@ -1656,6 +1761,7 @@ class TimerView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     strategy: str
     id: str
@@ -1669,6 +1775,7 @@ class TradeView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: Annotated[str, Field(description="The venue's trade id.")]
     order_id: Annotated[str, Field(description="The venue's order id.")]
@@ -1694,6 +1801,7 @@ class TradingChangeView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -1709,6 +1817,7 @@ class TradingStateUpdateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['trading_state_update']
     state: Literal['enabled', 'disabled']
@@ -1724,6 +1833,7 @@ class TradingView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     state: Literal['enabled', 'disabled']
     changed: TradingChangeView | None
@@ -1737,6 +1847,7 @@ class UnderlyingView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     base: str
@@ -1750,6 +1861,7 @@ class VerificationView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     equal: Annotated[
         bool | None,
@@ -1773,6 +1885,7 @@ class VersionView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     service: str
     version: str
@@ -1789,6 +1902,7 @@ class AccountSetupView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     account: str
@@ -1802,6 +1916,7 @@ class AmendAnsweredView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['amend_answered']
     key: OrderKeyView
@@ -1819,6 +1934,7 @@ class AssetBalanceView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     asset: str
     balance: BalanceView
@@ -1832,6 +1948,7 @@ class AssetStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     name: str
@@ -1847,6 +1964,7 @@ class AssetStatisticsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     asset: str
     exchanges: dict[str, TearSheetAssetView]
@@ -1860,6 +1978,7 @@ class BalanceReceivedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['balance_received']
     balance: AssetBalanceView
@@ -1872,6 +1991,7 @@ class BookL1View(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['book_l1']
     best_bid: LevelView | None
@@ -1885,6 +2005,7 @@ class BookL2SnapshotView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['book_l2_snapshot']
     sequence: Annotated[int, Field(description="The venue's number of the book.")]
@@ -1902,6 +2023,7 @@ class BookL2UpdateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['book_l2_update']
     sequence: Annotated[int, Field(description="The venue's number of the book after the change.")]
@@ -1919,6 +2041,7 @@ class ByUnderlyingsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['by_underlyings']
     underlyings: list[UnderlyingView]
@@ -1931,6 +2054,7 @@ class CancelAnsweredView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['cancel_answered']
     key: OrderKeyView
@@ -1946,6 +2070,7 @@ class CancelInFlightView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['cancel_in_flight']
     order: Annotated[OpenView | None, Field(description='The open part, if the venue had acknowledged the order.')]
@@ -1958,6 +2083,7 @@ class CancelOrdersView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['cancel_orders']
     filter: AllInstrumentsView | ByExchangesView | ByInstrumentsView | ByUnderlyingsView
@@ -1970,6 +2096,7 @@ class CancelUnknownView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['cancel_unknown']
     order: Annotated[OpenView | None, Field(description='The open part, if the venue had acknowledged the order.')]
@@ -1982,6 +2109,7 @@ class ClosePositionsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['close_positions']
     filter: AllInstrumentsView | ByExchangesView | ByInstrumentsView | ByUnderlyingsView
@@ -1997,6 +2125,7 @@ class CommandView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['command']
     id: str
@@ -2014,6 +2143,7 @@ class ConfigChangedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['config_changed']
     origin: Annotated[str, Field(description='Who changed them.')]
@@ -2026,6 +2156,7 @@ class ConfigChangedView(BaseModel):
 class EnvelopeAssetStateView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2037,6 +2168,7 @@ class EnvelopeAssetStateView(BaseModel):
 class EnvelopeAssetStatisticsView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2048,6 +2180,7 @@ class EnvelopeAssetStatisticsView(BaseModel):
 class EnvelopeCommandProgressView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2059,6 +2192,7 @@ class EnvelopeCommandProgressView(BaseModel):
 class EnvelopeStateDiffView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2070,6 +2204,7 @@ class EnvelopeStateDiffView(BaseModel):
 class EnvelopeTradingView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2081,6 +2216,7 @@ class EnvelopeTradingView(BaseModel):
 class EnvelopeListAssetStateView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2092,6 +2228,7 @@ class EnvelopeListAssetStateView(BaseModel):
 class EnvelopeListEquityView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2103,6 +2240,7 @@ class EnvelopeListEquityView(BaseModel):
 class EnvelopeListJournalGapView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2114,6 +2252,7 @@ class EnvelopeListJournalGapView(BaseModel):
 class EnvelopeListOpenPositionView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2129,6 +2268,7 @@ class ExchangeConnectivityView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     is_healthy: bool
@@ -2145,6 +2285,7 @@ class FailedAmendView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     request: OrderRequestAmendView
     error: EngineErrorView
@@ -2157,6 +2298,7 @@ class FailedCancelView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     request: OrderRequestCancelView
     error: EngineErrorView
@@ -2169,6 +2311,7 @@ class FailedOpenView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     request: OrderRequestOpenView
     error: EngineErrorView
@@ -2181,6 +2324,7 @@ class InstrumentDefinitionView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     name: str
@@ -2199,6 +2343,7 @@ class InstrumentMarketDataView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     l1: BookL1View | None
     l1_time_exchange: str | None
@@ -2222,6 +2367,7 @@ class InstrumentStatisticsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     instrument: str
     currency: Annotated[str, Field(description='What profits are in.')]
@@ -2236,6 +2382,7 @@ class InstrumentView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     name: str
     exchange: str
@@ -2252,6 +2399,7 @@ class JournalBoundsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     oldest: MomentView
     newest: MomentView
@@ -2268,6 +2416,7 @@ class KeyView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: str
     name: str
@@ -2285,6 +2434,7 @@ class KeysAnswer(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     data: list[KeyView]
 
@@ -2296,6 +2446,7 @@ class MarketEventView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['market_event']
     time_exchange: str
@@ -2313,6 +2464,7 @@ class NewKeyView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     id: str
     name: str
@@ -2333,6 +2485,7 @@ class OpenFailedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['open_failed']
     error: OrderErrorView
@@ -2345,6 +2498,7 @@ class OrderLifeView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     cid: Annotated[str, Field(description='Our client order id.')]
     exchange: str
@@ -2379,6 +2533,7 @@ class OrderSummaryView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     cid: Annotated[str, Field(description='Our client order id.')]
     exchange: str
@@ -2409,6 +2564,7 @@ class OrderView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchange: str
     instrument: str
@@ -2427,6 +2583,7 @@ class OrderView(BaseModel):
 class PageEnvelopeExitView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2439,6 +2596,7 @@ class PageEnvelopeExitView(BaseModel):
 class PageEnvelopeFillView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2451,6 +2609,7 @@ class PageEnvelopeFillView(BaseModel):
 class PageEnvelopeOrderSummaryView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2467,6 +2626,7 @@ class PositionExitView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['position_exit']
     exited: PositionExitedView
@@ -2479,6 +2639,7 @@ class ReadyView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     ready: bool
     state: str
@@ -2493,6 +2654,7 @@ class RequestsDecidedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['requests_decided']
     origin: Literal['algo', 'command_open_orders', 'command_cancel_orders', 'command_close_positions', 'market_disconnect', 'account_disconnect', 'trading_disabled', 'command_amend_orders']
@@ -2515,6 +2677,7 @@ class StatisticsView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     time_engine_start: str
     time_engine_end: str
@@ -2534,6 +2697,7 @@ class TradeReceivedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['trade_received']
     trade: TradeView
@@ -2546,6 +2710,7 @@ class AccountSnapshotView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     balances: list[AssetBalanceView]
     orders: list[OrderView]
@@ -2558,6 +2723,7 @@ class ConnectivityView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     health: Literal['healthy', 'reconnecting']
     leader: Annotated[str | None, Field(description="The process that holds the engine's lease at this moment.")]
@@ -2568,6 +2734,7 @@ class ConnectivityView(BaseModel):
 class EnvelopeConnectivityView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2579,6 +2746,7 @@ class EnvelopeConnectivityView(BaseModel):
 class EnvelopeExchangeConnectivityView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2590,6 +2758,7 @@ class EnvelopeExchangeConnectivityView(BaseModel):
 class EnvelopeInstrumentStatisticsView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2601,6 +2770,7 @@ class EnvelopeInstrumentStatisticsView(BaseModel):
 class EnvelopeJournalBoundsView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2612,6 +2782,7 @@ class EnvelopeJournalBoundsView(BaseModel):
 class EnvelopeOrderLifeView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2623,6 +2794,7 @@ class EnvelopeOrderLifeView(BaseModel):
 class EnvelopeStatisticsView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2638,6 +2810,7 @@ class IndexView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     exchanges: list[str]
     assets: list[ExchangeAssetView]
@@ -2651,6 +2824,7 @@ class InstrumentStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     name: str
     exchange: str
@@ -2693,6 +2867,7 @@ class KeyAnswer(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     data: KeyView
 
@@ -2704,6 +2879,7 @@ class NewKeyAnswer(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     data: NewKeyView
 
@@ -2715,6 +2891,7 @@ class OrderReceivedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['order_received']
     order: OrderView
@@ -2727,6 +2904,7 @@ class SnapshotReceivedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['snapshot_received']
     snapshot: AccountSnapshotView
@@ -2739,6 +2917,7 @@ class AccountEventView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['account_event']
     exchange: str
@@ -2754,6 +2933,7 @@ class EngineStartedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['engine_started']
     engine_id: str
@@ -2780,6 +2960,7 @@ class EngineStatePartView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     trading: str | None = None
     health: Annotated[str | None, Field(description='Of all links together.')] = None
@@ -2806,6 +2987,7 @@ class EngineStateView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     trading: Literal['enabled', 'disabled']
     health: Annotated[Literal['healthy', 'reconnecting'], Field(description='Of all links together.')]
@@ -2826,6 +3008,7 @@ class EngineStateView(BaseModel):
 class EnvelopeEngineStatePartView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2837,6 +3020,7 @@ class EnvelopeEngineStatePartView(BaseModel):
 class EnvelopeEngineStateView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2848,6 +3032,7 @@ class EnvelopeEngineStateView(BaseModel):
 class EnvelopeInstrumentStateView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2859,6 +3044,7 @@ class EnvelopeInstrumentStateView(BaseModel):
 class EnvelopeListInstrumentStateView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2874,6 +3060,7 @@ class EngineResumedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     type: Literal['engine_resumed']
     started: Annotated[
@@ -2888,6 +3075,7 @@ class HappenedView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -2901,6 +3089,7 @@ class OrderEventView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -2921,6 +3110,7 @@ class WhyView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     cid: str
     status: Annotated[
@@ -2953,6 +3143,7 @@ class AuditTickView(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: int
     time_engine: str
@@ -2969,6 +3160,7 @@ class AuditTickView(BaseModel):
 class EnvelopeAuditTickView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2980,6 +3172,7 @@ class EnvelopeAuditTickView(BaseModel):
 class EnvelopeWhyView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -2991,6 +3184,7 @@ class EnvelopeWhyView(BaseModel):
 class EnvelopeListOrderEventView(BaseModel):
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the data include.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]
@@ -3006,6 +3200,7 @@ class AuditEnvelope(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        allow_inf_nan=True,
     )
     sequence: Annotated[int, Field(description='The last audit tick that the replica has applied.')]
     time_engine: Annotated[str, Field(description='Engine time at that tick.')]

@@ -76,6 +76,52 @@ def trades(**query: object) -> Call[models.PageEnvelopeFillView]:
     return _get("/v1/trades", models.PageEnvelopeFillView, **query)
 
 
+def why(cid: str) -> Call[models.EnvelopeWhyView]:
+    """Ask why an order was sent."""
+    return _get(f"/v1/orders/{quote(cid, '')}/why", models.EnvelopeWhyView)
+
+
+def order_events(cid: str) -> Call[models.EnvelopeListOrderEventView]:
+    """Ask for the steps of an order's life."""
+    return _get(f"/v1/orders/{quote(cid, '')}/events", models.EnvelopeListOrderEventView)
+
+
+def statistics(interval: str | None, at: At, at_time: AtTime) -> Call[models.EnvelopeStatisticsView]:
+    """Ask for all tear sheets."""
+    return _get("/v1/statistics", models.EnvelopeStatisticsView, interval=interval, at=at, at_time=at_time)
+
+
+def instrument_statistics(
+    instrument: str, interval: str | None, at: At, at_time: AtTime
+) -> Call[models.EnvelopeInstrumentStatisticsView]:
+    """Ask for the tear sheet of an instrument."""
+    path = f"/v1/statistics/instruments/{quote(instrument, '')}"
+    return _get(path, models.EnvelopeInstrumentStatisticsView, interval=interval, at=at, at_time=at_time)
+
+
+def asset_statistics(
+    asset: str, interval: str | None, at: At, at_time: AtTime
+) -> Call[models.EnvelopeAssetStatisticsView]:
+    """Ask for the tear sheets of an asset."""
+    path = f"/v1/statistics/assets/{quote(asset, '')}"
+    return _get(path, models.EnvelopeAssetStatisticsView, interval=interval, at=at, at_time=at_time)
+
+
+def equity(at: At, at_time: AtTime) -> Call[models.EnvelopeListEquityView]:
+    """Ask for the equity curves."""
+    return _get("/v1/statistics/equity", models.EnvelopeListEquityView, at=at, at_time=at_time)
+
+
+def audit_bounds() -> Call[models.EnvelopeJournalBoundsView]:
+    """Ask how far the journal reaches."""
+    return _get("/v1/audit/bounds", models.EnvelopeJournalBoundsView)
+
+
+def audit_gaps() -> Call[models.EnvelopeListJournalGapView]:
+    """Ask what of the journal is missing."""
+    return _get("/v1/audit/gaps", models.EnvelopeListJournalGapView)
+
+
 def audit(first: int | None, last: int | None, limit: int | None) -> Call[models.AuditEnvelope]:
     """Ask for a page of the journal."""
     return _get("/v1/audit", models.AuditEnvelope, **{"from": first, "to": last, "limit": limit})

@@ -62,6 +62,14 @@ async def test_answers_are_typed(api: Commanded) -> None:
         assert (await tradebus.asset("sim_alpha", "usdt")).data.balance is not None
         assert isinstance((await tradebus.positions()).data, list)
         assert (await tradebus.version()).api == "v1"
+        assert (await tradebus.statistics("daily")).data.instruments
+        assert (await tradebus.instrument_statistics(BTC)).data.instrument == BTC
+        assert (await tradebus.asset_statistics("usdt")).data.asset == "usdt"
+        assert (await tradebus.equity()).data
+        assert (await tradebus.audit_bounds()).data.newest.sequence == api.fold.sequence
+        (first, *_) = [each async for each in tradebus.orders(order="oldest")]
+        assert (await tradebus.why(first.cid)).data.cid == first.cid
+        assert (await tradebus.order_events(first.cid)).data
         assert (await tradebus.get("/v1/trades", limit=1))["page"]["kept"] > 0
 
 

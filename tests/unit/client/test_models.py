@@ -30,6 +30,15 @@ CALLS: dict[str, Call[Any]] = {
     "listAudit": reads.audit(0, None, None),
     "getAuditTick": reads.audit_tick(0),
     "getCommand": reads.command("c"),
+    "getStatistics": reads.statistics(None, *NOW),
+    "getInstrumentStatistics": reads.instrument_statistics("i", None, *NOW),
+    "getAssetStatistics": reads.asset_statistics("a", None, *NOW),
+    "listEquity": reads.equity(*NOW),
+    "getOrderWhy": reads.why("c"),
+    "listOrderEvents": reads.order_events("c"),
+    "getAuditBounds": reads.audit_bounds(),
+    "listAuditGaps": reads.audit_gaps(),
+    "getStateDiff": reads.state_diff(1, 2),
     "getVersion": reads.version(),
 }
 
