@@ -48,7 +48,9 @@ def api_settings() -> Settings:
                 }
                 for base in bases
             ],
-            "execution": {"sim_alpha": {"connector": "simulated", "balances": {"usdt": "1000000"}}},
+            "execution": {
+                "sim_alpha": {"connector": "simulated", "balances": dict.fromkeys((*bases, "usdt"), "1000000")}
+            },
             "market": {"sim_alpha": {"generator": {"seed": 1, "events_per_s": EVENTS_PER_S}}},
             "api": {"reading_without_key": True},
         }
