@@ -9,6 +9,8 @@ import gc
 import os
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, Final, final
 
 from services.audit.api.past_app import PastApp
@@ -31,6 +33,8 @@ from tradebus.wire.codec.error import DecodeError
 NICENESS: Final = 5
 """Who trades and who follows the journal come first."""
 COLLECT_AFTER: Final = 50_000
+OOM_FIRST: Final = Path("/proc/self/oom_score_adj")
+"""Where memory runs out, Linux is to end this process and not the one that follows the journal."""
 
 
 @final
@@ -73,6 +77,8 @@ class Answerer:
 def main() -> None:
     """Serve until standard input ends."""
     os.nice(NICENESS)
+    with suppress(OSError):  # where there is no such file, nobody chooses by it either
+        OOM_FIRST.write_text("1000")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     asyncio.run(_serve(sys.stdin.buffer, answers))
