@@ -291,6 +291,10 @@ class Fold:
     def _apply_all(self, batch: AuditBatch) -> None:
         """Apply a batch: plain ticks, which nearly all are, on end, the others one by one."""
         ticks, begin = batch.ticks, 0
+        if self.watch is not None:  # it is told of each tick while the state is that tick's
+            for tick in ticks:
+                self._apply(tick)
+            return
         for place in batch.others:
             self._apply_plain(ticks, begin, place)
             self._apply(ticks[place])
