@@ -1,10 +1,13 @@
 """The entry point of the `tradebus` command."""
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line; where its libraries are not installed, say what to install."""
+    # Help in frames takes a third longer to come than plain help.
+    os.environ.setdefault("TYPER_USE_RICH", "0")
     try:
         from tradebus.cli.app import app
 

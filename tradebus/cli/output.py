@@ -5,24 +5,28 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
-from rich.text import Text
-
 if TYPE_CHECKING:
-    # Reading configurations takes a while to import; who only shows help does not.
+    # These take a while to import; who only shows help does without.
+    from rich.console import Console
+    from rich.text import Text
+
     from tradebus.config import ConfigError, Mode
 
 LIVE: Final = "live"
 _MODE_STYLES: Final = {LIVE: "bold white on red", "paper": "bold yellow", "demo": "bold green"}
 
 
-def stdout() -> Console:
+def stdout() -> "Console":
     """Return a console for data; made anew for each use, as tests replace the stream."""
+    from rich.console import Console
+
     return Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
 
-def stderr() -> Console:
+def stderr() -> "Console":
     """Return a console for talk."""
+    from rich.console import Console
+
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
@@ -32,8 +36,10 @@ def print_json(data: Any) -> None:  # noqa: ANN401 - whatever can be JSON
     sys.stdout.write(json.dumps(data, indent=indent, ensure_ascii=False) + "\n")
 
 
-def mode_text(mode: "Mode | str") -> Text:
+def mode_text(mode: "Mode | str") -> "Text":
     """Return the mode as it is always shown: `LIVE` in red."""
+    from rich.text import Text
+
     name = str(getattr(mode, "value", mode))
     return Text(name.upper() if name == LIVE else name, style=_MODE_STYLES.get(name, "bold"))
 
@@ -45,6 +51,8 @@ def print_problems(error: "ConfigError", *, as_json: bool) -> None:
         problems = [{name: getattr(problem, name) for name in fields} for problem in error.problems]
         print_json({"valid": False, "problems": problems})
         return
+    from rich.text import Text
+
     console = stderr()
     count = len(error.problems)
     console.print(Text(f"configuration: {count} {'problem' if count == 1 else 'problems'}", style="bold red"))

@@ -17,7 +17,7 @@ from tradebus.cli.app import app
 from tradebus.core.engine.state.trading import TradingState
 
 BTC = "sim_alpha-btc_usdt"
-HEAVY = {"nats", "aiohttp", "httpx2", "uvloop", "google.protobuf", "grpc", "tradebus.config", "tradebus.client"}
+HEAVY = {"rich", "nats", "aiohttp", "httpx2", "uvloop", "google.protobuf", "grpc", "tradebus.config", "tradebus.client"}
 HEAVY_OURS = {"tradebus.core", "tradebus.bus", "tradebus.journal", "tradebus.wire"}
 
 
