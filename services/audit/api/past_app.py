@@ -29,9 +29,10 @@ STATE_RESOURCES: Final = (state, trading, connectivity, assets, instruments, pos
 
 @dataclass(frozen=True, slots=True)
 class _PastContext:
-    """Who asks here was admitted by the service that passed the question on."""
+    """What the routes ask of their surroundings: who asks was admitted already, and leases are of now, not of then."""
 
     doorkeeper: Doorkeeper
+    holders: None = None
 
 
 @final
@@ -39,6 +40,7 @@ class _PastReader:
     """Makes readings of a fold of the past."""
 
     def __init__(self, request: Request, fold: Fold, names: NamesCache) -> None:
+        self.context: Final = request.app.state.context
         self._parts: Final = (request, fold, names, AnswerCache())
 
     def now(self) -> Reading:
