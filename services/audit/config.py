@@ -17,8 +17,8 @@ class Limits:
     """How much is kept in memory of what grows for ever, in rows; the newest stay.
 
     A fill takes about 0.8 KB, a finished order 1.7 KB, a closed position 0.7 KB: 60 MB in all, beside the 100 MB of the
-    process itself within the 200 MB that it gets in Compose. Older rows are in the journal, and an answer says how many
-    there were.
+    process itself and the 90 MB of the one that answers about the past. Older rows are in the journal, and an answer
+    says how many there were.
     """
 
     fills: int = 40_000
