@@ -15,7 +15,7 @@ from tradebus.core.model.side import Side
 ORDER_SHARE: Final = 0.25
 """Aggressive orders per event: each gives a trade and the quote after it; as many events again are mere quotes."""
 
-_NS: Final = 1_000_000_000
+_NS_PER_MS: Final = 1_000_000
 _SAME_SIDE: Final = 0.75  # of triggered orders repeat their trigger's side: somebody works a larger order
 _CONVICTION: Final = 1.5  # how strongly a mispriced book attracts takers, per half spread of mispricing
 _MISPRICING_MAX: Final = 3.0  # in half spreads; beyond it nobody pushes the price further away
@@ -49,7 +49,8 @@ class InstrumentFlow:
         self._cell_offset = self._cell_slope = self._volatility = 0.0
         self._sequence = 0
         # Ids go on above those of an earlier start, as a venue's do.
-        self._trade_id = start_ns // _NS * 1_000_000
+        # Of the millisecond, because a process that was killed may be back within the second.
+        self._trade_id = start_ns // _NS_PER_MS * 1_000
 
     def opening(self, time_ns: int, received_ns: int) -> MarketEvent:
         """Return the first quote, both sides around the latent price."""

@@ -273,3 +273,12 @@ def test_an_exchange_without_instruments_is_refused() -> None:
 def test_parameters_that_give_no_flow_are_refused(params: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         FlowParams(**params)  # type: ignore[arg-type]
+
+
+def test_a_process_that_is_back_within_the_second_gives_no_id_again() -> None:
+    first = OrderFlow(INDEX, ALPHA, 1, FlowParams(events_per_s=400), start_ns=START_NS)
+    later_ns = START_NS + SECOND_NS // 2
+    again = OrderFlow(INDEX, ALPHA, 1, FlowParams(events_per_s=400), start_ns=later_ns)
+    before = [int(event.data.id) for event in first.next(later_ns) if isinstance(event.data, PublicTrade)]
+    after = [int(event.data.id) for event in again.next(later_ns + SECOND_NS) if isinstance(event.data, PublicTrade)]
+    assert max(before) < min(after)
