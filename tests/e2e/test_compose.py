@@ -234,14 +234,14 @@ def test_every_container_is_healthy_and_confined(stack: Stack) -> None:
         assert 0 < host["Memory"] <= MEMORY_BYTES_MAX, service
 
 
-def test_nothing_but_the_api_is_published_and_only_on_loopback(stack: Stack) -> None:
+def test_nothing_but_rest_and_grpc_is_published_and_only_on_loopback(stack: Stack) -> None:
     published = {
         (service, inside, where["HostIp"])
         for service in ("nats", *SERVICES)
         for inside, hosts in stack.container(service)["HostConfig"]["PortBindings"].items()
         for where in hosts
     }
-    assert published == {("audit", "8000/tcp", "127.0.0.1")}
+    assert published == {("audit", "8000/tcp", "127.0.0.1"), ("audit", "50051/tcp", "127.0.0.1")}
 
 
 def test_memory_of_the_whole_demo_stays_within_its_size(stack: Stack) -> None:
