@@ -1,7 +1,11 @@
 """Run the execution service: ``python -m services.execution``."""
 
-from services.execution.bootstrap import bootstrap
-from services.runtime import main
+from services.early import end_on_stop
+
+end_on_stop()
+
+from services.execution.bootstrap import bootstrap  # noqa: E402 - a stop is answered while this loads
+from services.runtime import main  # noqa: E402
 
 if __name__ == "__main__":
     raise SystemExit(main("execution", bootstrap))

@@ -1,9 +1,11 @@
 """Run the market service: ``python -m services.market``."""
 
-import sys
+from services.early import end_on_stop
 
-from services.market.bootstrap import bootstrap
-from services.runtime import main
+end_on_stop()
+
+from services.market.bootstrap import bootstrap  # noqa: E402 - a stop is answered while this loads
+from services.runtime import main  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main("market", bootstrap))
+    raise SystemExit(main("market", bootstrap))
