@@ -1,9 +1,10 @@
 """The settings that the children really get: ports chosen, paths absolute, written to one file."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from services.runtime.ports import Listening, free_ports
 from tradebus.config import Address, HttpSettings, Settings, toml
@@ -40,9 +41,28 @@ def settle(settings: Settings, data_dir: Path, *, any_ports: bool) -> Settings:
 
 
 def with_nats_url(settings: Settings, url: str, monitoring_url: str | None = None) -> Settings:
-    """Return the settings with the addresses at which the broker really listens."""
+    """Return the settings with the addresses at which the broker really listens.
+
+    A free port of its own may be one that was chosen for a service before; that service gets another one.
+    """
     nats = settings.nats.model_copy(update={"url": url, "monitoring_url": monitoring_url})
-    return settings.model_copy(update={"nats": nats})
+    taken = {urlsplit(each).port for each in (url, monitoring_url) if each is not None}
+    runtime, api = settings.runtime, settings.api
+    http = runtime.http.model_copy(update=_elsewhere(runtime.http, tuple(HttpSettings.model_fields), taken))
+    return settings.model_copy(
+        update={
+            "nats": nats,
+            "runtime": runtime.model_copy(update={"http": http}),
+            "api": api.model_copy(update=_elsewhere(api, ("listen", "grpc_listen"), taken)),
+        }
+    )
+
+
+def _elsewhere(section: object, names: Sequence[str], taken: Collection[int | None]) -> dict[str, Address]:
+    """Return free addresses for those of a section whose port is taken."""
+    addresses = [(name, getattr(section, name)) for name in names]
+    moved = [name for name, address in addresses if address is not None and address.port in taken]
+    return {name: Address("127.0.0.1", port) for name, port in zip(moved, free_ports(len(moved)), strict=True)}
 
 
 def with_users_dir(settings: Settings, folder: Path) -> Settings:

@@ -82,3 +82,14 @@ def test_children_get_the_file_instead_of_our_variables(
     assert given["HOME"] == "/home/somebody"
     live = settings.model_copy(update={"allow_live": True})
     assert effective.environment(live, tmp_path, {})["TRADEBUS_ALLOW_LIVE"] == "yes"
+
+
+def test_a_service_whose_port_the_broker_took_gets_another(settings: Settings, tmp_path: Path) -> None:
+    settled = effective.settle(settings, tmp_path, any_ports=True)
+    http, api = settled.runtime.http, settled.api
+    found = effective.with_nats_url(
+        settled, f"nats://127.0.0.1:{http.audit.port}", f"http://127.0.0.1:{api.listen.port}"
+    )
+    assert found.runtime.http.audit.port not in {http.audit.port, api.listen.port}
+    assert found.api.listen.port not in {http.audit.port, api.listen.port}
+    assert (found.runtime.http.engine, found.api.grpc_listen) == (http.engine, api.grpc_listen)
