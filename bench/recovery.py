@@ -26,6 +26,7 @@ from bench.journal import ENGINE, STREAM, feed, write_journal
 from bench.pipeline import pipeline_settings
 from services.engine.recovery import Recovery, recover
 from services.engine.snapshot_store import SnapshotNotes, SnapshotStore
+from services.runtime.nats import connector
 from services.runtime.ports import free_ports
 from services.supervisor import Program, Supervisor
 from tradebus.bus.message import JournalMessage
@@ -169,7 +170,7 @@ async def _takeover() -> float:
 
 
 async def _kill_and_wait(supervisor: Supervisor, log_path: Path) -> float:
-    bus = await NatsBus.connect(NatsOptions((supervisor.nats_url,), "bench"))
+    bus = await connector(supervisor.settings, "operator", "bench")(lambda event: None)
     try:
         watched = _Watched()
         stream = subjects.audit_stream(supervisor.settings.journal_id)

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from tradebus.bus.errors import BusUnavailable
 from tradebus.bus.interface import Bus
@@ -41,6 +41,9 @@ from tradebus.wire.codec.exec import (
 from tradebus.wire.integrity import IntegrityError, checked_headers, verify_checksum
 
 TTL_NS: Final = 2_000_000_000
+Group: TypeAlias = tuple[str, int, int, int]
+"""What travels in one message: account, epoch, sequence of the tick, deadline."""
+
 RESEND_S: Final = 0.25
 RESOLVE_S: Final = 1.0
 
@@ -83,6 +86,7 @@ class Outbox:
         self._undurable: Final[deque[Waiting]] = deque()
         self._waiting: Final[dict[tuple[ClientOrderId, RequestKind, int], Waiting]] = {}
         self._wake: Final = asyncio.Event()
+        self._sending: Final[set[asyncio.Task[None]]] = set()
         self.sent = 0
         self.resolved = 0
 
@@ -152,19 +156,30 @@ class Outbox:
                 self._forget(data.order.key, RequestKind.OPEN, 0)
 
     async def run(self) -> None:
-        """Send what waits, for ever."""
-        while True:
-            self._wake.clear()
-            await self.send_due()
-            try:
-                async with asyncio.timeout(RESEND_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+        """Send what waits, for ever; no reply is waited for, because an owner that is slow must hold up no other."""
+        try:
+            while True:
+                self._wake.clear()
+                for group, requests in self._due().items():
+                    sending = asyncio.create_task(self._send(group, requests))
+                    self._sending.add(sending)
+                    sending.add_done_callback(self._sending.discard)
+                try:
+                    async with asyncio.timeout(RESEND_S):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            for sending in self._sending:
+                sending.cancel()
 
     async def send_due(self) -> None:
-        """Send what is due, requests of one tick to one account together, without waiting for replies."""
-        groups: dict[tuple[str, int, int, int], list[OrderRequest]] = {}
+        """Send what is due, and wait for the replies."""
+        await asyncio.gather(*(self._send(group, requests) for group, requests in self._due().items()))
+
+    def _due(self) -> dict[Group, tuple[OrderRequest, ...]]:
+        """Return what is to be sent now, requests of one tick to one account together, and count it as sent."""
+        groups: dict[Group, list[OrderRequest]] = {}
         now_s = time.monotonic()
         for waiting in self._waiting.values():
             is_over = self._clock() > waiting.deadline_ns
@@ -178,9 +193,9 @@ class Outbox:
             group = (waiting.account, waiting.epoch, waiting.sequence, waiting.deadline_ns)
             groups.setdefault(group, []).append(request)
             self.sent += 1
-        await asyncio.gather(*(self._send(group, tuple(requests)) for group, requests in groups.items()))
+        return {group: tuple(requests) for group, requests in groups.items()}
 
-    async def _send(self, group: tuple[str, int, int, int], requests: tuple[OrderRequest, ...]) -> None:
+    async def _send(self, group: Group, requests: tuple[OrderRequest, ...]) -> None:
         account, epoch, sequence, deadline_ns = group
         payload = order_requests_to_bytes(OrderRequests(self._engine_id, epoch, sequence, deadline_ns, requests))
         try:

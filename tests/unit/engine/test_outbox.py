@@ -1,5 +1,7 @@
 """Requests to venue accounts leave when they are durable, again while they live, and are asked about afterwards."""
 
+import asyncio
+
 import pytest
 
 from services.engine import outbox as outbox_module
@@ -34,6 +36,7 @@ from tradebus.wire.integrity import checked_headers, verify_checksum
 __all__ = ["bus", "other_bus"]
 
 T0 = 1_764_000_000_000_000_000
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -182,3 +185,20 @@ async def test_nobody_there_is_no_failure(world: World, broker: MemoryBroker) ->
     broker.end_outage()
     assert world.outbox.pending == 1
     assert [asked.requests for asked in await world.sends()] == [(opened("c1"),)]
+
+
+async def test_an_owner_that_does_not_reply_holds_up_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for its reply would hold up what becomes durable meanwhile, for a quarter of a second each."""
+    monkeypatch.setattr(outbox_module, "RESEND_S", PATIENCE_S)
+    running = asyncio.create_task(world.outbox.run())
+    try:
+        for sequence in (3, 4, 5):
+            world.take(sequence, opened(f"c{sequence}"))
+            world.outbox.durable(sequence)
+            async with asyncio.timeout(PATIENCE_S / 2):
+                while len(world.heard) < sequence - 2:
+                    await asyncio.sleep(0)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert [asked.sequence for asked in world.heard] == [3, 4, 5]
