@@ -170,7 +170,7 @@ async def _takeover() -> float:
 
 
 async def _kill_and_wait(supervisor: Supervisor, log_path: Path) -> float:
-    bus = await connector(supervisor.settings, "operator", "bench")(lambda event: None)
+    bus = await connector(supervisor.settings, "operator", "bench")(lambda _: None)
     try:
         watched = _Watched()
         stream = subjects.audit_stream(supervisor.settings.journal_id)
