@@ -166,6 +166,9 @@ async def execution(runtime: Runtime) -> Service:
     settings = runtime.settings
     account = settings.account(next(iter(settings.exchanges)))
     bus = await runtime.connect_nats()
+    # On a connection of its own: the server counts a request as answered by whoever on a connection gets it second, and
+    # would refuse the owner's reply.
+    listening = await runtime.connect_nats()
     arrived = Lags(ARRIVED_SUFFIX)
 
     def note(request: Request) -> None:
@@ -173,7 +176,7 @@ async def execution(runtime: Runtime) -> Service:
             if isinstance(each, OrderRequestOpen):
                 arrived.add(each)
 
-    await bus.respond(subjects.exec_(account), note)
+    await listening.respond(subjects.exec_(account), note)
     return VenueExecution(runtime, bus, [VenueSetup(account, ExchangeIndex(0), RefusingVenue())])
 
 
