@@ -48,7 +48,8 @@ class Snapshotting:
         self._owners: Final = owners
         self._accounts: Final = {account.name: account for account in accounts}
         self._verifier: Final = verifier
-        self._written: Final[dict[str, int]] = {}
+        # By account: how far its newest snapshot reads the audit journal, and its own.
+        self._written: Final[dict[str, tuple[int, int]]] = {}
         self._position: Final = Gauge(
             "tradebus_execution_snapshot_position",
             "Audit stream position of the newest snapshot of an account that was proven",
@@ -70,7 +71,7 @@ class Snapshotting:
             if not owner.is_owned:
                 self._runtime.health.clear(trouble)  # it is its next owner's to keep
                 continue
-            if self._written.get(name) == self._verifier().position:
+            if self._written.get(name) == (self._verifier().position, owner.follower.position):
                 continue
             try:
                 self._written[name] = await self._write(owner)
@@ -80,9 +81,9 @@ class Snapshotting:
                 self._runtime.health.trouble(trouble, f"the snapshot of {name} cannot be kept: {error}")
             else:
                 self._runtime.health.clear(trouble)
-                self._position.labels(name).set(self._written[name])
+                self._position.labels(name).set(self._written[name][0])
 
-    async def _write(self, owner: AccountOwner) -> int:
+    async def _write(self, owner: AccountOwner) -> tuple[int, int]:
         snapshot = self.taken(owner)
         name, place = snapshot.account, snapshot.place
         kept = await asyncio.to_thread(stored, snapshot)
@@ -102,7 +103,7 @@ class Snapshotting:
             await publish_positions(
                 self._bus, subjects.owner_reader(name), self._runtime.instance, self._marks(name, place)
             )
-        return place.audit_position
+        return place.audit_position, place.account_position
 
     def taken(self, owner: AccountOwner) -> PaperSnapshot:
         """Return a snapshot of an account as it is now."""

@@ -59,6 +59,12 @@ class World:
             await eventually(lambda: all(execution.account(name)["unseen"] == 0 for name in ACCOUNTS))
             for account in ACCOUNTS:
                 await eventually(lambda: announced(execution, account) >= self.written)  # noqa: B023 - awaited at once
+            # One taken while the last events were on their way into the account's journal is followed by another.
+            newest = execution.service._snapshots._written
+            for owner in execution.service._owners:
+                await eventually(
+                    lambda: newest[owner.account.name] == (self.written, owner.follower.position)  # noqa: B023
+                )
         return execution
 
     async def check(self, *, is_complete: bool = True) -> None:
