@@ -28,6 +28,7 @@ PARTS = (
     "stages",
     "pipeline",
     "orders",
+    "api",
     "streams",
 )
 # Which of our workloads a peer's is compared with.
