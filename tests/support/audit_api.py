@@ -14,6 +14,7 @@ from structlog.stdlib import BoundLogger, get_logger
 from services.audit.api.access import AccessLog, Doorkeeper, Keyring, Role
 from services.audit.api.access.bad_keys import BadKeys
 from services.audit.api.access.rates import Rates
+from services.audit.api.again import Again
 from services.audit.api.app import build_api
 from services.audit.api.cache import AnswerCache
 from services.audit.api.context import ApiContext, NamesCache
@@ -105,7 +106,7 @@ class AuditApi:
         self.app.state.cache = AnswerCache(itertools.count().__next__)
         self.rates_clock = 0.0
         self.rates = Rates(REQUESTS_PER_S, lambda: self.rates_clock)
-        entrance = Entrance(self.app, self.doorkeeper, self.rates, BODY_BYTES_MAX)
+        entrance = Entrance(Again(self.app), self.doorkeeper, self.rates, BODY_BYTES_MAX)
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(Guard(entrance, self.metrics), raise_app_exceptions=False),
             base_url="http://audit",

@@ -6,8 +6,9 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from structlog.stdlib import BoundLogger
 
-from services.audit.api import documents, page, problems
+from services.audit.api import documents, packing, page, problems
 from services.audit.api.access.rates import Rates
+from services.audit.api.again import Again
 from services.audit.api.cache import AnswerCache
 from services.audit.api.context import ApiContext
 from services.audit.api.entrance import Entrance
@@ -35,8 +36,6 @@ from services.audit.config import RequestLimits
 from services.audit.metrics import AuditMetrics
 
 OPENAPI_URL: Final = "/openapi.json"
-_GZIP_BYTES_MIN: Final = 16_384
-_GZIP_LEVEL: Final = 1
 
 RESOURCES: Final = (
     state,
@@ -70,7 +69,12 @@ def build_api(context: ApiContext, hub: StreamHub, log: BoundLogger) -> FastAPI:
     problems.install(app, log)
     documents.install(app)
     page.install(app, OPENAPI_URL)
-    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES_MIN, compresslevel=_GZIP_LEVEL)
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=packing.BYTES_MIN,
+        compresslevel=packing.LEVEL,
+        thread_minimum_size=packing.BYTES_AT_ONCE,
+    )
     return app
 
 
@@ -79,4 +83,4 @@ def build_application(
 ) -> Application:
     """Return the whole application as the server runs it."""
     rates, app = Rates(limits.requests_per_s), build_api(context, hub, log)
-    return Guard(Entrance(app, context.doorkeeper, rates, limits.body_bytes_max), metrics)
+    return Guard(Entrance(Again(app), context.doorkeeper, rates, limits.body_bytes_max), metrics)

@@ -2,21 +2,40 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, final
+
+from services.audit.api.packing import pack
 
 CACHE_FACTOR: Final = 4
 CACHE_S_MAX: Final = 0.1
 ANSWERS_MAX: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Built:
-    """An answer as it was built: its tag, its body, and until when it may be given again (monotonic seconds)."""
+    """An answer as it was built: its tag, its body, until when it may be given again (monotonic seconds).
 
-    etag: str
-    body: str
-    until_s: float
+    ``route`` is what it was an answer of, as the request that it was built for says.
+    """
+
+    def __init__(self, etag: str, body: bytes, until_s: float, route: object = None) -> None:
+        self.etag: Final = etag
+        self.body: Final = body
+        self.until_s: Final = until_s
+        self.route: Final = route
+        self._packed: bytes | None = None
+
+    @property
+    def packed(self) -> bytes:
+        """Return the body compressed, which is done when it is first asked for."""
+        if self._packed is None:
+            self._packed = pack(self.body)
+        return self._packed
+
+
+def key_of(path: str, part: str = "") -> str:
+    """Return what an answer is kept under: its path, and what of it was asked for where that is not all."""
+    return f"{path}?{part}"
 
 
 @final
@@ -31,17 +50,22 @@ class AnswerCache:
         self._clock: Final = clock
         self._built: dict[str, Built] = {}
 
-    def get(self, path: str, etag: str, build: Callable[[], str]) -> Built:
-        """Return the answer at a path: the kept one while it is fresh or still the newest, else a new one."""
-        begun_s = self._clock()
-        kept = self._built.get(path)
-        if kept is not None and (kept.etag == etag or begun_s < kept.until_s):
+    def fresh(self, key: str, etag: str) -> Built | None:
+        """Return the kept answer while it is fresh or still the newest, which ``etag`` is the tag of."""
+        kept = self._built.get(key)
+        return kept if kept is not None and (kept.etag == etag or self._clock() < kept.until_s) else None
+
+    def get(self, key: str, etag: str, build: Callable[[], str], route: object = None) -> Built:
+        """Return the answer that is kept under a key, a new one where that is not fresh."""
+        kept = self.fresh(key, etag)
+        if kept is not None:
             return kept
+        begun_s = self._clock()
         body = build()
         ended_s = self._clock()
-        built = Built(etag, body, ended_s + min(CACHE_FACTOR * (ended_s - begun_s), CACHE_S_MAX))
-        self._built.pop(path, None)
-        self._built[path] = built
+        built = Built(etag, body.encode(), ended_s + min(CACHE_FACTOR * (ended_s - begun_s), CACHE_S_MAX), route)
+        self._built.pop(key, None)
+        self._built[key] = built
         if len(self._built) > ANSWERS_MAX:
             del self._built[next(iter(self._built))]
         return built

@@ -9,8 +9,17 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from services.audit.api.access import Doorkeeper, Viewer
-from services.audit.api.cache import AnswerCache
-from services.audit.api.envelope import AuditEnvelope, AuditPage, Envelope, Page, PageEnvelope, VerificationView
+from services.audit.api.answering import answer_of, has_already, headers_of
+from services.audit.api.cache import AnswerCache, key_of
+from services.audit.api.envelope import (
+    AuditEnvelope,
+    AuditPage,
+    Envelope,
+    Page,
+    PageEnvelope,
+    VerificationView,
+    tag_of,
+)
 from services.audit.api.moment import Moment
 from services.audit.api.problems import Problem
 from services.audit.api.views.base import View
@@ -32,7 +41,6 @@ from tradebus.core.model.index import IndexedInstruments
 
 V = TypeVar("V", bound=View)
 
-CHAIN_DIGITS: Final = 12
 RETRY_AFTER_S: Final = 1
 
 
@@ -112,9 +120,7 @@ class Reading(Moment):
     @property
     def etag(self) -> str:
         """Return what names this state of the replica: its sequence, the history that led there, and its exactness."""
-        exact = "" if self.fold.is_exact else "-inexact"
-        checked = self.fold.verification.last
-        return f'"{self.sequence}-{self.fold.chain[:CHAIN_DIGITS]}-{checked.sequence if checked else "none"}{exact}"'
+        return tag_of(self.fold, self.sequence)
 
     def answer(self, kind: type[Envelope[V]], data: Callable[[], V]) -> Response:
         """Return the answer, or 304 if the reader has it; ``data`` is asked for only where it is needed."""
@@ -131,10 +137,9 @@ class Reading(Moment):
         def build() -> str:
             return kind.model_validate({**self.head(), "data": data()}).model_dump_json()
 
-        built = self._cache.get(f"{self._request.url.path}?{part}", self.etag, build)
-        if self._is_known(built.etag):
-            return self._not_modified(built.etag)
-        return Response(built.body, headers=_headers(built.etag), media_type="application/json")
+        scope = self._request.scope
+        built = self._cache.get(key_of(scope["path"], part), self.etag, build, scope.get("route"))
+        return answer_of(built, self._request.headers, is_last=False)
 
     def answer_fresh(self, kind: type[Envelope[V]], view: V) -> Response:
         """Return what may be another although nothing has happened: no tag names it."""
@@ -170,21 +175,13 @@ class Reading(Moment):
         }
 
     def _is_known(self, etag: str) -> bool:
-        asked = self._request.headers.get("if-none-match")
-        if asked is None:
-            return False
-        tags = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
-        return "*" in tags or etag in tags
+        return has_already(self._request.headers.get("if-none-match"), etag)
 
     def _not_modified(self, etag: str) -> Response:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=_headers(etag))
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(etag))
 
     def _respond(self, envelope: BaseModel) -> Response:
-        return Response(envelope.model_dump_json(), headers=_headers(self.etag), media_type="application/json")
-
-
-def _headers(etag: str) -> dict[str, str]:
-    return {"ETag": etag, "Cache-Control": "no-cache"}
+        return Response(envelope.model_dump_json(), headers=headers_of(self.etag), media_type="application/json")
 
 
 def check_started(context: ApiContext) -> None:

@@ -1,6 +1,6 @@
 """Wrap every answer the same way: the data, and the one sequence that all of it is of."""
 
-from typing import Generic, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from services.audit.api.views.base import View
 from services.audit.api.views.ticks import AuditTickView
@@ -8,6 +8,8 @@ from services.audit.api.views.values import AgreementName, Time
 from services.audit.fold import Fold
 
 T = TypeVar("T")
+
+CHAIN_DIGITS: Final = 12
 
 
 class VerificationView(View):
@@ -39,6 +41,13 @@ class VerificationView(View):
             user=None if check is None else check.user.name.lower(),
             reason=reason,
         )
+
+
+def tag_of(fold: Fold, sequence: int) -> str:
+    """Return what names a fold at its sequence: that, the history that led there, and how far it is verified."""
+    exact = "" if fold.is_exact else "-inexact"
+    checked = fold.verification.last
+    return f'"{sequence}-{fold.chain[:CHAIN_DIGITS]}-{checked.sequence if checked else "none"}{exact}"'
 
 
 def _reason(fold: Fold) -> str | None:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias, final
 
-from starlette.datastructures import MutableHeaders
-
 from services.audit.metrics import AuditMetrics
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -27,6 +25,8 @@ HEADERS: Final = {
     CSP: "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 }
 """An answer may bring its own, stricter or looser; the API page does."""
+
+_RAW: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 @final
@@ -49,9 +49,9 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = message.get("headers", [])
+                names = {name.lower() for name, _ in own}
+                message["headers"] = [*own, *(header for header in _RAW if header[0] not in names)]
             await send(message)
 
         try:

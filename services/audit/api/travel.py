@@ -10,6 +10,7 @@ from typing import Annotated, Final, Protocol
 
 from fastapi import Depends, Query, Request, Response
 
+from services.audit.api.answering import has_already
 from services.audit.api.context import PastRows, Read, Reader, Reading
 from services.audit.api.elsewhere import AnsweredElsewhere
 from services.audit.api.instants import Instant
@@ -140,11 +141,8 @@ def as_response(answer: PastAnswer, request: Request) -> Response:
     """Return an answer of the past, or 304 if the asker has it."""
     headers = {name: value for name, value in answer.headers.items() if name != "content-type"}
     etag = answer.headers.get("etag")
-    given = request.headers.get("if-none-match")
-    if etag is not None and given is not None:
-        tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
-        if "*" in tags or etag in tags:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if etag is not None and has_already(request.headers.get("if-none-match"), etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(answer.body, answer.status, headers, answer.headers.get("content-type"))
 
 

@@ -34,7 +34,7 @@ def made(takes_s: float) -> tuple[Clock, Builder, Callable[[str], tuple[str, str
 
     def get(etag: str) -> tuple[str, str]:
         built = cache.get("/v1/state", etag, builder)
-        return built.etag, built.body
+        return built.etag, built.body.decode()
 
     return clock, builder, get
 
@@ -66,5 +66,5 @@ def test_slow_answer_is_not_kept_for_long() -> None:
 
 def test_paths_are_kept_apart() -> None:
     cache = AnswerCache(Clock())
-    assert cache.get("/v1/state", "1", lambda: "state").body == "state"
-    assert cache.get("/v1/instruments", "1", lambda: "instruments").body == "instruments"
+    assert cache.get("/v1/state", "1", lambda: "state").body == b"state"
+    assert cache.get("/v1/instruments", "1", lambda: "instruments").body == b"instruments"
