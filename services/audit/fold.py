@@ -4,8 +4,10 @@ Plain and synchronous: the bytes of a message in, what became of it out. Nothing
 verified, decoded or applied breaks the fold, and it stays at the last tick that it could vouch for.
 """
 
+import json
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from services.audit.config import Limits
@@ -58,7 +60,7 @@ class Break:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Numbering:
     """The numbering of exchanges, assets and instruments that the journal uses from a tick on."""
 
@@ -66,6 +68,11 @@ class Numbering:
     index: IndexedInstruments
     plain: Any
     """The index as JSON data, which every checkpoint holds."""
+
+    @cached_property
+    def text(self) -> str:
+        """Return where it begins and the index as JSON."""
+        return json.dumps([self.first_sequence, self.plain], separators=(",", ":"))
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ Only for a cache that can be built anew: classes and fields go by their names, a
 is refused, not guessed. What leaves a process or must be readable for ever has its message in ``proto/``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -19,7 +19,12 @@ _ENUM: Final = "e"
 _RECORD: Final = "r"
 _TUPLE: Final = "t"
 
+_SAME: Final = frozenset({type(None), bool, int, str})
+"""Values of these classes are JSON as they are."""
+
 T = TypeVar("T")
+
+_WRITERS: Final[dict[type, Callable[[Any], Any]]] = {}
 
 
 class NotPlain(ValueError):
@@ -28,20 +33,8 @@ class NotPlain(ValueError):
 
 def to_plain(value: object) -> Any:  # noqa: ANN401 - JSON is anything
     """Return a value as JSON data: numbers, texts, lists, and one-entry maps that name what else it is."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, Decimal):
-        return {_DECIMAL: str(value)}
-    if isinstance(value, Enum):
-        return {_ENUM: [type(value).__name__, value.name]}
-    if isinstance(value, Record):
-        kind = type(value)
-        return {_RECORD: [kind.__name__, {name: to_plain(getattr(value, name)) for name in field_names(kind)}]}
-    if isinstance(value, tuple):
-        return {_TUPLE: [to_plain(each) for each in value]}
-    if isinstance(value, list):
-        return [to_plain(each) for each in value]
-    raise NotPlain(f"expected a value of the core, found {type(value).__name__}")
+    kind = type(value)
+    return value if kind in _SAME else _writer(kind)(value)
 
 
 def from_plain(data: Any) -> Any:  # noqa: ANN401 - whatever it was
@@ -76,6 +69,44 @@ def enum_of(name: str) -> type[Enum]:
     if found is None:
         raise NotPlain(f"expected an enumeration of the core, found {name!r}")
     return found
+
+
+def _writer(kind: type) -> Callable[[Any], Any]:
+    """Return what makes JSON data of the values of a class, made once. Raises NotPlain."""
+    writer = _WRITERS.get(kind)
+    if writer is None:
+        writer = _WRITERS[kind] = _made_writer(kind)
+    return writer
+
+
+def _made_writer(kind: type) -> Callable[[Any], Any]:
+    if issubclass(kind, (bool, int, str)):
+        return lambda value: value
+    if issubclass(kind, Decimal):
+        return lambda value: {_DECIMAL: str(value)}
+    if issubclass(kind, Enum):
+        return lambda value: {_ENUM: [kind.__name__, value.name]}
+    if issubclass(kind, Record):
+        return _record_writer(kind)
+    if issubclass(kind, tuple):
+        return lambda value: {_TUPLE: [to_plain(each) for each in value]}
+    if issubclass(kind, list):
+        return lambda value: [to_plain(each) for each in value]
+    raise NotPlain(f"expected a value of the core, found {kind.__name__}")
+
+
+def _record_writer(kind: type[Record]) -> Callable[[Any], Any]:
+    names, same, writer = field_names(kind), _SAME, _writer
+
+    def write(value: Any) -> Any:  # noqa: ANN401 - it is of that class
+        found: dict[str, Any] = {}
+        for name in names:
+            each = getattr(value, name)
+            of = type(each)
+            found[name] = each if of in same else writer(of)(each)
+        return {_RECORD: [kind.__name__, found]}
+
+    return write
 
 
 def _record(name: str, values: dict[str, Any]) -> Record:

@@ -3,7 +3,7 @@
 Reading works on a copy: a look at the curve counts in its drawdowns, and who asks must not change what others get.
 """
 
-from collections.abc import Callable
+import json
 from decimal import Decimal
 from typing import Any, Final, final
 
@@ -25,6 +25,24 @@ PERIOD_NS: Final = 5 * MINUTE_NS
 
 
 @final
+class FrozenStatistics:
+    """The statistics of a run as they were at one tick."""
+
+    def __init__(self, parts: StatisticsParts, capital: dict[str, Decimal]) -> None:
+        self._curves: Final = [list(book.points) for book in parts.books]
+        self._plain: Final = {"parts": to_plain(_without_points(parts)), "capital": to_plain(list(capital.items()))}
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Return them as JSON, made when it is first asked for: the points take a while, and never change."""
+        if self._text is None:
+            points = [[[point.time_ns, str(point.equity)] for point in curve] for curve in self._curves]
+            self._text = json.dumps({**self._plain, "points": points}, separators=(",", ":"))
+        return self._text
+
+
+@final
 class Statistics:
     """The statistics of a run, none before its start record. ``next_sample_ns``: when the curve gets its next point."""
 
@@ -32,6 +50,8 @@ class Statistics:
         self.next_sample_ns = NEVER
         self._made: TradingStatistics | None = None
         self._capital: dict[str, Decimal] = {}
+        self._frozen: FrozenStatistics | None = None
+        """As they are now, if they have been frozen since they changed last."""
 
     @property
     def is_begun(self) -> bool:
@@ -42,12 +62,14 @@ class Statistics:
         """Take the points that are due before a tick at this time is applied."""
         made = self._made
         assert made is not None, "nothing is due before they have begun"
+        self._frozen = None
         while made.next_sample_ns < time_ns:
             made.sample(state)
         self.next_sample_ns = made.next_sample_ns
 
     def begin(self, started: EngineStarted, state: EngineState, time_ns: int) -> None:
         """Begin with a state and its engine time; what was made before is not theirs."""
+        self._frozen = None
         self._capital = capital_of(started.index, started.accounts)
         self._made = TradingStatistics(state, time_ns, self._capital, period_ns=PERIOD_NS, keeps_trades=False)
         self.next_sample_ns = self._made.next_sample_ns
@@ -59,6 +81,7 @@ class Statistics:
             return
         if self._made is None:
             return
+        self._frozen = None
         if isinstance(event, EngineResumed):
             self._capital = {**capital_of(event.started.index, event.started.accounts), **self._capital}
             self._made = _restored(self._made.parts(), self._capital, state)  # there may be more instruments
@@ -76,22 +99,14 @@ class Statistics:
         copy.summary(state, time_ns, Decimal(0), interval)  # looks at everything as of now
         return copy.equity()
 
-    def frozen(self) -> Callable[[], Any]:
-        """Return what makes JSON data of them as they are now; the points take a while and never change."""
-        if self._made is None:
-            return lambda: None
-        parts = self._made.parts()
-        curves = [list(book.points) for book in parts.books]
-        plain = to_plain(_without_points(parts))
-        capital = to_plain(list(self._capital.items()))
-        return lambda: {
-            "parts": plain,
-            "capital": capital,
-            "points": [[[point.time_ns, str(point.equity)] for point in points] for points in curves],
-        }
+    def frozen(self) -> "FrozenStatistics | None":
+        """Return a copy that later ticks do not change; the same as long as none of them concerns statistics."""
+        if self._frozen is None and self._made is not None:
+            self._frozen = FrozenStatistics(self._made.parts(), self._capital)
+        return self._frozen
 
     def restore(self, plain: Any, state: EngineState) -> None:  # noqa: ANN401 - JSON
-        """Go on from what ``frozen`` made, with the state of the same tick. Raises NotPlain."""
+        """Go on from what the JSON of ``frozen`` says, with the state of the same tick. Raises NotPlain."""
         if plain is None:
             return
         parts = from_plain(plain["parts"])
@@ -99,6 +114,7 @@ class Statistics:
             raise NotPlain(f"expected statistics, found {type(parts).__name__}")
         for book, points in zip(parts.books, plain["points"], strict=True):
             book.points.extend(EquityPoint(time_ns, Decimal(equity)) for time_ns, equity in points)
+        self._frozen = None
         self._capital = dict(from_plain(plain["capital"]))
         self._made = _restored(parts, self._capital, state)
         self.next_sample_ns = self._made.next_sample_ns

@@ -110,7 +110,9 @@ def test_what_was_kept_goes_on_as_if_never_kept(run: EngineRun, monkeypatch: pyt
         fold.take(message)
     whole = fold.projections.statistics
     kept = Statistics()
-    kept.restore(json.loads(json.dumps(whole.frozen()())), fold.state)
+    frozen = whole.frozen()
+    assert frozen is not None
+    kept.restore(json.loads(frozen.text), fold.state)
     assert summary_of(fold, kept) == summary_of(fold, whole)
     fold.projections.statistics = kept  # type: ignore[misc]
     never = new_fold()
@@ -123,3 +125,18 @@ def test_what_was_kept_goes_on_as_if_never_kept(run: EngineRun, monkeypatch: pyt
     points = kept.equity(fold.state, fold.time_ns, ANNUAL_365)["usdt"]
     assert len(points) > 10
     assert points == never.projections.statistics.equity(never.state, never.time_ns, ANNUAL_365)["usdt"]
+
+
+def test_what_is_frozen_is_always_as_of_now(run: EngineRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PERIOD_NS", SECOND_NS)  # so that points come due between market events
+    fold, found = new_fold(), set()
+    for message in messages_of(run.batches()):
+        fold.take(message)
+        first = fold.projections.statistics.frozen()
+        fold.projections.statistics._frozen = None
+        again = fold.projections.statistics.frozen()
+        assert first is not None
+        assert again is not None
+        assert first.text == again.text
+        found.add(first.text)
+    assert len(found) > 10
