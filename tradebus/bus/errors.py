@@ -177,6 +177,13 @@ class InvalidKey(MessageError):
         self.key: Final = key
 
 
+class UnreadableValue(BusError):
+    """The server counts a value of a bucket that it cannot read: its files are damaged."""
+
+    def __init__(self, bucket: str, keys: str) -> None:
+        super().__init__(f"{bucket}/{keys}: expected as many values as the server counts, found one that does not come")
+
+
 class ReadingError(BusError):
     """A journal cannot be read on from where the reader stands; the reader has stopped."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, final
 
 from tradebus.bus.delivery import HandlerQueue
-from tradebus.bus.errors import BusError, NoBucket, NoJournal, WrongLastSequence, WrongRevision
+from tradebus.bus.errors import BusError, NoBucket, NoJournal, UnreadableValue, WrongLastSequence, WrongRevision
 from tradebus.bus.events import EventHub, FailureCounter, ReaderFailed
 from tradebus.bus.interface import APPEND_TIMEOUT_S, Bucket, Subscription
 from tradebus.bus.matching import checked_key, checked_pattern
@@ -125,6 +125,7 @@ class NatsWatch(Subscription):
             bucket_stream(bucket),
             start=self._position,
             take=self._take,
+            idle=self._stop_waiting,
             gave_up=self._give_up,
             resumed=lambda _reason: None,
         )
@@ -184,6 +185,12 @@ class NatsWatch(Subscription):
         if delivery.pending == 0:
             self._present_taken.set()
         return True
+
+    def _stop_waiting(self) -> None:
+        """Go on without a present value that does not come: the server counts it, and cannot read it."""
+        if not self._present_taken.is_set():
+            self._present_taken.set()
+            self._failures.count(UnreadableValue(self._bucket, self._keys))
 
     def _give_up(self, error: BusError) -> None:
         self._present_taken.set()

@@ -46,8 +46,8 @@ class PushFeed:
     """Hands the messages of a stream to ``take``, one at a time.
 
     ``start`` is asked at every set-up where to begin (consumer configuration) and may raise to give up. ``take``
-    returns False when the message is not the one expected, upon which the feed is set up again.
-    ``gave_up`` and ``resumed`` report.
+    returns False when the message is not the one expected, upon which the feed is set up again. ``idle`` is called when
+    the server says that it has nothing to deliver. ``gave_up`` and ``resumed`` report.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class PushFeed:
         *,
         start: Callable[[], Awaitable[dict[str, Any]]],
         take: Callable[[Delivery], Awaitable[bool]],
+        idle: Callable[[], None],
         gave_up: Callable[[BusError], None],
         resumed: Callable[[str], None],
     ) -> None:
@@ -65,6 +66,7 @@ class PushFeed:
         self._stream: Final = stream
         self._start: Final = start
         self._take: Final = take
+        self._idle: Final = idle
         self._gave_up: Final = gave_up
         self._resumed: Final = resumed
         self._loop: Final = asyncio.get_running_loop()
@@ -240,6 +242,8 @@ class PushFeed:
             sent = int(headers.get(_LAST_CONSUMER, self._received))
             if sent != self._received:
                 self.restart(f"{sent} were sent, {self._received} arrived")
+            elif not stalled:
+                self._idle()
 
 
 def _parse_delivery(message: Msg) -> tuple[Delivery, int]:

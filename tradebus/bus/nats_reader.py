@@ -27,15 +27,24 @@ class NatsReader(ReaderBase):
     ) -> None:
         super().__init__(stream, start_sequence, end_sequence, handler, events)
         self._api: Final = JetStreamApi(link)
+        self._pending = 0
+        """How many messages the server said are still to come."""
         self._doubted_sequence = 0
         """What did not come when it was its turn; before it is asked for once more, the server must say that it is."""
         self._feed: Final = PushFeed(
-            link, stream, start=self._position, take=self._take, gave_up=self._fail, resumed=self._report_resumed
+            link,
+            stream,
+            start=self._position,
+            take=self._take,
+            idle=self._doubt_what_is_pending,
+            gave_up=self._fail,
+            resumed=self._report_resumed,
         )
 
     async def begin(self) -> None:
         """Start reading. Raises JournalHole, and what setting up does."""
-        if not await self._feed.begin() and self._next_sequence <= self._end_sequence:
+        self._pending = await self._feed.begin()
+        if not self._pending and self._next_sequence <= self._end_sequence:
             try:
                 await check_hole(self._api, self._stream, self._next_sequence)
             except BusError:
@@ -68,6 +77,7 @@ class NatsReader(ReaderBase):
         if delivery.sequence != self._next_sequence:
             self._doubted_sequence = self._next_sequence
             return False
+        self._pending = delivery.pending
         source = delivery.message
         await self._hand_over(
             JournalMessage(
@@ -84,6 +94,12 @@ class NatsReader(ReaderBase):
             self._doubted_sequence = self._next_sequence
             self._feed.restart(f"no message behind {delivery.sequence}, of {self._end_sequence}")
         return True
+
+    def _doubt_what_is_pending(self) -> None:
+        """Ask for the next message by its number: a server that cannot read it counts it, and never delivers it."""
+        if self._pending and not self.is_over:
+            self._doubted_sequence = self._next_sequence
+            self._feed.restart(f"idle with {self._pending} messages behind {self._next_sequence - 1}")
 
     def _report_resumed(self, reason: str) -> None:
         self._events.emit(ReaderResumed(self._stream, self._next_sequence, reason))
