@@ -44,9 +44,12 @@ async def test_a_reader_names_the_message_that_cannot_be_read(
     server.start()
     again = await connect(server)
     taken: list[bytes] = []
+
+    async def read() -> None:
+        await (await again.consume(STREAM, 1, lambda message: taken.append(message.payload))).wait_caught_up()
+
     with pytest.raises(JournalHole, match=f"sequence {damaged},"):
-        reader = await again.consume(STREAM, 1, lambda message: taken.append(message.payload))
-        await reader.wait_caught_up()
+        await read()
     assert taken == payloads[: damaged - 1]
 
 
