@@ -17,6 +17,12 @@ _INSTRUMENT: Final = b'"instrument":"'
 _NS_PER_S: Final = 1_000_000_000
 _DAY_NS: Final = 86_400 * _NS_PER_S
 READ_EVERY: Final = 10
+OPEN_S_MAX: Final = 30.0
+RETRY_S: Final = 1.0
+
+
+class NotReadyYet(Exception):
+    """The replica is behind: it says to come back in a second."""
 
 
 @final
@@ -75,7 +81,9 @@ class Connection(asyncio.Protocol):
         if not self._opened.done():
             if b"event: snapshot" in data:
                 self._opened.set_result(None)
-            elif not data.startswith(b"HTTP/1.1 200") and b"retry:" not in data:
+            elif data.startswith(b"HTTP/1.1 503"):
+                self._opened.set_exception(NotReadyYet(data[:300].decode(errors="replace")))
+            elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 200"):
                 self._opened.set_exception(RuntimeError(data[:300].decode(errors="replace")))
         if ages.is_noting:
             ages.events += data.count(b"\nevent: ")
@@ -115,19 +123,32 @@ def _ns_of_day(text: bytes) -> int:
     return ((int(text[:2]) * 60 + int(text[3:5])) * 60 + int(text[6:8])) * _NS_PER_S + int(text[9:])
 
 
-async def read_many(host: str, port: int, path: str, count: int) -> None:
-    """Open so many streams, and note ages when told to."""
+async def _open(host: str, port: int, path: str, ages: Ages, *, reads: bool) -> None:
+    """Open a stream; where the replica is behind, as often as it says so within half a minute."""
     loop = asyncio.get_running_loop()
-    ages = Ages()
-    opened: list[asyncio.Future[None]] = [loop.create_future() for _ in range(count)]
-    for number, each in enumerate(opened):
-        reads = number % READ_EVERY == 0
-        await loop.create_connection(
-            lambda each=each, reads=reads: Connection(host, path, ages, each, reads=reads),  # type: ignore[misc]
+    deadline_s = loop.time() + OPEN_S_MAX
+    while True:
+        opened: asyncio.Future[None] = loop.create_future()
+        transport, _ = await loop.create_connection(
+            lambda opened=opened: Connection(host, path, ages, opened, reads=reads),  # type: ignore[misc]
             host,
             port,
         )
-    await asyncio.gather(*opened)
+        try:
+            await opened
+        except NotReadyYet:
+            transport.close()
+            if loop.time() > deadline_s:
+                raise
+            await asyncio.sleep(RETRY_S)
+        else:
+            return
+
+
+async def read_many(host: str, port: int, path: str, count: int) -> None:
+    """Open so many streams, and note ages when told to."""
+    ages = Ages()
+    await asyncio.gather(*[_open(host, port, path, ages, reads=each % READ_EVERY == 0) for each in range(count)])
     print("open", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     ages.is_noting = True

@@ -5,6 +5,7 @@ verified, decoded or applied breaks the fold, and it stays at the last tick that
 """
 
 import json
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -97,7 +98,18 @@ class Taken:
 
 
 class TickWatch(Protocol):
-    """What is told of each tick right after it was applied."""
+    """What is told of each tick right after it was applied; of plain ones in runs, as far as it allows.
+
+    Plain is a market event by which nothing was decided.
+    """
+
+    def market_end(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> int:
+        """Return up to where of the plain ticks at ``begin`` up to ``end``, to be applied next, it needs no word."""
+        ...
+
+    def took_market(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
+        """Take note of plain ticks that were applied on end."""
+        ...
 
     def took(self, tick: AuditTick, state: EngineState, *, is_duplicate: bool) -> None:
         """Take note of a tick; ``is_duplicate`` says that its account event had been applied before."""
@@ -298,15 +310,26 @@ class Fold:
     def _apply_all(self, batch: AuditBatch) -> None:
         """Apply a batch: plain ticks, which nearly all are, on end, the others one by one."""
         ticks, begin = batch.ticks, 0
-        if self.watch is not None:  # it is told of each tick while the state is that tick's
-            for tick in ticks:
-                self._apply(tick)
-            return
         for place in batch.others:
-            self._apply_plain(ticks, begin, place)
+            self._apply_run(ticks, begin, place)
             self._apply(ticks[place])
             begin = place + 1
-        self._apply_plain(ticks, begin, len(ticks))
+        self._apply_run(ticks, begin, len(ticks))
+
+    def _apply_run(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
+        """Apply plain ticks on end, but for those before which, or by which, something else happens."""
+        while begin < end:
+            until = end
+            sample_ns = self.projections.statistics.next_sample_ns
+            if ticks[end - 1].time_ns > sample_ns:  # engine time never runs backwards
+                until = bisect_right(ticks, sample_ns, begin, end, key=_time_of)
+            if self.watch is not None:
+                until = self.watch.market_end(ticks, begin, until)
+            self._apply_plain(ticks, begin, until)
+            if until < end:
+                self._apply(ticks[until])
+                until += 1
+            begin = until
 
     def _apply_plain(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
         if begin == end:
@@ -322,6 +345,8 @@ class Fold:
                 for tick in ticks[begin:behind]:
                     self._digest.add(tick)
             self.counted.ticks += behind - begin
+            if self.watch is not None:
+                self.watch.took_market(ticks, begin, behind)
 
     def _apply(self, tick: AuditTick) -> None:
         replica = self.replica
@@ -371,6 +396,10 @@ class Fold:
     def _break(self, kind: BreakKind, reason: str, message: JournalMessage, before: int) -> Taken:
         self.broken = Break(kind, reason, message.sequence, self.sequence)
         return Taken(self.counted.ticks - before, broke=self.broken)
+
+
+def _time_of(tick: AuditTick) -> int:
+    return tick.time_ns
 
 
 def _kind_of(error: JournalDamaged) -> BreakKind:

@@ -11,7 +11,11 @@ from services.audit.fold import Fold
 from services.audit.projections import statistics as module
 from services.audit.projections.statistics import Statistics
 from tests.support.audit_api import AuditApi, new_fold
-from tests.support.audit_run import EngineRun, messages_of
+from tests.support.audit_run import EngineRun, Hashed, batches_of, messages_of
+from tests.support.builders import book
+from tradebus.core.engine.event import TradingStateUpdate
+from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.record import field_names
 from tradebus.core.statistics.activity import ActivitySheet
 from tradebus.core.statistics.asset_sheet import TearSheetAsset
@@ -140,3 +144,27 @@ def test_what_is_frozen_is_always_as_of_now(run: EngineRun, monkeypatch: pytest.
         assert first.text == again.text
         found.add(first.text)
     assert len(found) > 10
+
+
+def test_curve_is_the_same_however_ticks_are_batched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A point is of the prices at its time, also where that lies between two of many ticks taken at once."""
+    monkeypatch.setattr(module, "PERIOD_NS", SECOND_NS)
+    run = EngineRun(events=300, is_ended=False)
+    held = next(each for each in run.engine.state.instruments if each.position is not None)
+    now_ns = run.hashed[-1].tick.time_ns
+    events: list[EngineEvent] = [TradingStateUpdate(TradingState.DISABLED, "alice", "c-1", 1)]
+    for number in range(100):  # with trading off they are plain, on end
+        price = 60_000 + number
+        bid, ask = (price, 1), (price + 2, 1)
+        events.append(book(bid, ask, time_ns=now_ns * 2 + number, instrument=held.instrument.index))
+    for number, event in enumerate(events):
+        run.hashed.append(Hashed(run.engine.process(event, now_ns + number * SECOND_NS // 3), None))
+    curves = []
+    for ticks_max in (1, 8, 512):
+        fold = new_fold()
+        for message in messages_of(batches_of(run.hashed, run.engine.started, ticks_max=ticks_max)):
+            fold.take(message)
+        assert fold.broken is None
+        curves.append(fold.projections.statistics.equity(fold.state, fold.time_ns, ANNUAL_365)["usdt"])
+    assert len({point.equity for point in curves[0][-30:]}) == 30
+    assert curves[0] == curves[1] == curves[2]

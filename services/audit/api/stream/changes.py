@@ -81,6 +81,20 @@ class Changes:
         """Tell whether a market event made a feed healthy again; all that a market event can change but market data."""
         return state.connectivity[exchange].market_data is not self._links[exchange].market_data
 
+    def market_end(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> int:
+        """Return up to where of plain ticks all change market data and nothing else.
+
+        That is all of them while every feed is healthy; else up to the first one that makes a feed so.
+        """
+        lost = [at for at, each in enumerate(self._links) if each.market_data is not Health.HEALTHY]
+        if not lost:
+            return end
+        for place in range(begin, end):
+            event = ticks[place].event
+            if isinstance(event, MarketEvent) and event.exchange in lost:
+                return place
+        return end
+
     def of(
         self, tick: AuditTick, state: EngineState, projections: Projections, *, is_duplicate: bool
     ) -> Iterator[Change]:

@@ -135,6 +135,13 @@ class _Told:
         self._changes: Changes | None = Changes(fold.state) if fold.is_started else None
         fold.watch = self
 
+    def market_end(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> int:
+        """Return up to where of plain ticks there is nothing to tell of."""
+        return begin if self._changes is None else self._changes.market_end(ticks, begin, end)
+
+    def took_market(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
+        """Leave out plain ticks: readers that come back are told how the market stands, not each step."""
+
     def took(self, tick: AuditTick, state: EngineState, *, is_duplicate: bool) -> None:
         """Keep the events of a tick that lies between."""
         if self._changes is None:

@@ -44,6 +44,11 @@ class Reader:
         """Tell whether it has nothing to do."""
         return self._waiting is not None and not self._waiting.done()
 
+    @property
+    def wants_market(self) -> bool:
+        """Tell whether it wants market data."""
+        return self.selection is not None and self.selection.has_market
+
     async def wait(self) -> None:
         """Return when woken."""
         if not self.is_closed:

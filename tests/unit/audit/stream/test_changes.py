@@ -1,5 +1,6 @@
 """What a stream tells is complete: snapshot and changes together are how everything stands, after every tick."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -157,6 +158,43 @@ async def test_nothing_rare_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None
     assert {message.name for message in every} >= {topic.value for topic in Topic} - {"trade"}
     commands = [each["event"]["type"] for each in told.data["commands"]]
     assert commands == ["trading_state_update", "command", "command", "command_rejected"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_ticks_taken_in_runs_are_told_as_those_taken_one_by_one(lost: bool) -> None:
+    """Also where a feed is healthy again in the middle of a run."""
+    run = EngineRun(events=200, is_ended=False)
+    begun = len(run.hashed)
+    events: list[EngineEvent] = []
+    for number in range(60):
+        if lost and number % 20 == 5:
+            events.append(MarketReconnecting(ALPHA_INDEX, "lost"))
+        time_ns = START_NS * 2 + number
+        events.append(public_trade(price=60_000, time_ns=time_ns, instrument=1 + number // 3 % 2))
+        events.append(public_trade(price=60_000, time_ns=time_ns))
+    for event in events:
+        tick = run.engine.process(event, run.hashed[-1].tick.time_ns + 1_000)
+        run.hashed.append(Hashed(tick, None))
+    told: list[list[tuple[str | None, str, bytes]]] = []
+    last: dict[str, bytes] = {}
+    for ticks_max in (1, 7, 64):
+        messages = messages_of(batches_of(run.hashed, run.engine.started, ticks_max=ticks_max))
+        fed = HandFedHub()
+        fed.feed(messages[:1])
+        steps = fed.open(Selection(frozenset(Topic) - {Topic.MARKET}))
+        fed.drain(steps)
+        markets = fed.open(Selection(frozenset({Topic.MARKET})))
+        fed.drain(markets)
+        fed.feed(messages[1:])
+        fed.pulse()
+        # The first batch is in the first snapshot, and how much of it that is depends on the batches.
+        found = [(each.id, each.name, each.data) for each in fed.drain(steps)]
+        told.append([each for each in found if int(str(each[0]).partition(".")[0]) >= begun])
+        last = {json.loads(each.data)["data"]["instrument"]: each.data for each in fed.drain(markets)}
+        told[-1] += [(None, name, data) for name, data in sorted(last.items())]
+    assert told[0] == told[1] == told[2]
+    assert sum(name == "connectivity" for _, name, _ in told[0]) == (6 if lost else 0)
+    assert len(last) == 3
 
 
 async def test_filters_select_and_leave_nothing_out(run: EngineRun) -> None:
