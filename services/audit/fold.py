@@ -265,7 +265,7 @@ class Fold:
         except JournalDamaged as error:
             return self._break(_kind_of(error), error.reason, message, before)
         try:
-            self._apply_all(batch)
+            self._apply_all(batch.ticks, batch.others, len(batch.ticks))
         except _WrongMode as error:
             return self._break(BreakKind.WRONG_MODE, str(error), message, before)
         except Exception as error:  # noqa: BLE001 - whatever it is, from here on our state would not be the engine's
@@ -281,11 +281,12 @@ class Fold:
         """
         batch = self._verifier.accept(message)
         self._end(batch, message)
-        if batch.head.last_sequence <= sequence:
-            self.take_rest(list(batch.ticks), sequence)
+        ticks = batch.ticks
+        count = max(0, min(len(ticks), sequence - self.sequence))
+        self._apply_all(ticks, batch.others, count)
+        if count == len(ticks):
             self._compare(batch)
-            return []
-        return self.take_rest(list(batch.ticks), sequence)
+        return list(ticks[count:])
 
     def take_rest(self, ticks: list[AuditTick], sequence: int) -> list[AuditTick]:
         """Take verified ticks up to one, and return those behind it."""
@@ -307,14 +308,16 @@ class Fold:
         self.broken = Break(BreakKind.GAP, reason, stream_sequence, self.sequence)
         return self.broken
 
-    def _apply_all(self, batch: AuditBatch) -> None:
-        """Apply a batch: plain ticks, which nearly all are, on end, the others one by one."""
-        ticks, begin = batch.ticks, 0
-        for place in batch.others:
+    def _apply_all(self, ticks: tuple[AuditTick, ...], others: tuple[int, ...], end: int) -> None:
+        """Apply the ticks of a batch up to a place: plain ones, which nearly all are, on end, the others one by one."""
+        begin = 0
+        for place in others:
+            if place >= end:
+                break
             self._apply_run(ticks, begin, place)
             self._apply(ticks[place])
             begin = place + 1
-        self._apply_run(ticks, begin, len(ticks))
+        self._apply_run(ticks, begin, end)
 
     def _apply_run(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
         """Apply plain ticks on end, but for those before which, or by which, something else happens."""

@@ -40,7 +40,7 @@ def to_plain(value: object) -> Any:  # noqa: ANN401 - JSON is anything
 def from_plain(data: Any) -> Any:  # noqa: ANN401 - whatever it was
     """Return the value that ``to_plain`` was given. Raises NotPlain."""
     if isinstance(data, list):
-        return [from_plain(each) for each in data]
+        return [each if type(each) in _SAME else from_plain(each) for each in data]
     if not isinstance(data, dict):
         return data
     ((tag, content),) = data.items()
@@ -113,7 +113,7 @@ def _record(name: str, values: dict[str, Any]) -> Record:
     kind = record_of(name)
     if tuple(values) != field_names(kind):
         raise NotPlain(f"{name}: expected the fields {', '.join(field_names(kind))}, found {', '.join(values)}")
-    return kind(*[from_plain(each) for each in values.values()])
+    return kind(*[each if type(each) in _SAME else from_plain(each) for each in values.values()])
 
 
 @cache
