@@ -11,8 +11,9 @@ from typing import BinaryIO, Final
 
 from services.audit.bootstrap import bootstrap
 from services.audit.config import AuditConfig
-from services.audit.fold import Fold, Taken
+from services.audit.fold import Fold
 from services.audit.service import AuditService
+from services.audit.taken import Taken
 from services.runtime import Runtime, main
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.audit.tick import AuditTick

@@ -4,17 +4,16 @@ Plain and synchronous: the bytes of a message in, what became of it out. Nothing
 verified, decoded or applied breaks the fold, and it stays at the last tick that it could vouch for.
 """
 
-import json
 from bisect import bisect_right
-from dataclasses import dataclass
-from enum import Enum
-from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Final
 
 from services.audit.config import Limits
+from services.audit.numbering import Numbering
 from services.audit.projections import BatchIndex, Projections
 from services.audit.projections.plain import to_plain
+from services.audit.taken import Break, BreakKind, Counted, Taken, kind_of
 from services.audit.verification import Check, Verification
+from services.audit.watch import TickWatch
 from tradebus.bus.message import JournalMessage
 from tradebus.core.engine.apply import is_duplicate
 from tradebus.core.engine.audit.market_sum import sum_up
@@ -33,86 +32,7 @@ from tradebus.journal.verify import AuditVerifier, JournalDamaged
 from tradebus.strategies.loading import load_user_data
 from tradebus.wire.codec.audit import AuditBatch
 from tradebus.wire.codec.bounds import bounds_of
-from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.codec.snapshot import EngineSnapshot
-from tradebus.wire.integrity import ChainBroken, ChainMismatch, ChecksumMismatch, HeaderMissing
-
-NS_PER_MS: Final = 1_000_000
-
-
-class BreakKind(Enum):
-    """Why the fold could not go on. The first four are the journal's fault, the last two ours or the operator's."""
-
-    CHECKSUM = 1
-    CHAIN = 2
-    MALFORMED = 3
-    GAP = 4
-    NOT_APPLICABLE = 5
-    WRONG_MODE = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """Where and why the fold stopped: the message that it stopped at, and the last tick it has."""
-
-    kind: BreakKind
-    reason: str
-    stream_sequence: int
-    sequence: int
-
-
-@dataclass(frozen=True)
-class Numbering:
-    """The numbering of exchanges, assets and instruments that the journal uses from a tick on."""
-
-    first_sequence: int
-    index: IndexedInstruments
-    plain: Any
-    """The index as JSON data, which every checkpoint holds."""
-
-    @cached_property
-    def text(self) -> str:
-        """Return where it begins and the index as JSON."""
-        return json.dumps([self.first_sequence, self.plain], separators=(",", ":"))
-
-
-@dataclass(slots=True)
-class Counted:
-    """How much of the journal is in the state, also what an earlier process took in."""
-
-    ticks: int = 0
-    batches: int = 0
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of a message: how many ticks were applied, the hash comparison if one was due, the break if it broke.
-
-    All empty for a message after a break.
-    """
-
-    ticks: int = 0
-    check: Check | None = None
-    broke: Break | None = None
-
-
-class TickWatch(Protocol):
-    """What is told of each tick right after it was applied; of plain ones in runs, as far as it allows.
-
-    Plain is a market event by which nothing was decided.
-    """
-
-    def market_end(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> int:
-        """Return up to where of the plain ticks at ``begin`` up to ``end``, to be applied next, it needs no word."""
-        ...
-
-    def took_market(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> None:
-        """Take note of plain ticks that were applied on end."""
-        ...
-
-    def took(self, tick: AuditTick, state: EngineState, *, is_duplicate: bool) -> None:
-        """Take note of a tick; ``is_duplicate`` says that its account event had been applied before."""
 
 
 class _WrongMode(Exception):
@@ -263,7 +183,7 @@ class Fold:
         try:
             batch = self._verifier.accept(message)
         except JournalDamaged as error:
-            return self._break(_kind_of(error), error.reason, message, before)
+            return self._break(kind_of(error), error.reason, message, before)
         try:
             self._apply_all(batch.ticks, batch.others, len(batch.ticks))
         except _WrongMode as error:
@@ -403,15 +323,3 @@ class Fold:
 
 def _time_of(tick: AuditTick) -> int:
     return tick.time_ns
-
-
-def _kind_of(error: JournalDamaged) -> BreakKind:
-    """Return what damaged a journal, from what the verifier found."""
-    cause = error.__cause__
-    if isinstance(cause, ChecksumMismatch | HeaderMissing):
-        return BreakKind.CHECKSUM
-    if isinstance(cause, ChainMismatch | ChainBroken):
-        return BreakKind.CHAIN
-    if isinstance(cause, DecodeError):
-        return BreakKind.MALFORMED
-    return BreakKind.GAP

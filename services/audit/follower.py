@@ -7,10 +7,11 @@ from typing import Final, final
 from structlog.stdlib import BoundLogger
 
 from services.audit.config import LagLimits
-from services.audit.fold import NS_PER_MS, Break, Fold, Taken
-from services.audit.lag import LagWatch
+from services.audit.fold import Fold
+from services.audit.lag import NS_PER_MS, LagWatch
 from services.audit.metrics import AuditMetrics
 from services.audit.past import Past
+from services.audit.taken import Break, Taken
 from services.audit.verification import Check
 from services.runtime.dead_letters import DeadLetterBox
 from services.runtime.health import Health

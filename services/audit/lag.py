@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
 
-from services.audit.fold import NS_PER_MS, Fold
+from services.audit.fold import Fold
 from tradebus.bus.errors import BusError
 from tradebus.bus.interface import Bus
 from tradebus.bus.message import JournalMessage
 from tradebus.wire.codec.audit import audit_frames_from_bytes
 from tradebus.wire.codec.error import DecodeError
+
+NS_PER_MS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from services.audit.config import Limits
-from services.audit.fold import Counted, Fold, Numbering
+from services.audit.fold import Fold
+from services.audit.numbering import Numbering
 from services.audit.projections.plain import NotPlain, from_plain
 from services.audit.projections.stored import StoredRowsUnreadable, frozen_rows, frozen_short, projections_from
+from services.audit.taken import Counted
 from services.audit.verification import Agreement, Check
 from tradebus.core.engine.audit.state_hash import StateHash
 from tradebus.core.model.index import IndexedInstruments

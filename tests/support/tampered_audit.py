@@ -11,7 +11,8 @@ from typing import final
 
 from services.audit.bootstrap import bootstrap
 from services.audit.config import AuditConfig
-from services.audit.fold import Fold, Taken
+from services.audit.fold import Fold
+from services.audit.taken import Taken
 from services.runtime import main
 from tradebus.bus.message import JournalMessage
 from tradebus.config.sections.modes import Mode

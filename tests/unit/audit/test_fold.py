@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from services.audit.config import Limits
-from services.audit.fold import BreakKind, Fold
+from services.audit.fold import Fold
 from services.audit.stored_fold import freeze
+from services.audit.taken import BreakKind
 from services.audit.verification import Agreement
 from tests.support.audit_api import new_fold
 from tests.support.audit_run import (

@@ -17,8 +17,8 @@ from services.audit.api.views.projections import (
     MarketLinkView,
 )
 from services.audit.api.views.values import enum_text
-from services.audit.fold import NS_PER_MS
 from services.audit.holders import Holders
+from services.audit.lag import NS_PER_MS
 from services.audit.projections import LinkHistory
 from tradebus.core.engine.state.link import Health
 
