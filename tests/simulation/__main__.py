@@ -59,7 +59,7 @@ def many(begin: int, seeds: int, jobs: int, plant: str | None) -> int:
                 print(failure, flush=True)
             if whole.seeds % TOLD_EVERY == 0:
                 print(f"{whole.seeds:>6} of {seeds} seeds, {len(whole.failures)} failed", flush=True)
-    print(f"{seeds} seeds, each twice: {len(whole.failures)} failed; {dict(whole.counts)}")
+    print(f"{seeds} seeds, {whole.repeated} of them twice: {len(whole.failures)} failed; {dict(whole.counts)}")
     for name in sorted({*FAULTS, *whole.fired}):
         print(f"  {name:<50} {whole.fired[name]:>8}")
     print("programs that ended with an error, and were started again:")

@@ -1,4 +1,4 @@
-"""Run many seeds, each twice, and add up what happened; a module of its own, so that other processes can run it."""
+"""Run many seeds, some of them twice, and add up what happened; a module of its own, for other processes to run it."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,12 +7,16 @@ from tests.simulation.plants import planted
 from tests.simulation.venue_world import VenueWorld
 from tests.simulation.world import BrokenPromise, RunResult, World, run_seed
 
+TWICE_EVERY = 8
+
 
 @dataclass
 class Sum:
     """What some seeds came to."""
 
     seeds: int = 0
+    repeated: int = 0
+    """How many of them ran twice."""
     fired: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
@@ -27,6 +31,7 @@ class Sum:
     def add(self, other: "Sum") -> None:
         """Add what others came to."""
         self.seeds += other.seeds
+        self.repeated += other.repeated
         self.fired += other.fired
         self.ends += other.ends
         self.counts += other.counts
@@ -38,18 +43,25 @@ def kind_of(seed: int) -> type[World]:
     return VenueWorld if seed % 5 == 4 else World
 
 
+def is_repeated(seed: int) -> bool:
+    """Tell whether a seed is one of those that run twice and must give the same journals."""
+    return seed % TWICE_EVERY == 0
+
+
 def some(begin: int, end: int, plant: str | None) -> Sum:
-    """Run some seeds, each twice."""
+    """Run some seeds."""
     result = Sum(end - begin)
     with planted(plant):
         for seed in range(begin, end):
             try:
                 kind = kind_of(seed)
-                run, again = run_seed(seed, kind=kind), run_seed(seed, kind=kind)
+                run = run_seed(seed, kind=kind)
+                again = run_seed(seed, kind=kind) if is_repeated(seed) or plant else None
             except BrokenPromise as error:
                 result.failures.append(f"seed {seed}: {error}")
                 continue
-            if run.digest != again.digest:
+            result.repeated += again is not None
+            if again is not None and run.digest != again.digest:
                 repeat = f"python -m tests.simulation --begin {seed} --seeds 1"
                 result.failures.append(f"seed {seed}: two runs, two digests\n    repeat: {repeat}")
             result.add_run(run)
