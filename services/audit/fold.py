@@ -155,6 +155,7 @@ class Fold:
         index = snapshot.state.index
         projections = Projections(self._limits)
         projections.links.begin(len(index.exchanges))
+        projections.risk.begin(head.sequence, snapshot.state)
         projections.statistics.begin(snapshot.started, snapshot.state, head.time_ns)
         self.run_first = head.sequence
         self.resume(head, snapshot, projections, [Numbering(0, index, to_plain(index))], Counted())

@@ -33,11 +33,12 @@ from tradebus.core.engine.audit.state_hash import StateHash
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.engine.engine import Engine
 from tradebus.core.engine.event import EngineStarted
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.market.event import BookL1, MarketData, MarketEvent, PublicTrade
 from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex, StrategyId
 from tradebus.core.model.side import Side
-from tradebus.core.risk.interface import RiskManager
 from tradebus.journal.sealed import SealedBatch, sealed
+from tradebus.strategies.checks import load_risk
 from tradebus.strategies.loading import load_strategy
 from tradebus.wire import subjects
 from tradebus.wire.codec.audit import AuditBatch, AuditBatchHead, audit_batch_to_bytes
@@ -48,8 +49,8 @@ STEP_NS = 50_000_000
 PRICES = ((BTC, ALPHA, 60_000), (ETH, ALPHA, 2_600), (InstrumentIndex(2), BETA, 60_010))
 
 
-def started_demo() -> EngineStarted:
-    """Return the start record of the run: two strategies, three instruments, two simulated accounts."""
+def started_demo(risk: Sequence[RiskCheckSetup] = ()) -> EngineStarted:
+    """Return the start record of the run: two strategies, three instruments, two simulated accounts, no risk check."""
     strategies = (
         setup_of(
             StrategyId("ema"),
@@ -77,7 +78,7 @@ def started_demo() -> EngineStarted:
         ),
     )
     index = usual_index(steps("0.01", "0.0001", quantity_min="0.0001", notional_min=5))
-    return engine_started(strategies, index=index, accounts=accounts, engine_id="demo")
+    return engine_started(strategies, index=index, accounts=accounts, engine_id="demo", risk=risk)
 
 
 def market_events(count: int, seed: int) -> Iterator[MarketEvent]:
@@ -122,10 +123,20 @@ class Hashed:
 class EngineRun:
     """A finished run: its ticks, and the engine as it stands after the last."""
 
-    def __init__(self, events: int = 400, seed: int = 7, *, hash_every: int = 16, is_ended: bool = True) -> None:
-        started = started_demo()
+    def __init__(
+        self,
+        events: int = 400,
+        seed: int = 7,
+        *,
+        hash_every: int = 16,
+        is_ended: bool = True,
+        risk: Sequence[RiskCheckSetup] = (),
+    ) -> None:
+        started = started_demo(risk)
         strategies = [load_strategy(setup, started.index) for setup in started.strategies]
-        self.engine = Engine(started, strategies, RiskManager())
+        self.engine = Engine(
+            started, strategies, load_risk(risk, started.index), make_strategy=load_strategy, make_risk=load_risk
+        )
         self.hashed: list[Hashed] = []
         self._hash_every = hash_every
         self._batches: list[SealedBatch] = []

@@ -40,10 +40,14 @@ def why(
     life: OrderLife,
     ticks: Mapping[int, AuditTick],
     fills: Sequence[Fill],
-    checks: Sequence[RiskCheckSetup],
+    checks: Sequence[RiskCheckSetup] | None,
     names: Names,
 ) -> WhyView:
-    """Return the story of an order. ``ticks`` has those of its first step and of its acknowledgement, by sequence."""
+    """Return the story of an order.
+
+    ``ticks`` has those of its first step and of its acknowledgement, by sequence; ``checks`` are as they were set up at
+    the first.
+    """
     first = life.steps[0]
     tick = ticks[first.sequence]
     asked = _asked(tick, life.order.key.cid) if first.kind in _ASKED else None
@@ -151,7 +155,7 @@ def _decision(tick: AuditTick, asked: _Asked) -> DecisionView:
     )
 
 
-def _risk(tick: AuditTick, asked: _Asked, checks: Sequence[RiskCheckSetup], names: Names) -> RiskVerdictView:
+def _risk(tick: AuditTick, asked: _Asked, checks: Sequence[RiskCheckSetup] | None, names: Names) -> RiskVerdictView:
     overridden = next(
         (
             refused.reason
@@ -168,7 +172,7 @@ def _risk(tick: AuditTick, asked: _Asked, checks: Sequence[RiskCheckSetup], name
         passed=not asked.refused and overridden is None,
         refused=overridden or asked.refused or None,
         overridden=overridden is not None,
-        checks=[RiskCheckSetupView.of(check, names) for check in checks],
+        checks=None if checks is None else [RiskCheckSetupView.of(check, names) for check in checks],
     )
 
 

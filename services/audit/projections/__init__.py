@@ -11,6 +11,7 @@ from services.audit.projections.fills import Fill, Fills
 from services.audit.projections.links import ExchangeHistory, LinkHistory, Links
 from services.audit.projections.orders import OrderLife, Orders, OrderStatus, OrderStep, StepKind
 from services.audit.projections.projections import Projections
+from services.audit.projections.risk import RiskHistory, RiskSetup
 from services.audit.projections.trading import TradingChange, TradingHistory
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "OrderStep",
     "Orders",
     "Projections",
+    "RiskHistory",
+    "RiskSetup",
     "StepKind",
     "TradingChange",
     "TradingHistory",

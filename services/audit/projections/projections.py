@@ -9,6 +9,7 @@ from services.audit.projections.exits import Exits
 from services.audit.projections.fills import Fills
 from services.audit.projections.links import Links
 from services.audit.projections.orders import Orders
+from services.audit.projections.risk import RiskHistory
 from services.audit.projections.statistics import Statistics
 from services.audit.projections.trading import TradingHistory
 from tradebus.core.engine.audit.market_sum import MarketSum
@@ -27,6 +28,7 @@ class Projections:
         self.counts: Final = Counts()
         self.trading: Final = TradingHistory()
         self.links: Final = Links()
+        self.risk: Final = RiskHistory()
         self.fills: Final = Fills(limits.fills)
         self.exits: Final = Exits(limits.exits)
         self.orders: Final = Orders(limits.orders)
@@ -57,6 +59,7 @@ class Projections:
 
     def _take_other(self, tick: AuditTick, event: EngineEvent, state: EngineState, *, is_duplicate: bool) -> None:
         self.links.take(tick)
+        self.risk.take(tick, state)
         self.trading.take_event(tick)
         self.commands.take(tick)
         if not isinstance(event, AccountEvent):

@@ -20,12 +20,13 @@ from services.audit.projections.links import ExchangeHistory, LinkHistory
 from services.audit.projections.orders import OrderLife, OrderStatus, OrderStep, OrderVersion, StepKind
 from services.audit.projections.plain import NotPlain, from_plain, record_of, to_plain
 from services.audit.projections.projections import Projections
+from services.audit.projections.risk import RiskSetup
 from services.audit.projections.trading import TradingChange
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.order import Order
 from tradebus.core.model.record import field_names
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 
 _COUNTS: Final = (
     "orders_sent",
@@ -53,6 +54,7 @@ def frozen_short(projections: Projections) -> dict[str, Any]:
         "counts": {name: getattr(projections.counts, name) for name in _COUNTS},
         "kinds": {kind.__name__: count for kind, count in projections.counts.kinds().items()},
         "trading": None if last is None else _change_to_plain(last),
+        "risk": [[setup.sequence, to_plain(setup.checks)] for setup in projections.risk.setups],
         "links": [_link_to_plain(each) for each in projections.links.exchanges],
     }
 
@@ -102,6 +104,7 @@ def _from_short(data: dict[str, Any], limits: Limits) -> Projections:
     if data["trading"] is not None:
         sequence, time_ns, state, origin, reason = data["trading"]
         made.trading.last = TradingChange(sequence, time_ns, TradingState[state], origin, reason)
+    made.risk.setups = [RiskSetup(sequence, from_plain(checks)) for sequence, checks in data["risk"]]
     made.links.exchanges = [_link_from_plain(each) for each in data["links"]]
     return made
 

@@ -7,12 +7,17 @@ import pytest
 
 from services.audit.api.kinds import EventKind, kind_of
 from services.audit.projections import kind_name
-from tests.support.audit_api import AuditApi
+from services.audit.projections.stored import frozen_short, projections_from
+from tests.support.audit_api import LIMITS, AuditApi
 from tests.support.audit_run import EngineRun
+from tests.support.builders import check_of
+from tests.support.commanded import Commanded
 from tests.unit.audit.test_views import core_records, subclasses
 from tradebus.access import Role
+from tradebus.core.engine.configuration import ConfigChanged
 from tradebus.core.engine.event import AccountData, AccountEvent
 from tradebus.core.engine.event_base import EngineEvent
+from tradebus.core.engine.setup import RiskCheckSetup
 from tradebus.core.market.event import MarketData, MarketEvent
 
 
@@ -53,6 +58,35 @@ async def test_the_story_as_of_then_knows_nothing_of_later(api: AuditApi) -> Non
     told = await api.data(f"/v1/orders/{row['cid']}/why?at={row['sequence_first']}")
     assert (told["status"], told["acknowledgement"], told["fills"], told["end"]) == ("open_in_flight", None, [], None)
     await api.problem(f"/v1/orders/{row['cid']}/why?at={row['sequence_first'] - 1}", 404, "unknown_order")
+
+
+def limit_of(quantity: str) -> RiskCheckSetup:
+    return check_of("max_order_quantity", default=quantity)
+
+
+async def test_the_story_shows_the_parameters_that_the_order_was_judged_by() -> None:
+    run = EngineRun(events=60, is_ended=False, risk=[limit_of("2")])
+    async with Commanded(run) as api:
+        await api.feed(run.batches())
+        told: list[Any] = []
+        for change in ("3", None, "1"):
+            order = {"instrument": "sim_alpha-btc_usdt", "side": "buy", "quantity": "1.5", "price": "60000"}
+            answer = await api.post("open-orders", {"orders": [order]}, f"before {change}".replace(" ", "-"))
+            await api.engine_reads()
+            outcome = await api.data(answer.headers["location"])
+            told.append((outcome["opened"] or outcome["declined"])[0])
+            if change is not None:
+                await api.engine_takes(ConfigChanged("olga", (), (limit_of(change),)))
+            else:  # the same parameters again are no other setup
+                await api.engine_takes(ConfigChanged("olga", (), (limit_of("3"),)))
+        shown = [(await api.data(f"/v1/orders/{cid}/why"))["risk"] for cid in told]
+        assert [risk["checks"][0]["params"] for risk in shown] == [
+            {"default": quantity} for quantity in ("2", "3", "3")
+        ]
+        restored = projections_from(frozen_short(api.fold.projections), None, LIMITS)
+        assert restored.risk.setups == api.fold.projections.risk.setups
+        assert [setup.checks for setup in restored.risk.setups] == [(limit_of(each),) for each in ("2", "3", "1")]
+        assert restored.risk.at(-1) is None
 
 
 async def test_events_of_an_order_are_its_steps_with_their_ticks(api: AuditApi) -> None:

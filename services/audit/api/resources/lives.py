@@ -61,7 +61,7 @@ async def get_order_why(live: Read, read: RowsRead, cid: Cid) -> Response:
     answer = acknowledging(life)
     wanted = {life.sequence_first} | (set() if answer is None else {answer.sequence})
     fills = list(_fills(now, life))
-    checks = [each.setup for each in now.state.risk.checks]
+    checks = live.context.fold.projections.risk.at(life.sequence_first)
     ticks = await _ticks(live.context.history, wanted)
     enter_engine_context()
     return now.answer(Why, lambda: why(life, ticks, fills, checks, now.names))

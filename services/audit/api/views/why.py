@@ -42,8 +42,8 @@ class RiskVerdictView(View):
     """Why not."""
     overridden: bool
     """It was refused and sent all the same, as an operator's command may."""
-    checks: list[RiskCheckSetupView]
-    """What was asked, in this order, as it is set up now; `/v1/state?at=` with `fields=risk` has what was then."""
+    checks: list[RiskCheckSetupView] | None
+    """What was asked, in this order, with the parameters of then; null where a thousand later ones have come since."""
 
 
 class RequestSentView(View):
