@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 from services.audit.fold import Fold
 from tradebus.bus.errors import BusUnavailable
@@ -15,13 +16,15 @@ from tradebus.journal.archive.damage import ArchiveDamaged, ArchiveError
 from tradebus.journal.archive.files import segment_files
 from tradebus.journal.archive.past import NotArchived
 from tradebus.journal.archive.scan import read_segment_head
-from tradebus.journal.archive.ticks import ticks_between
+from tradebus.journal.archive.ticks import encoded_between
 from tradebus.wire.codec.audit import AuditFrames, audit_frames_from_bytes, tick_from_bytes
-from tradebus.wire.codec.bounds import IndexBounds, bounds_of
+from tradebus.wire.codec.bounds import bounds_of
 from tradebus.wire.codec.error import DecodeError
 from tradebus.wire.integrity import IntegrityError, verify_checksum
 
 MESSAGES_AT_ONCE: Final = 16
+
+T = TypeVar("T")
 
 
 class Pruned(Exception):
@@ -69,15 +72,30 @@ class History:
 
         They come from the stream while it has them, else from the archive. Raises Pruned or Unreadable.
         """
-        if self._folder is None:
-            return await self._streamed(first, last)
-        bounds = self._fold.batches.bounds
-        if bounds is not None and bounds[0] <= first:
+        if self._is_streamed(first):
+            try:
+                return self._decoded(first, await self._streamed(first, last))
+            except Pruned:
+                if self._folder is None:
+                    raise
+        assert self._folder is not None, "what is not streamed is in the archive"
+        return await asyncio.to_thread(self._archived, self._folder, first, last, self._decoded)
+
+    async def encoded_ticks(self, first: int, last: int) -> list[bytes]:
+        """Return the same ticks as they are stored, each a message of the contract. Raises Pruned or Unreadable."""
+        if self._is_streamed(first):
             try:
                 return await self._streamed(first, last)
             except Pruned:
-                pass  # to the archive, where it is still
-        return await asyncio.to_thread(self._archived, self._folder, first, last)
+                if self._folder is None:
+                    raise
+        assert self._folder is not None, "what is not streamed is in the archive"
+        return await asyncio.to_thread(self._archived, self._folder, first, last, _as_they_are)
+
+    def _is_streamed(self, first: int) -> bool:
+        """Tell whether to look for ticks in the stream first; where nothing is archived there is no other place."""
+        bounds = self._fold.batches.bounds
+        return self._folder is None or (bounds is not None and bounds[0] <= first)
 
     async def gaps(self) -> list[tuple[int, int]]:
         """Return the first and last tick of each stretch that the archive lacks between others. Raises Unreadable."""
@@ -97,32 +115,38 @@ class History:
             raise Unreadable(f"the archive cannot be read: {error}") from error
         return found
 
-    def _archived(self, folder: Path, first: int, last: int) -> list[AuditTick]:
+    def _archived(self, folder: Path, first: int, last: int, give: Callable[[int, list[bytes]], list[T]]) -> list[T]:
         try:
             with self._reading:
                 if self._archive is None:
                     self._archive = Archive(folder, self._stream)
                 self._archive.refresh()
-                return ticks_between(self._archive, first, last, self._bounds_at)
+                return give(first, encoded_between(self._archive, first, last))
         except NotArchived as error:
             raise Pruned(error.sequence) from error
         except (ArchiveDamaged, ArchiveError, DecodeError) as error:
             raise Unreadable(f"the archive cannot be read: {error}") from error
 
-    def _bounds_at(self, sequence: int) -> IndexBounds:
-        return bounds_of(self._fold.numbering_at(sequence))
-
-    async def _streamed(self, first: int, last: int) -> list[AuditTick]:
-        message, frames = await self._batch_of(first)
+    def _decoded(self, first: int, encoded: list[bytes]) -> list[AuditTick]:
         found: list[AuditTick] = []
-        self._add(frames, first, last, found)
+        for sequence, each in enumerate(encoded, start=first):
+            try:
+                found.append(tick_from_bytes(each, bounds_of(self._fold.numbering_at(sequence))))
+            except DecodeError as error:
+                raise Unreadable(f"tick {sequence} in the journal is damaged: {error}") from error
+        return found
+
+    async def _streamed(self, first: int, last: int) -> list[bytes]:
+        message, frames = await self._batch_of(first)
+        found: list[bytes] = []
+        _add(frames, first, last, found)
         while len(found) <= last - first:
             # As many messages as should hold the rest, going by the size of the last one; never beyond what we know of.
             wanted = -(-(last - frames.head.last_sequence) // len(frames.ticks))
             ahead = min(wanted, MESSAGES_AT_ONCE, self._fold.position - message)
             numbers = range(message + 1, message + 1 + ahead)
             for frames in await asyncio.gather(*(self._frames(number) for number in numbers)):
-                self._add(frames, first, last, found)
+                _add(frames, first, last, found)
             message += ahead
         return found
 
@@ -153,19 +177,17 @@ class History:
             raise Pruned(number if sequence is None else sequence)
         return _verified(message)
 
-    def _add(self, frames: AuditFrames, first: int, last: int, into: list[AuditTick]) -> None:
-        """Decode what of a batch lies between two ticks, less what is there already."""
-        head = frames.head
-        start = max(first + len(into), head.first_sequence)
-        end = min(last, head.last_sequence)
-        if start > end:
-            return
-        bounds = bounds_of(self._fold.numbering_at(head.first_sequence))
-        for sequence in range(start, end + 1):
-            try:
-                into.append(tick_from_bytes(frames.ticks[sequence - head.first_sequence], bounds))
-            except DecodeError as error:
-                raise Unreadable(f"tick {sequence} in the stream is damaged: {error}") from error
+
+def _add(frames: AuditFrames, first: int, last: int, into: list[bytes]) -> None:
+    """Take what of a batch lies between two ticks, less what is there already."""
+    head = frames.head
+    start = max(first + len(into), head.first_sequence)
+    end = min(last, head.last_sequence)
+    into += frames.ticks[start - head.first_sequence : end + 1 - head.first_sequence] if start <= end else ()
+
+
+def _as_they_are(_: int, encoded: list[bytes]) -> list[bytes]:
+    return encoded
 
 
 def _first_tick(folder: Path) -> int | None:

@@ -6,6 +6,7 @@ import httpx2
 
 from services.audit.api.access import Role
 from services.audit.api.stream.limits import StreamLimits
+from services.audit.travel.reads import PastReads
 from tests.support.audit_api import NO_STREAMS, AuditApi, new_fold
 from tests.support.audit_run import EngineRun, sealed_batch
 from tradebus.core.engine.event_base import EngineEvent
@@ -15,8 +16,8 @@ from tradebus.wire.codec.command import CommandMessage, command_message_from_byt
 class Commanded(AuditApi):
     """Shows the key of an operator named alice unless a test gives ``operator`` another."""
 
-    def __init__(self, run: EngineRun, streams: StreamLimits = NO_STREAMS) -> None:
-        super().__init__(new_fold(), streams)
+    def __init__(self, run: EngineRun, streams: StreamLimits = NO_STREAMS, reads: PastReads | None = None) -> None:
+        super().__init__(new_fold(), streams, reads=reads)
         self.run = run
         self.operator = self.key(Role.OPERATOR, "alice")
         self._given = 0

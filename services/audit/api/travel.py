@@ -11,7 +11,7 @@ from typing import Annotated, Final, Protocol
 from fastapi import Depends, Query, Request, Response
 
 from services.audit.api.answering import has_already
-from services.audit.api.context import PastRows, Read, Reader, Reading
+from services.audit.api.context import ApiContext, PastRows, Read, Reader, Reading
 from services.audit.api.elsewhere import AnsweredElsewhere
 from services.audit.api.instants import Instant
 from services.audit.api.paging import NUMBER_MAX
@@ -51,7 +51,7 @@ async def state_then(request: Request, read: Read, at: At = None, at_time: AtTim
         return read
     sequence, time_ns = _moment(read, at, at_time)
     query = "&".join(part for part in request.url.query.split("&") if part.partition("=")[0] not in {"at", "at_time"})
-    answer = await ask_past(read, Question(request.scope["path"], query, sequence, time_ns))
+    answer = await ask_past(read.context, Question(request.scope["path"], query, sequence, time_ns))
     raise AnsweredElsewhere(as_response(answer, request))
 
 
@@ -61,7 +61,7 @@ async def rows_then(request: Request, read: Read, at: At = None, at_time: AtTime
         return read
     sequence, time_ns = _moment(read, at, at_time)
     if sequence is None:
-        answer = await ask_past(read, Question("", time_ns=time_ns))
+        answer = await ask_past(read.context, Question("", time_ns=time_ns))
         sequence = int(answer.headers["sequence"])
     return await rows_at(read, sequence)
 
@@ -69,7 +69,7 @@ async def rows_then(request: Request, read: Read, at: At = None, at_time: AtTime
 async def rows_at(read: Reader, sequence: int) -> PastRows:
     """Return what makes readings of the rows as they were at a tick; raises the problem where they are not kept."""
     fold = read.context.fold
-    check_sequence(read, sequence)
+    check_sequence(read.context, sequence)
     if sequence < fold.run_first:
         raise Problem(
             HTTPStatus.GONE,
@@ -100,21 +100,30 @@ async def ticks_of(history: History, first: int, last: int) -> list[AuditTick]:
         ) from error
 
 
-def check_sequence(read: Reader, sequence: int) -> None:
+def check_sequence(context: ApiContext, sequence: int) -> None:
     """Raise the 404 for a tick that is not there yet, the 410 for one before everything that is kept."""
-    newest = read.context.fold.sequence
+    newest = context.fold.sequence
     if sequence > newest:
         detail = f"there is no tick {sequence} yet; the newest is {newest}"
         raise Problem(HTTPStatus.NOT_FOUND, "no_such_tick", detail, sequence=newest)
 
 
-async def ask_past(read: Reader, question: Question) -> PastAnswer:
+def check_time(context: ApiContext, time_ns: int) -> None:
+    """Raise the 404 for an engine time that is yet to come, nanoseconds."""
+    newest_ns = max(context.fold.time_ns, time.time_ns())
+    if time_ns > newest_ns + FUTURE_NS_MAX:
+        newest = context.fold.sequence
+        detail = f"there is no tick of that time yet; the newest is {newest}"
+        raise Problem(HTTPStatus.NOT_FOUND, "no_such_tick", detail, sequence=newest)
+
+
+async def ask_past(context: ApiContext, question: Question) -> PastAnswer:
     """Return the answer about a moment; raises the problem where there is none."""
-    past = read.context.past
+    past = context.past
     if past is None:
         detail = "nothing is archived here, so there are no states of the past (`audit.archive`, not in a replay)"
         raise Problem(HTTPStatus.GONE, "not_archived", detail)
-    fold = read.context.fold
+    fold = context.fold
     wanted = fold.sequence if question.sequence is None else max(question.sequence, question.other or 0)
     retry = {"Retry-After": str(RETRY_AFTER_S)}
     is_old = question.time_ns is not None and question.time_ns < fold.time_ns - ARCHIVED_NS
@@ -157,10 +166,8 @@ def _moment(read: Reader, at: int | None, at_time_ns: int | None) -> tuple[int |
         expected = "at most one of `at` and `at_time`"
         raise wrong_parameters([ParameterProblem(where="query", name="at_time", expected=expected)])
     if at is not None:
-        check_sequence(read, at)
+        check_sequence(read.context, at)
         return at, None
     assert at_time_ns is not None
-    newest_ns = max(read.context.fold.time_ns, time.time_ns())
-    if at_time_ns > newest_ns + FUTURE_NS_MAX:
-        raise wrong_parameters([ParameterProblem(where="query", name="at_time", expected="a time that has been")])
+    check_time(read.context, at_time_ns)
     return None, at_time_ns

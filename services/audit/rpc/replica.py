@@ -8,12 +8,12 @@ from typing import Final, final
 from services.audit.api.access import Role
 from services.audit.api.context import ApiContext, check_readable, check_started
 from services.audit.api.problems import Problem
+from services.audit.api.travel import ask_past, check_sequence, check_time
 from services.audit.history import Pruned, Unreadable
 from services.audit.rpc.calls import Calls, Context
-from tradebus.core.engine.audit.tick import AuditTick
-from tradebus.wire.codec.audit import tick_to_bytes
-from tradebus.wire.codec.snapshot import snapshot_of, snapshot_to_bytes
-from tradebus.wire.pb.v1 import audit_pb2, service_pb2, snapshot_pb2
+from services.audit.rpc.state import whole_state
+from services.audit.travel.question import Question
+from tradebus.wire.pb.v1 import audit_pb2, service_pb2
 from tradebus.wire.pb.v1.service_pb2_grpc import ReplicaServicer
 
 TICKS_AT_ONCE: Final = 256
@@ -30,34 +30,27 @@ class Replica(ReplicaServicer):
         self._calls: Final = calls
 
     async def GetState(  # noqa: N802 - gRPC's name
-        self,
-        request: service_pb2.GetStateRequest,  # noqa: ARG002 - says nothing
-        context: Context,
+        self, request: service_pb2.GetStateRequest, context: Context
     ) -> service_pb2.GetStateResponse:
-        """Return the state as of now, as a snapshot."""
+        """Return the state as a snapshot, as of now or of the moment that is asked for."""
         await self._calls.admit(context, Role.VIEWER, "GetState")
         try:
             check_readable(self._context)
+            if request.WhichOneof("moment") is not None:
+                return await self._state_then(request)
         except Problem as problem:
             await self._calls.end(context, problem)
-        fold = self._context.fold
-        started = fold.replica.started
-        assert started is not None, "a replica that can be read has a start record"
-        snapshot = snapshot_of(
-            started,
-            fold.state,
-            sequence=fold.sequence,
-            time_ns=fold.time_ns,
-            epoch=fold.epoch,
-            config_fingerprint="",
-        )
-        checked = fold.verification.last
-        return service_pb2.GetStateResponse(
-            mode=fold.mode,
-            is_exact=fold.is_exact,
-            verified_sequence=checked.sequence if checked is not None and checked.is_equal else None,
-            snapshot=snapshot_pb2.EngineSnapshot.FromString(snapshot_to_bytes(snapshot)),
-        )
+        return whole_state(self._context.fold)
+
+    async def _state_then(self, request: service_pb2.GetStateRequest) -> service_pb2.GetStateResponse:
+        if request.HasField("at_sequence"):
+            check_sequence(self._context, request.at_sequence)
+            question = Question("", sequence=request.at_sequence, is_whole=True)
+        else:
+            check_time(self._context, request.at_time_ns)
+            question = Question("", time_ns=request.at_time_ns, is_whole=True)
+        answer = await ask_past(self._context, question)
+        return service_pb2.GetStateResponse.FromString(answer.body)
 
     async def WatchAudit(  # noqa: N802 - gRPC's name
         self, request: service_pb2.WatchAuditRequest, context: Context
@@ -88,18 +81,18 @@ class Replica(ReplicaServicer):
                 continue
             end = min(newest, following + TICKS_AT_ONCE - 1)
             try:
-                ticks = await history.ticks(following, end)
+                ticks = await history.encoded_ticks(following, end)
             except Pruned as error:
                 raise Problem(HTTPStatus.GONE, "pruned", str(error)) from error
             except Unreadable as error:
                 raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "journal_unreadable", str(error)) from error
-            yield self._response(ticks)
+            yield self._response(following, ticks)
             following = end + 1
 
-    def _response(self, ticks: list[AuditTick]) -> service_pb2.WatchAuditResponse:
+    def _response(self, first: int, ticks: list[bytes]) -> service_pb2.WatchAuditResponse:
         return service_pb2.WatchAuditResponse(
-            ticks=[audit_pb2.AuditTick.FromString(tick_to_bytes(tick)) for tick in ticks],
-            index_fingerprint=self._context.fold.numbering_at(ticks[0].sequence).fingerprint(),
+            ticks=[audit_pb2.AuditTick.FromString(tick) for tick in ticks],
+            index_fingerprint=self._context.fold.numbering_at(first).fingerprint(),
         )
 
 

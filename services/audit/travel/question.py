@@ -49,6 +49,7 @@ class Question:
 
     ``path`` and ``query`` are those of the request, less the moment; without a path only the tick is asked for, which
     stands in the header ``sequence`` of the answer. ``other`` is a second tick: in what its state differs is asked.
+    ``is_whole`` asks for the state itself, as gRPC's message.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Question:
     sequence: int | None = None
     time_ns: int | None = None
     other: int | None = None
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, final
 
 from services.audit.api.past_app import PastApp
+from services.audit.rpc.state import whole_state
 from services.audit.travel.question import (
     PastAnswer,
     Question,
@@ -65,9 +66,11 @@ class Answerer:
         if sequence is None:
             assert question.time_ns is not None, "a question names its moment"
             sequence = self._rebuilder.sequence_at(question.time_ns)
-        if not question.path:
+        if not question.path and not question.is_whole:
             return PastAnswer(200, {"sequence": str(sequence)})
         fold = self._rebuilder.fold_at(sequence)
+        if question.is_whole:
+            return PastAnswer(200, body=whole_state(fold).SerializeToString())
         if question.other is None:
             return await self._app.get(fold, question)
         before = self._app.seen(fold, question)  # now, as the same fold may move on to the other tick

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,8 +18,9 @@ from services.audit.api.access.rates import BURST_S
 from services.audit.rpc.calls import PROBLEM_METADATA, address_of
 from services.audit.rpc.server import RpcServer
 from services.runtime.ports import CannotListen, Listening
-from tests.support.audit_run import EngineRun
+from tests.support.audit_run import EngineRun, messages_of
 from tests.support.commanded import Commanded
+from tests.support.past import LocalPast, archive_run, fold_until
 from tradebus.config import Address
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.strategies.loading import load_data, load_user_data
@@ -43,9 +45,15 @@ class Served(Commanded):
 
 
 @pytest.fixture
-async def served() -> AsyncIterator[Served]:
+def archive(tmp_path: Path) -> Path:
+    """Where the past is to lie; empty unless a test writes it."""
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+async def served(archive: Path) -> AsyncIterator[Served]:
     run = EngineRun(events=60, is_ended=False)
-    async with Served(run) as made:
+    async with Served(run, reads=LocalPast(archive)) as made:
         await made.feed(run.batches())
         server = RpcServer(made.context, Listening(Address("127.0.0.1", 0), "gRPC", "api.grpc_listen"), RATE)
         made.target = str(await server.listen())
@@ -85,6 +93,37 @@ async def test_state_is_the_replicas(served: Served, channel: Any) -> None:
     assert answer.snapshot.sequence == answer.verified_sequence == served.fold.sequence
     assert snapshot.state == served.fold.state
     assert answer.snapshot.core_hash == served.fold.hash().core
+
+
+async def test_state_of_the_past_is_that_of_a_fresh_replay(served: Served, channel: Any, archive: Path) -> None:
+    messages = messages_of(served.run.batches())
+    archive_run(archive, messages, checkpoint_every=10)
+    get_state = replica_of(channel).GetState
+    times = {tick.sequence: tick.time_ns for tick in served.run.ticks}
+    for asked in (0, 7, served.fold.sequence // 2, served.fold.sequence):
+        last_of_time = max(each for each, time_ns in times.items() if time_ns == times[asked])
+        for moment, sequence in (({"at_sequence": asked}, asked), ({"at_time_ns": times[asked]}, last_of_time)):
+            expected = fold_until(messages, sequence)
+            answer = await get_state(service_pb2.GetStateRequest(**moment))
+            snapshot = snapshot_from_bytes(answer.snapshot.SerializeToString(), load_data, load_user_data)
+            assert (snapshot.head.sequence, snapshot.head.time_ns) == (sequence, times[sequence])
+            assert snapshot.state == expected.state
+            assert answer.snapshot.core_hash == expected.hash().core
+
+
+async def test_moments_without_a_state_are_refused_as_rest_refuses_them(
+    served: Served, channel: Any, archive: Path
+) -> None:
+    get_state, now_ns = replica_of(channel).GetState, served.fold.time_ns
+    code, problem = await refused(get_state(service_pb2.GetStateRequest(at_sequence=3)))
+    assert (code, problem["code"]) == (grpc.StatusCode.UNAVAILABLE, "not_archived_yet")
+    archive_run(archive, messages_of(served.run.batches()), checkpoint_every=10)
+    for moment in ({"at_sequence": served.fold.sequence + 1}, {"at_time_ns": now_ns + 10**18}):
+        code, problem = await refused(get_state(service_pb2.GetStateRequest(**moment)))
+        assert (code, problem["code"]) == (grpc.StatusCode.NOT_FOUND, "no_such_tick")
+    for time_ns in (served.run.ticks[0].time_ns - 1, -1):
+        code, problem = await refused(get_state(service_pb2.GetStateRequest(at_time_ns=time_ns)))
+        assert (code, problem["code"]) == (grpc.StatusCode.OUT_OF_RANGE, "pruned")
 
 
 async def test_journal_is_watched_from_its_beginning_and_on(served: Served, channel: Any) -> None:

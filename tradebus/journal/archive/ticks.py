@@ -28,11 +28,20 @@ def ticks_between(archive: Archive, first: int, last: int, bounds_at: Callable[[
 
     Raises NotArchived, ArchiveDamaged, DecodeError.
     """
-    found: list[AuditTick] = []
+    encoded = encoded_between(archive, first, last)
+    return [tick_from_bytes(each, bounds_at(sequence)) for sequence, each in enumerate(encoded, start=first)]
+
+
+def encoded_between(archive: Archive, first: int, last: int) -> list[bytes]:
+    """Return the ticks from ``first`` to ``last`` as they are stored, in order.
+
+    Raises NotArchived, ArchiveDamaged, DecodeError.
+    """
+    found: list[bytes] = []
     for sequence, encoded in encoded_ticks(archive, first):
         if sequence > last:
             break
-        found.append(tick_from_bytes(encoded, bounds_at(sequence)))
+        found.append(encoded)
     if len(found) != last - first + 1:
         end = archive.last_place()
         raise NotArchived(first + len(found), -1 if end is None else end.place.head.last_sequence)

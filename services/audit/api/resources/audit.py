@@ -78,7 +78,7 @@ async def get_audit_tick(
 ) -> Response:
     """Return one step of the engine: the event, everything that was decided, what went wrong."""
     history = read.context.history
-    check_sequence(read, sequence)
+    check_sequence(read.context, sequence)
     (view,) = await tick_views(read, await ticks_of(history, sequence, sequence))
     return read.now().answer(One, lambda: view)
 
@@ -96,8 +96,8 @@ async def get_audit_state(
     sequence: Annotated[int, Path(ge=0, le=NUMBER_MAX, description="The tick's sequence.")],
 ) -> Response:
     """Return what `/v1/state?at=<sequence>` does."""
-    check_sequence(read, sequence)
-    return as_response(await ask_past(read, Question("/v1/state", sequence=sequence)), request)
+    check_sequence(read.context, sequence)
+    return as_response(await ask_past(read.context, Question("/v1/state", sequence=sequence)), request)
 
 
 def _bounds(history: History) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """`/v1/state`: the whole replica."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -21,10 +21,12 @@ Answer = Envelope[EngineStateView]
 Part = Envelope[EngineStatePartView]
 Diff = Envelope[StateDiffView]
 
+_FIELD: Final = "|".join(STATE_FIELDS)
 Fields = Annotated[
     str | None,
     Query(
         max_length=400,
+        json_schema_extra={"pattern": f"^({_FIELD})(,({_FIELD}))*$"},
         description=f"Only these fields of the data, with commas between: {', '.join(STATE_FIELDS)}.",
         examples=["trading,assets"],
     ),
@@ -60,9 +62,9 @@ async def get_state_diff(
 ) -> Response:
     """Return every place in which the state right after the tick `to` is not what it was right after `from`."""
     for sequence in (from_, to):
-        check_sequence(read, sequence)
+        check_sequence(read.context, sequence)
     question = Question(request.scope["path"], sequence=from_, other=to)
-    return as_response(await ask_past(read, question), request)
+    return as_response(await ask_past(read.context, question), request)
 
 
 def _wanted(fields: str | None) -> frozenset[str] | None:

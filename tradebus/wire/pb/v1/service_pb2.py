@@ -29,51 +29,51 @@ from tradebus.wire.pb.v1 import order_pb2 as tradebus_dot_v1_dot_order__pb2
 from tradebus.wire.pb.v1 import snapshot_pb2 as tradebus_dot_v1_dot_snapshot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradebus/v1/service.proto\x12\x0btradebus.v1\x1a\x17tradebus/v1/audit.proto\x1a\x18tradebus/v1/engine.proto\x1a\x17tradebus/v1/order.proto\x1a\x1atradebus/v1/snapshot.proto\"\x11\n\x0fGetStateRequest\"\x97\x01\n\x10GetStateResponse\x12\x0c\n\x04mode\x18\x01 \x01(\t\x12\x10\n\x08is_exact\x18\x02 \x01(\x08\x12\x1e\n\x11verified_sequence\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12-\n\x08snapshot\x18\x04 \x01(\x0b\x32\x1b.tradebus.v1.EngineSnapshotB\x14\n\x12_verified_sequence\"k\n\x11WatchAuditRequest\x12\x1a\n\rfrom_sequence\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x18\n\x0bto_sequence\x18\x02 \x01(\x04H\x01\x88\x01\x01\x42\x10\n\x0e_from_sequenceB\x0e\n\x0c_to_sequence\"V\n\x12WatchAuditResponse\x12%\n\x05ticks\x18\x01 \x03(\x0b\x32\x16.tradebus.v1.AuditTick\x12\x19\n\x11index_fingerprint\x18\x02 \x01(\t\"\xd6\x01\n\x08NewOrder\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\x10\n\x08quantity\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.tradebus.v1.OrderKind\x12\r\n\x05price\x18\x05 \x01(\t\x12/\n\rtime_in_force\x18\x06 \x01(\x0e\x32\x18.tradebus.v1.TimeInForce\x12\x10\n\x08strategy\x18\x07 \x01(\t\x12\x0b\n\x03\x63id\x18\x08 \x01(\t\"M\n\rOpenNewOrders\x12%\n\x06orders\x18\x01 \x03(\x0b\x32\x15.tradebus.v1.NewOrder\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"\x11\n\x0f\x45veryInstrument\"\x16\n\x05Names\x12\r\n\x05names\x18\x01 \x03(\t\"@\n\x0fNamedUnderlying\x12\x10\n\x08\x65xchange\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\t\x12\r\n\x05quote\x18\x03 \x01(\t\"E\n\x10NamedUnderlyings\x12\x31\n\x0bunderlyings\x18\x01 \x03(\x0b\x32\x1c.tradebus.v1.NamedUnderlying\"\xce\x01\n\x0bNamedFilter\x12+\n\x03\x61ll\x18\x01 \x01(\x0b\x32\x1c.tradebus.v1.EveryInstrumentH\x00\x12\'\n\texchanges\x18\x02 \x01(\x0b\x32\x12.tradebus.v1.NamesH\x00\x12)\n\x0binstruments\x18\x03 \x01(\x0b\x32\x12.tradebus.v1.NamesH\x00\x12\x34\n\x0bunderlyings\x18\x04 \x01(\x0b\x32\x1d.tradebus.v1.NamedUnderlyingsH\x00\x42\x08\n\x06\x66ilter\"K\n\x11\x43\x61ncelNamedOrders\x12\x0c\n\x04\x63ids\x18\x01 \x03(\t\x12(\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.NamedFilter\"V\n\x13\x43loseNamedPositions\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.tradebus.v1.NamedFilter\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"Q\n\x0bOrderedStop\x12\x14\n\x0ckeep_trading\x18\x01 \x01(\x08\x12\x13\n\x0bkeep_orders\x18\x02 \x01(\x08\x12\x17\n\x0f\x63lose_positions\x18\x03 \x01(\x08\"\x8b\x03\n\x0bSendRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x15\n\rexpires_in_ms\x18\x02 \x01(\r\x12\x0f\n\x07wait_ms\x18\x03 \x01(\r\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x14\n\x0c\x63onfirm_live\x18\x05 \x01(\x08\x12\x32\n\rtrading_state\x18\n \x01(\x0e\x32\x19.tradebus.v1.TradingStateH\x00\x12\x31\n\x0bopen_orders\x18\x0b \x01(\x0b\x32\x1a.tradebus.v1.OpenNewOrdersH\x00\x12\x37\n\rcancel_orders\x18\x0c \x01(\x0b\x32\x1e.tradebus.v1.CancelNamedOrdersH\x00\x12;\n\x0f\x63lose_positions\x18\r \x01(\x0b\x32 .tradebus.v1.CloseNamedPositionsH\x00\x12,\n\x08shutdown\x18\x0e \x01(\x0b\x32\x18.tradebus.v1.OrderedStopH\x00\x42\t\n\x07\x63ommand\"\x1f\n\x11GetCommandRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x9e\x02\n\x0f\x43ommandProgress\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12.\n\x08standing\x18\x03 \x01(\x0e\x32\x1c.tradebus.v1.CommandStanding\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\x08sequence\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07time_ns\x18\x06 \x01(\x03\x12\x0e\n\x06origin\x18\x07 \x01(\t\x12\x13\n\x0b\x61\x63\x63\x65pted_ns\x18\x08 \x01(\x03\x12\x11\n\texpiry_ns\x18\t \x01(\x03\x12\x0e\n\x06opened\x18\n \x03(\t\x12\x11\n\tcancelled\x18\x0b \x03(\t\x12\x0f\n\x07\x61mended\x18\x0c \x03(\t\x12\x10\n\x08\x64\x65\x63lined\x18\r \x03(\tB\x0b\n\t_sequence*\xab\x01\n\x0f\x43ommandStanding\x12 \n\x1c\x43OMMAND_STANDING_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43OMMAND_STANDING_ACCEPTED\x10\x01\x12\x1c\n\x18\x43OMMAND_STANDING_APPLIED\x10\x02\x12\x1d\n\x19\x43OMMAND_STANDING_REJECTED\x10\x03\x12\x1a\n\x16\x43OMMAND_STANDING_VALID\x10\x04\x32\xa3\x01\n\x07Replica\x12G\n\x08GetState\x12\x1c.tradebus.v1.GetStateRequest\x1a\x1d.tradebus.v1.GetStateResponse\x12O\n\nWatchAudit\x12\x1e.tradebus.v1.WatchAuditRequest\x1a\x1f.tradebus.v1.WatchAuditResponse0\x01\x32\x95\x01\n\x07\x43ontrol\x12>\n\x04Send\x12\x18.tradebus.v1.SendRequest\x1a\x1c.tradebus.v1.CommandProgress\x12J\n\nGetCommand\x12\x1e.tradebus.v1.GetCommandRequest\x1a\x1c.tradebus.v1.CommandProgressb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tradebus/v1/service.proto\x12\x0btradebus.v1\x1a\x17tradebus/v1/audit.proto\x1a\x18tradebus/v1/engine.proto\x1a\x17tradebus/v1/order.proto\x1a\x1atradebus/v1/snapshot.proto\"H\n\x0fGetStateRequest\x12\x15\n\x0b\x61t_sequence\x18\x01 \x01(\x04H\x00\x12\x14\n\nat_time_ns\x18\x02 \x01(\x03H\x00\x42\x08\n\x06moment\"\x97\x01\n\x10GetStateResponse\x12\x0c\n\x04mode\x18\x01 \x01(\t\x12\x10\n\x08is_exact\x18\x02 \x01(\x08\x12\x1e\n\x11verified_sequence\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12-\n\x08snapshot\x18\x04 \x01(\x0b\x32\x1b.tradebus.v1.EngineSnapshotB\x14\n\x12_verified_sequence\"k\n\x11WatchAuditRequest\x12\x1a\n\rfrom_sequence\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x18\n\x0bto_sequence\x18\x02 \x01(\x04H\x01\x88\x01\x01\x42\x10\n\x0e_from_sequenceB\x0e\n\x0c_to_sequence\"V\n\x12WatchAuditResponse\x12%\n\x05ticks\x18\x01 \x03(\x0b\x32\x16.tradebus.v1.AuditTick\x12\x19\n\x11index_fingerprint\x18\x02 \x01(\t\"\xd6\x01\n\x08NewOrder\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12\x1f\n\x04side\x18\x02 \x01(\x0e\x32\x11.tradebus.v1.Side\x12\x10\n\x08quantity\x18\x03 \x01(\t\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.tradebus.v1.OrderKind\x12\r\n\x05price\x18\x05 \x01(\t\x12/\n\rtime_in_force\x18\x06 \x01(\x0e\x32\x18.tradebus.v1.TimeInForce\x12\x10\n\x08strategy\x18\x07 \x01(\t\x12\x0b\n\x03\x63id\x18\x08 \x01(\t\"M\n\rOpenNewOrders\x12%\n\x06orders\x18\x01 \x03(\x0b\x32\x15.tradebus.v1.NewOrder\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"\x11\n\x0f\x45veryInstrument\"\x16\n\x05Names\x12\r\n\x05names\x18\x01 \x03(\t\"@\n\x0fNamedUnderlying\x12\x10\n\x08\x65xchange\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\t\x12\r\n\x05quote\x18\x03 \x01(\t\"E\n\x10NamedUnderlyings\x12\x31\n\x0bunderlyings\x18\x01 \x03(\x0b\x32\x1c.tradebus.v1.NamedUnderlying\"\xce\x01\n\x0bNamedFilter\x12+\n\x03\x61ll\x18\x01 \x01(\x0b\x32\x1c.tradebus.v1.EveryInstrumentH\x00\x12\'\n\texchanges\x18\x02 \x01(\x0b\x32\x12.tradebus.v1.NamesH\x00\x12)\n\x0binstruments\x18\x03 \x01(\x0b\x32\x12.tradebus.v1.NamesH\x00\x12\x34\n\x0bunderlyings\x18\x04 \x01(\x0b\x32\x1d.tradebus.v1.NamedUnderlyingsH\x00\x42\x08\n\x06\x66ilter\"K\n\x11\x43\x61ncelNamedOrders\x12\x0c\n\x04\x63ids\x18\x01 \x03(\t\x12(\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x18.tradebus.v1.NamedFilter\"V\n\x13\x43loseNamedPositions\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.tradebus.v1.NamedFilter\x12\x15\n\roverride_risk\x18\x02 \x01(\x08\"Q\n\x0bOrderedStop\x12\x14\n\x0ckeep_trading\x18\x01 \x01(\x08\x12\x13\n\x0bkeep_orders\x18\x02 \x01(\x08\x12\x17\n\x0f\x63lose_positions\x18\x03 \x01(\x08\"\x8b\x03\n\x0bSendRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x15\n\rexpires_in_ms\x18\x02 \x01(\r\x12\x0f\n\x07wait_ms\x18\x03 \x01(\r\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x14\n\x0c\x63onfirm_live\x18\x05 \x01(\x08\x12\x32\n\rtrading_state\x18\n \x01(\x0e\x32\x19.tradebus.v1.TradingStateH\x00\x12\x31\n\x0bopen_orders\x18\x0b \x01(\x0b\x32\x1a.tradebus.v1.OpenNewOrdersH\x00\x12\x37\n\rcancel_orders\x18\x0c \x01(\x0b\x32\x1e.tradebus.v1.CancelNamedOrdersH\x00\x12;\n\x0f\x63lose_positions\x18\r \x01(\x0b\x32 .tradebus.v1.CloseNamedPositionsH\x00\x12,\n\x08shutdown\x18\x0e \x01(\x0b\x32\x18.tradebus.v1.OrderedStopH\x00\x42\t\n\x07\x63ommand\"\x1f\n\x11GetCommandRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x9e\x02\n\x0f\x43ommandProgress\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12.\n\x08standing\x18\x03 \x01(\x0e\x32\x1c.tradebus.v1.CommandStanding\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\x08sequence\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07time_ns\x18\x06 \x01(\x03\x12\x0e\n\x06origin\x18\x07 \x01(\t\x12\x13\n\x0b\x61\x63\x63\x65pted_ns\x18\x08 \x01(\x03\x12\x11\n\texpiry_ns\x18\t \x01(\x03\x12\x0e\n\x06opened\x18\n \x03(\t\x12\x11\n\tcancelled\x18\x0b \x03(\t\x12\x0f\n\x07\x61mended\x18\x0c \x03(\t\x12\x10\n\x08\x64\x65\x63lined\x18\r \x03(\tB\x0b\n\t_sequence*\xab\x01\n\x0f\x43ommandStanding\x12 \n\x1c\x43OMMAND_STANDING_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43OMMAND_STANDING_ACCEPTED\x10\x01\x12\x1c\n\x18\x43OMMAND_STANDING_APPLIED\x10\x02\x12\x1d\n\x19\x43OMMAND_STANDING_REJECTED\x10\x03\x12\x1a\n\x16\x43OMMAND_STANDING_VALID\x10\x04\x32\xa3\x01\n\x07Replica\x12G\n\x08GetState\x12\x1c.tradebus.v1.GetStateRequest\x1a\x1d.tradebus.v1.GetStateResponse\x12O\n\nWatchAudit\x12\x1e.tradebus.v1.WatchAuditRequest\x1a\x1f.tradebus.v1.WatchAuditResponse0\x01\x32\x95\x01\n\x07\x43ontrol\x12>\n\x04Send\x12\x18.tradebus.v1.SendRequest\x1a\x1c.tradebus.v1.CommandProgress\x12J\n\nGetCommand\x12\x1e.tradebus.v1.GetCommandRequest\x1a\x1c.tradebus.v1.CommandProgressb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMMANDSTANDING']._serialized_start=2170
-  _globals['_COMMANDSTANDING']._serialized_end=2341
+  _globals['_COMMANDSTANDING']._serialized_start=2225
+  _globals['_COMMANDSTANDING']._serialized_end=2396
   _globals['_GETSTATEREQUEST']._serialized_start=146
-  _globals['_GETSTATEREQUEST']._serialized_end=163
-  _globals['_GETSTATERESPONSE']._serialized_start=166
-  _globals['_GETSTATERESPONSE']._serialized_end=317
-  _globals['_WATCHAUDITREQUEST']._serialized_start=319
-  _globals['_WATCHAUDITREQUEST']._serialized_end=426
-  _globals['_WATCHAUDITRESPONSE']._serialized_start=428
-  _globals['_WATCHAUDITRESPONSE']._serialized_end=514
-  _globals['_NEWORDER']._serialized_start=517
-  _globals['_NEWORDER']._serialized_end=731
-  _globals['_OPENNEWORDERS']._serialized_start=733
-  _globals['_OPENNEWORDERS']._serialized_end=810
-  _globals['_EVERYINSTRUMENT']._serialized_start=812
-  _globals['_EVERYINSTRUMENT']._serialized_end=829
-  _globals['_NAMES']._serialized_start=831
-  _globals['_NAMES']._serialized_end=853
-  _globals['_NAMEDUNDERLYING']._serialized_start=855
-  _globals['_NAMEDUNDERLYING']._serialized_end=919
-  _globals['_NAMEDUNDERLYINGS']._serialized_start=921
-  _globals['_NAMEDUNDERLYINGS']._serialized_end=990
-  _globals['_NAMEDFILTER']._serialized_start=993
-  _globals['_NAMEDFILTER']._serialized_end=1199
-  _globals['_CANCELNAMEDORDERS']._serialized_start=1201
-  _globals['_CANCELNAMEDORDERS']._serialized_end=1276
-  _globals['_CLOSENAMEDPOSITIONS']._serialized_start=1278
-  _globals['_CLOSENAMEDPOSITIONS']._serialized_end=1364
-  _globals['_ORDEREDSTOP']._serialized_start=1366
-  _globals['_ORDEREDSTOP']._serialized_end=1447
-  _globals['_SENDREQUEST']._serialized_start=1450
-  _globals['_SENDREQUEST']._serialized_end=1845
-  _globals['_GETCOMMANDREQUEST']._serialized_start=1847
-  _globals['_GETCOMMANDREQUEST']._serialized_end=1878
-  _globals['_COMMANDPROGRESS']._serialized_start=1881
-  _globals['_COMMANDPROGRESS']._serialized_end=2167
-  _globals['_REPLICA']._serialized_start=2344
-  _globals['_REPLICA']._serialized_end=2507
-  _globals['_CONTROL']._serialized_start=2510
-  _globals['_CONTROL']._serialized_end=2659
+  _globals['_GETSTATEREQUEST']._serialized_end=218
+  _globals['_GETSTATERESPONSE']._serialized_start=221
+  _globals['_GETSTATERESPONSE']._serialized_end=372
+  _globals['_WATCHAUDITREQUEST']._serialized_start=374
+  _globals['_WATCHAUDITREQUEST']._serialized_end=481
+  _globals['_WATCHAUDITRESPONSE']._serialized_start=483
+  _globals['_WATCHAUDITRESPONSE']._serialized_end=569
+  _globals['_NEWORDER']._serialized_start=572
+  _globals['_NEWORDER']._serialized_end=786
+  _globals['_OPENNEWORDERS']._serialized_start=788
+  _globals['_OPENNEWORDERS']._serialized_end=865
+  _globals['_EVERYINSTRUMENT']._serialized_start=867
+  _globals['_EVERYINSTRUMENT']._serialized_end=884
+  _globals['_NAMES']._serialized_start=886
+  _globals['_NAMES']._serialized_end=908
+  _globals['_NAMEDUNDERLYING']._serialized_start=910
+  _globals['_NAMEDUNDERLYING']._serialized_end=974
+  _globals['_NAMEDUNDERLYINGS']._serialized_start=976
+  _globals['_NAMEDUNDERLYINGS']._serialized_end=1045
+  _globals['_NAMEDFILTER']._serialized_start=1048
+  _globals['_NAMEDFILTER']._serialized_end=1254
+  _globals['_CANCELNAMEDORDERS']._serialized_start=1256
+  _globals['_CANCELNAMEDORDERS']._serialized_end=1331
+  _globals['_CLOSENAMEDPOSITIONS']._serialized_start=1333
+  _globals['_CLOSENAMEDPOSITIONS']._serialized_end=1419
+  _globals['_ORDEREDSTOP']._serialized_start=1421
+  _globals['_ORDEREDSTOP']._serialized_end=1502
+  _globals['_SENDREQUEST']._serialized_start=1505
+  _globals['_SENDREQUEST']._serialized_end=1900
+  _globals['_GETCOMMANDREQUEST']._serialized_start=1902
+  _globals['_GETCOMMANDREQUEST']._serialized_end=1933
+  _globals['_COMMANDPROGRESS']._serialized_start=1936
+  _globals['_COMMANDPROGRESS']._serialized_end=2222
+  _globals['_REPLICA']._serialized_start=2399
+  _globals['_REPLICA']._serialized_end=2562
+  _globals['_CONTROL']._serialized_start=2565
+  _globals['_CONTROL']._serialized_end=2714
 # @@protoc_insertion_point(module_scope)

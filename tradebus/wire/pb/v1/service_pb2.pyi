@@ -26,8 +26,12 @@ COMMAND_STANDING_REJECTED: CommandStanding
 COMMAND_STANDING_VALID: CommandStanding
 
 class GetStateRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("at_sequence", "at_time_ns")
+    AT_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    AT_TIME_NS_FIELD_NUMBER: _ClassVar[int]
+    at_sequence: int
+    at_time_ns: int
+    def __init__(self, at_sequence: _Optional[int] = ..., at_time_ns: _Optional[int] = ...) -> None: ...
 
 class GetStateResponse(_message.Message):
     __slots__ = ("mode", "is_exact", "verified_sequence", "snapshot")

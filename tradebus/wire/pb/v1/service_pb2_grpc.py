@@ -53,7 +53,7 @@ class ReplicaServicer:
     """
 
     def GetState(self, request, context):
-        """The whole state as of now.
+        """The whole state, as of now or of a moment of the past.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
