@@ -5,6 +5,7 @@ from typing import Final, final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _DELAY_BUCKETS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_STREAM_BUCKETS_S: Final = (1.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0)
 _REQUEST_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -40,9 +41,15 @@ class AuditMetrics:
         )
         self.requests: Final = Histogram(
             "tradebus_api_request_seconds",
-            "Duration of API requests by route",
+            "Duration of API requests by route, streams left out",
             ["route", "status"],
             buckets=_REQUEST_BUCKETS_S,
+            registry=registry,
+        )
+        self.streams: Final = Histogram(
+            "tradebus_api_stream_seconds",
+            "How long streams of events over HTTP lasted",
+            buckets=_STREAM_BUCKETS_S,
             registry=registry,
         )
         self.archive_sequence: Final = Gauge(

@@ -15,6 +15,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+EVENT_STREAM: Final = b"text/event-stream"
 CSP: Final = "Content-Security-Policy"
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -44,18 +45,24 @@ class Guard:
             return
         begun = time.perf_counter()
         status = 0
+        is_stream = False
 
         async def guarded(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_stream
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = message.get("headers", [])
-                names = {name.lower() for name, _ in own}
+                names = {name.lower(): value for name, value in own}
+                is_stream = names.get(b"content-type", b"").startswith(EVENT_STREAM)
                 message["headers"] = [*own, *(header for header in _RAW if header[0] not in names)]
             await send(message)
 
         try:
             await self._app(scope, receive, guarded)
         finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
-            self._metrics.requests.labels(route, str(status)).observe(time.perf_counter() - begun)
+            took_s = time.perf_counter() - begun
+            if is_stream:  # it lasts as long as its reader likes, which says nothing of how quickly requests are answered
+                self._metrics.streams.observe(took_s)
+            else:
+                route = getattr(scope.get("route"), "path", "unmatched")
+                self._metrics.requests.labels(route, str(status)).observe(took_s)

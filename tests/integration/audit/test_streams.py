@@ -357,3 +357,18 @@ async def test_websocket_is_for_who_may_read_from_our_own_pages(server: StreamSe
         await hear(ws, "subscribed", "snapshot")
     async with server.session.get(f"{server.url}/v1/stream") as refused:
         assert refused.status == HTTPStatus.UNAUTHORIZED
+
+
+async def test_how_long_a_stream_lasts_is_no_time_of_a_request(server: StreamServer) -> None:
+    def measured(name: str, **labels: str) -> float | None:
+        return server.api.registry.get_sample_value(f"tradebus_api_{name}_seconds_count", labels)
+
+    async with server.stream(STEPS_QUERY) as reader:
+        await reader.some()
+        assert measured("stream") == 0
+    await eventually(lambda: measured("stream") == 1, "the end of the stream")
+    assert measured("request", route="/v1/stream", status="200") is None
+    async with server.session.get(f"{server.url}/v1/stream?topics=x") as answer:
+        assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    await eventually(lambda: measured("request", route="/v1/stream", status="422") == 1, "the refusal")
+    assert measured("stream") == 1
