@@ -13,6 +13,7 @@ from tradebus.bus.provision import Outcome, provision
 from tradebus.bus.topology import Sizes, Topology, topology
 from tradebus.bus.user_keys import seed_file
 from tradebus.config import ConfigError, Settings
+from tradebus.config.sections.modes import Mode
 
 ATTEMPT_TIMEOUT_S: Final = 2.0
 """One attempt to connect; between attempts the health report can say that we wait."""
@@ -22,7 +23,7 @@ def connector(settings: Settings, service: str, instance: str) -> Callable[[List
     """Return what makes one attempt to connect to the configured server, as the service's user where it has users.
 
     An attempt raises ConnectFailed, and MissingPermissions where the user may not do all that it has to.
-    Raises ConfigError where the user's key is not there.
+    Raises ConfigError where the user's key is not there, an attempt also in mode live where the server has no users.
     """
     options = options_of(settings, service, instance)
     if service == "engine":
@@ -32,15 +33,23 @@ def connector(settings: Settings, service: str, instance: str) -> Callable[[List
 
     async def connect(listener: Listener) -> Bus:
         bus = await NatsBus.connect(options, listener=listener, timeout_s=ATTEMPT_TIMEOUT_S)
-        if options.nkey_seed_file is not None:
-            try:
+        try:
+            _check_users(settings, bus)
+            if options.nkey_seed_file is not None:
                 await bus.check_permissions(service, permissions(User(service), system_of(settings)))
-            except BaseException:
-                await bus.close(0.5)
-                raise
+        except BaseException:
+            await bus.close(0.5)
+            raise
         return bus
 
     return connect
+
+
+def _check_users(settings: Settings, bus: NatsBus) -> None:
+    """Raise ConfigError for a server that lets anybody in, where money is at stake."""
+    if settings.mode is Mode.LIVE and not bus.knows_users:
+        expected = "a server with users in mode `live`, which lets nobody else in"
+        raise ConfigError([settings.problem(("nats", "url"), expected, "one that asks nobody for a key")])
 
 
 def options_of(settings: Settings, user: str, instance: str = "") -> NatsOptions:

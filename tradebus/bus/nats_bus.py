@@ -111,6 +111,11 @@ class NatsBus(Bus):
         """Return how many bytes payload and headers of one message may have."""
         return self._control.bytes_max
 
+    @property
+    def knows_users(self) -> bool:
+        """Tell whether the server lets nobody in who does not show that he is one of its users."""
+        return bool(self._control.server_info.get("auth_required"))
+
     async def check_permissions(self, user: str, needed: Permissions) -> None:
         """Return if the server lets us do all that is needed. Raises MissingPermissions, BusUnavailable."""
         await check_permissions(self._control, user, needed)

@@ -219,6 +219,9 @@ def _nats(parts: Parts) -> Iterator[Finding]:
         if parts.nats.monitoring_url is None:
             expected = "the server's monitoring address in mode `live`, by which `sync_interval: always` is checked"
             yield Finding(("nats", "monitoring_url"), expected, "none")
+        if parts.nats.users_dir is None:
+            expected = "the folder of the users' keys in mode `live`: each service connects as its own user"
+            yield Finding(("nats", "users_dir"), expected, "none", "`python -m services.runtime.users` makes it.")
     if not parts.nats.embedded:
         return
     if not parts.nats.address.is_loopback:

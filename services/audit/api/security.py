@@ -61,7 +61,7 @@ class Guard:
             await self._app(scope, receive, guarded)
         finally:
             took_s = time.perf_counter() - begun
-            if is_stream:  # it lasts as long as its reader likes, which says nothing of how quickly requests are answered
+            if is_stream:  # it lasts as long as its reader likes: no measure of how quickly requests are answered
                 self._metrics.streams.observe(took_s)
             else:
                 route = getattr(scope.get("route"), "path", "unmatched")

@@ -253,6 +253,7 @@ def test_live_needs_its_switch_in_the_environment_and_nowhere_else(write: Write)
     )
     assert any("TRADEBUS_ALLOW_LIVE=yes beside mode `live`, found no such permission" in text for text in live)
     assert any(text.startswith("nats.embedded: ") for text in live)
+    assert any(text.startswith("nats.users_dir: expected the folder of the users' keys") for text in live)
     for text in problems(write(), "allow_live=true", TRADEBUS__ALLOW_LIVE="yes", TRADEBUS_ALLOW_LIVE="perhaps"):
         assert "allow_live: expected" in text
 

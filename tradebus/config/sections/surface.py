@@ -71,7 +71,8 @@ class NatsSettings(Section):
     users_dir: Path | None = None
     """Folder of the users' keys, `<user>.nk`: as which user a service connects is its own name. `make up` fills it in.
 
-    Left out with a server of one's own, everybody connects without a user, and the engine makes the streams."""
+    Left out with a server of one's own, everybody connects without a user, and the engine makes the streams. Mode
+    `live` requires it, and a server that has the users."""
     store_dir: Path | None = None
     """JetStream's folder of the embedded server; `<data_dir>/nats` when left out."""
     sync_always: bool = False
