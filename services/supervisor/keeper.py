@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, final
 
 from services.supervisor.catalogue import Program
-from services.supervisor.logfiles import tail
+from services.supervisor.logfiles import last_error, tail
 from services.supervisor.process import Child, exit_words
 from services.supervisor.progress import Progress
 from services.supervisor.restarts import Crashes, RestartPolicy
@@ -117,10 +117,13 @@ class Keeper:
                 self._wanted = False
                 self._progress.tell(self.name, "finished")
                 return
+            error = last_error(child.log_file, child.log_begin)
             said = tail(child.log_file, _TAIL_LINES, child.log_begin)
+            if error not in said:
+                said = [error, *said]
             wait_s = None if status == ExitCode.CONFIG_INVALID else self._crashes.add(loop.time())
             if wait_s is None:
-                self._give_up(status, said)
+                self._give_up(status, said, error)
                 return
             self._progress.warn(self.name, "crashed", f"{exit_words(status)}, again in {wait_s:g} s ({self.log_file})")
             self._say(said)
@@ -134,7 +137,7 @@ class Keeper:
             self._wanted = False
             self._on_given_up(f"{self.name} cannot be started: {error!r}")
 
-    def _give_up(self, status: int, said: list[str]) -> None:
+    def _give_up(self, status: int, said: list[str], error: str) -> None:
         self._wanted = False
         if status == ExitCode.CONFIG_INVALID:
             reason = f"{self.name} refused its configuration"
@@ -142,7 +145,8 @@ class Keeper:
             policy = self._crashes.policy
             reason = (
                 f"{self.name} crashed more than {policy.crashes_max} times within {policy.window_s:g} s, "
-                f"last with {exit_words(status)}; giving up. Its log: {self.log_file}"
+                f"last with {exit_words(status)}; giving up. Its last error: {error or 'none'}. "
+                f"Its log: {self.log_file}"
             )
         self._progress.warn(self.name, "failed", reason)
         self._say(said)

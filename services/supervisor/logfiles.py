@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 LOG_BYTES_MAX: Final = 32 * 1024 * 1024
 _TAIL_BYTES: Final = 16_384
@@ -25,6 +25,20 @@ def rotate(path: Path, bytes_max: int = LOG_BYTES_MAX) -> bool:
 
 def tail(path: Path, lines: int, begin: int = 0) -> list[str]:
     """Return the last lines written after byte `begin`, JSON ones put in words."""
+    return [_in_words(line) for line in _last_lines(path, begin)[-lines:]]
+
+
+def last_error(path: Path, begin: int = 0) -> str:
+    """Return in words what was logged last as an error after byte `begin`; else the very last line, empty for none.
+
+    A service logs on while it stops, so what ended it is seldom its last word; an interpreter's is.
+    """
+    lines = _last_lines(path, begin)
+    errors = [line for line in lines if str(_entry_of(line).get("level")) in _ERRORS]
+    return _in_words((errors or lines or [""])[-1])
+
+
+def _last_lines(path: Path, begin: int) -> list[str]:
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -32,16 +46,22 @@ def tail(path: Path, lines: int, begin: int = 0) -> list[str]:
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return []
-    return [_in_words(line) for line in text.splitlines()[-lines:]]
+    return text.splitlines()
+
+
+def _entry_of(line: str) -> dict[str, Any]:
+    """Return what a JSON log line holds, nothing for any other line."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) and "event" in entry else {}
 
 
 def _in_words(line: str) -> str:
     """Return `error: could not start` and the like for a JSON log line, any other line as it is."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return line
-    if not isinstance(entry, dict) or "event" not in entry:
+    entry = _entry_of(line)
+    if not entry:
         return line
     rest = {key: value for key, value in entry.items() if key not in _NOT_SHOWN}
     details = ", ".join(f"{key}={value}" for key, value in rest.items() if key != "exception")
@@ -50,4 +70,5 @@ def _in_words(line: str) -> str:
     return " | ".join(part for part in parts if part)
 
 
+_ERRORS: Final = frozenset({"error", "critical"})
 _NOT_SHOWN: Final = frozenset({"time", "level", "service", "instance", "mode", "event"})
