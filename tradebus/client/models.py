@@ -1479,9 +1479,9 @@ class RiskVerdictView(BaseModel):
         bool, Field(description="It was refused and sent all the same, as an operator's command may.")
     ]
     checks: Annotated[
-        list[RiskCheckSetupView],
+        list[RiskCheckSetupView] | None,
         Field(
-            description='What was asked, in this order, as it is set up now; `/v1/state?at=` with `fields=risk` has what was then.'
+            description='What was asked, in this order, with the parameters of then; null where a thousand later ones have come since.'
         ),
     ]
 

@@ -35,6 +35,10 @@ CONFIRMED: Final = Mode.LIVE.value
 KEY_PATTERN: Final = r"^[\x21-\x7e]{1,128}$"
 
 
+WAIT_PATTERN: Final = r"^(([0-9]{1,4}|[12][0-9]{4}|30000)ms|([0-9]|[12][0-9]|30)s)$"
+"""0 to the longest; for those who read the API's document."""
+
+
 def _wait(text: str) -> str:
     if duration_ns(text) > WAIT_S_MAX * NS["s"]:
         raise ValueError(f"at most {WAIT_S_MAX}s")
@@ -44,7 +48,7 @@ def _wait(text: str) -> str:
 Wait = Annotated[
     str,
     AfterValidator(_wait),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,7}(ms|s|m)$", "examples": ["2s"]}),
+    WithJsonSchema({"type": "string", "pattern": WAIT_PATTERN, "examples": ["2s"]}),
 ]
 
 

@@ -1,7 +1,16 @@
 """Find exchanges, assets and instruments by the names that a request gives."""
 
+from typing import Annotated, TypeAlias
+
+from pydantic import WithJsonSchema
+
 from services.audit.api.problems import ParameterProblem, near_matches, shown, unknown_name, wrong_parameters
 from services.audit.api.views.values import Names
+from services.audit.commands.known import name_schema
+
+ExchangeName: TypeAlias = Annotated[str, WithJsonSchema(name_schema("exchange"))]
+InstrumentName: TypeAlias = Annotated[str, WithJsonSchema(name_schema("instrument"))]
+"""Names in a query; both are looked up by ``filters``."""
 
 
 def exchange_index(names: Names, name: str) -> int:

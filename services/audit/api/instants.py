@@ -38,4 +38,8 @@ def _read(value: object) -> object:
     return instant_ns(value) if isinstance(value, str) else value
 
 
-Instant: TypeAlias = Annotated[int, BeforeValidator(_read), WithJsonSchema({"type": "string", "format": "date-time"})]
+Instant: TypeAlias = Annotated[
+    int,
+    BeforeValidator(_read),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^(19[7-9][0-9]|[2-9][0-9]{3})-"}),
+]

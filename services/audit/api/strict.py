@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from services.audit.api.access.require import needed_by
 from services.audit.api.problems import near_matches
@@ -28,7 +29,14 @@ class StrictRoute(APIRoute):
                 needed.admit(request)
             wrong = _wrong(request, known)
             if not wrong:
-                return await handle(request)
+                try:
+                    return await handle(request)
+                except HTTPException as error:
+                    if not isinstance(error.__cause__, UnicodeDecodeError):
+                        raise
+                    # FastAPI answers 422 to a body that is no JSON, and 400 to one that is not even text.
+                    not_text = {"loc": ("body",), "msg": "JSON in UTF-8", "input": "other bytes", "ctx": {}}
+                    raise RequestValidationError([not_text]) from error
             # Reading changes nothing, so the handler may say what else is wrong before the request is refused.
             others: list[Any] = []
             request.state.is_refused = True

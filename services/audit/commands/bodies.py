@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.audit.commands.known import known_now
+from services.audit.commands.known import known_now, name_schema
 from tradebus.core.model.number import NumberError, parse_decimal
 
 ORDERS_MAX: Final = 100
@@ -24,6 +24,14 @@ EXPIRES_S_MAX: Final = 3_000
 """Less than the hour for which an engine knows the ids of commands, so that none is applied twice."""
 
 NS: Final = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}
+EXPIRY_PATTERN: Final = (
+    r"^(([1-9][0-9]{0,5}|[12][0-9]{6}|3000000)ms|([1-9][0-9]{0,2}|[12][0-9]{3}|3000)s|([1-9]|[1-4][0-9]|50)m)$"
+)
+"""1 ms to the longest; for those who read the API's document."""
+
+AMOUNT_PATTERN: Final = r"^(?=[0-9.]*[1-9])[0-9]{1,14}(\.[0-9]{1,12})?$"
+"""How amounts are written; an exponent is read too."""
+
 _DURATION: Final = re.compile(r"([0-9]{1,7})(ms|s|m)")
 _STRATEGY: Final = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$"
 _CID: Final = r"^[A-Za-z0-9_-]{1,64}$"
@@ -84,16 +92,17 @@ Expiry: TypeAlias = Annotated[
     str,
     BeforeValidator(_expiry),
     Field(description="How long it may wait for the engine, at most 3000s; an engine that is down longer rejects it."),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,7}(ms|s|m)$", "examples": ["60s"]}),
+    WithJsonSchema({"type": "string", "pattern": EXPIRY_PATTERN, "examples": ["60s"]}),
 ]
 Amount: TypeAlias = Annotated[
     Decimal,
     BeforeValidator(_number),
-    WithJsonSchema({"type": "string", "format": "decimal", "examples": ["60012.5"]}),
+    WithJsonSchema({"type": "string", "format": "decimal", "pattern": AMOUNT_PATTERN, "examples": ["60012.5"]}),
 ]
-Exchange: TypeAlias = Annotated[str, AfterValidator(_exchange)]
-Instrument: TypeAlias = Annotated[str, AfterValidator(_instrument)]
-Cid: TypeAlias = Annotated[str, AfterValidator(_cid)]
+Exchange: TypeAlias = Annotated[str, AfterValidator(_exchange), WithJsonSchema(name_schema("exchange"))]
+Instrument: TypeAlias = Annotated[str, AfterValidator(_instrument), WithJsonSchema(name_schema("instrument"))]
+AssetName: TypeAlias = Annotated[str, WithJsonSchema(name_schema("asset"))]
+Cid: TypeAlias = Annotated[str, AfterValidator(_cid), WithJsonSchema(name_schema("active-order"))]
 
 
 class Body(BaseModel):
@@ -122,7 +131,18 @@ class TradingStateBody(Body):
 class OrderBody(BaseModel):
     """An order to open."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["kind"], "properties": {"kind": {"const": "market"}}},
+                {"required": ["price"], "properties": {"price": {"type": "string"}}},
+            ]
+        },
+    )
 
     instrument: Instrument
     side: Literal["buy", "sell"]
@@ -198,8 +218,8 @@ class UnderlyingBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     exchange: Exchange
-    base: str
-    quote: str
+    base: AssetName
+    quote: AssetName
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
@@ -225,6 +245,15 @@ FilterBody: TypeAlias = Annotated[
 
 class CancelOrdersBody(Body):
     """Cancel orders: those named, or all of some instruments."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["cids"], "properties": {"cids": {"type": "array"}, "filter": {"type": "null"}}},
+                {"required": ["filter"], "properties": {"filter": {"type": "object"}, "cids": {"type": "null"}}},
+            ]
+        }
+    )
 
     KIND: ClassVar[str] = "cancel_orders"
 

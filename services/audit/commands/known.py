@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
-from typing import Final, final
+from typing import Any, Final, final
 
 from pydantic_core import PydanticCustomError
 
@@ -51,6 +51,11 @@ class Known:
             if isinstance(order, Order):
                 return order
         raise _unknown("an order that may still trade", cid, [str(order.key.cid) for order in self.state.orders()])
+
+
+def name_schema(what: str) -> dict[str, Any]:
+    """Return how the API's document describes a text that must be one of the journal's names of something."""
+    return {"type": "string", "format": f"{what}-name"}
 
 
 _KNOWN: Final[ContextVar[Known]] = ContextVar("known")

@@ -37,9 +37,12 @@ def settings(tmp_path: Path) -> Settings:
     return keeping(tmp_path)
 
 
-def keeping(folder: Path, **audit: Any) -> Settings:
-    runtime = {"data_dir": folder, "http": {"audit": "127.0.0.1:0"}}
-    return audit_settings(audit={"prune": False, "sync_ms": 20, "segment_bytes": 1 << 20, **audit}, runtime=runtime)
+def keeping(folder: Path, *, reading_without_key: bool = True, **audit: Any) -> Settings:
+    return audit_settings(
+        audit={"prune": False, "sync_ms": 20, "segment_bytes": 1 << 20, **audit},
+        api={"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0", "reading_without_key": reading_without_key},
+        runtime={"data_dir": folder, "http": {"audit": "127.0.0.1:0"}},
+    )
 
 
 def folder_of(settings: Settings) -> Path:

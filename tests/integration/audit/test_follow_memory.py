@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
@@ -54,8 +54,8 @@ class Running:
         assert self.service.address is not None
         return self.service.address.url
 
-    async def get(self, path: str) -> tuple[int, dict[str, object]]:
-        async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:
+    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, object]]:
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(self.url + path) as answer:
             return answer.status, await answer.json(content_type=None)
 
     async def at(self, sequence: int) -> None:

@@ -200,6 +200,15 @@ async def test_everything_wrong_is_told_at_once(commanded: Commanded) -> None:
     assert await commanded.sent() == []
 
 
+async def test_a_body_that_is_no_text_is_refused_like_one_that_is_no_json(commanded: Commanded) -> None:
+    for content in (b"\xd6w\xe7", b"{"):
+        headers = {"Idempotency-Key": "k-1", "Content-Type": "application/json", **commanded.operator}
+        answer = await commanded.client.post("/v1/commands/trading-state", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameters")
+        assert answer.json()["errors"][0]["where"] == "body"
+    assert await commanded.sent() == []
+
+
 @pytest.mark.parametrize(
     ("what", "body", "name", "expected"),
     [

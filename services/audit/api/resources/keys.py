@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.audit.api.access import Admin
 from services.audit.api.context import ApiContext, Context
@@ -23,6 +23,11 @@ DAYS_MAX: Final = 3_650
 KeyId = Annotated[str, Path(min_length=1, max_length=64, description="The key's public id.")]
 
 
+def _whole(number: object) -> object:
+    """Return a number as JSON means it: 30.0 is 30."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 class KeyBody(BaseModel):
     """What a new key is to be."""
 
@@ -31,7 +36,7 @@ class KeyBody(BaseModel):
     name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
     """Whose it is, or what for."""
     role: Role
-    days: Annotated[int, Field(ge=1, le=DAYS_MAX, strict=True)] | None = None
+    days: Annotated[int, Field(ge=1, le=DAYS_MAX, strict=True), BeforeValidator(_whole)] | None = None
     """After how many days it expires; never without."""
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from services.audit.api.context import Reading
 from services.audit.api.documents import PAST_READ_PROBLEMS, UNKNOWN_NAME
 from services.audit.api.envelope import Envelope, Page, PageEnvelope
-from services.audit.api.find import filters
+from services.audit.api.find import ExchangeName, InstrumentName, filters
 from services.audit.api.paging import ListOrder, PageRequest, Paging
 from services.audit.api.problems import unknown_name
 from services.audit.api.strict import StrictRoute
@@ -76,8 +76,8 @@ async def list_orders(
     read: RowsRead,
     paging: Paging,
     status: Annotated[StatusFilter | None, Query(description="Only those that stand there.")] = None,
-    exchange: Annotated[str | None, Query(description="Only those on this exchange.")] = None,
-    instrument: Annotated[str | None, Query(description="Only those of this instrument.")] = None,
+    exchange: Annotated[ExchangeName | None, Query(description="Only those on this exchange.")] = None,
+    instrument: Annotated[InstrumentName | None, Query(description="Only those of this instrument.")] = None,
     strategy: Annotated[str | None, Query(description="Only those of this strategy.")] = None,
 ) -> Response:
     """Return orders, the one made last first unless asked otherwise; also those that were refused before they left."""

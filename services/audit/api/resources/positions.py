@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from services.audit.api.context import Reading
 from services.audit.api.documents import PAST_READ_PROBLEMS
 from services.audit.api.envelope import Envelope, Page, PageEnvelope
-from services.audit.api.find import filters
+from services.audit.api.find import InstrumentName, filters
 from services.audit.api.moment import Moment
 from services.audit.api.paging import ListOrder, PageRequest, Paging
 from services.audit.api.strict import StrictRoute
@@ -39,7 +39,7 @@ async def list_positions(read: TimedRead) -> Response:
 async def list_exited_positions(
     read: RowsRead,
     paging: Paging,
-    instrument: Annotated[str | None, Query(description="Only those of this instrument.")] = None,
+    instrument: Annotated[InstrumentName | None, Query(description="Only those of this instrument.")] = None,
 ) -> Response:
     """Return the closed positions, the one closed last first unless asked otherwise."""
     now = read.now()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from services.audit.api.context import Reading
 from services.audit.api.documents import PAST_READ_PROBLEMS
 from services.audit.api.envelope import Page, PageEnvelope
-from services.audit.api.find import filters
+from services.audit.api.find import ExchangeName, InstrumentName, filters
 from services.audit.api.paging import ListOrder, PageRequest, Paging
 from services.audit.api.strict import StrictRoute
 from services.audit.api.travel import RowsRead
@@ -24,8 +24,8 @@ Answer = PageEnvelope[FillView]
 async def list_trades(
     read: RowsRead,
     paging: Paging,
-    exchange: Annotated[str | None, Query(description="Only those on this exchange.")] = None,
-    instrument: Annotated[str | None, Query(description="Only those of this instrument.")] = None,
+    exchange: Annotated[ExchangeName | None, Query(description="Only those on this exchange.")] = None,
+    instrument: Annotated[InstrumentName | None, Query(description="Only those of this instrument.")] = None,
     strategy: Annotated[str | None, Query(description="Only those of this strategy.")] = None,
 ) -> Response:
     """Return our fills, the last one first unless asked otherwise."""
