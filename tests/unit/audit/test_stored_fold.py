@@ -91,16 +91,16 @@ def test_what_was_frozen_does_not_change_with_later_ticks(run: EngineRun) -> Non
     assert ice.rows() == before.rows()
 
 
-@pytest.mark.parametrize("content", [{}, [1], {"format": 2}, {"format": 3}, {"format": 3, "counts": {}, "kinds": {}}])
+@pytest.mark.parametrize("content", [{}, [1], {"format": 3}, {"format": 4}, {"format": 4, "counts": {}, "kinds": {}}])
 def test_projections_that_are_none_are_refused(content: object) -> None:
-    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 3"):
+    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 4"):
         projections_from(content, None, LIMITS)
 
 
-@pytest.mark.parametrize("rows", [b"", b"{}", b"[1]", b'{"format":2}', b'{"format":3}'])
+@pytest.mark.parametrize("rows", [b"", b"{}", b"[1]", b'{"format":3}', b'{"format":4}'])
 def test_rows_that_are_none_are_refused(run: EngineRun, rows: bytes) -> None:
     short = frozen_short(folded(messages_of(run.batches())[:9]).projections)
-    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 3"):
+    with pytest.raises(StoredRowsUnreadable, match="expected projections of format 4"):
         projections_from(short, rows, LIMITS)
 
 
