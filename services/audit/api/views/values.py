@@ -96,9 +96,9 @@ def decimal_or_none(value: Decimal | None) -> str | None:
 
 
 def _decimal(value: object) -> object:
-    if callable(value):  # what the core derives on read is a method
-        value = value()
-    return decimal_text(value) if isinstance(value, Decimal) else value
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    return _decimal(value()) if callable(value) else value  # what the core derives on read is a method
 
 
 def _time(value: object) -> object:
