@@ -11,6 +11,7 @@ from services.audit.config import Limits
 from services.audit.numbering import Numbering
 from services.audit.projections import BatchIndex, Projections
 from services.audit.projections.plain import to_plain
+from services.audit.run_name import run_name
 from services.audit.taken import Break, BreakKind, Counted, Taken, kind_of
 from services.audit.verification import Check, Verification
 from services.audit.watch import TickWatch
@@ -62,6 +63,8 @@ class Fold:
         self.broken: Break | None = None
         self.run_first = 0
         """The tick that the engine's present run began with; what grows is of this run."""
+        self.run_name = ""
+        """Names the engine's present run: no other has it, also none in a journal that was begun anew. Empty before."""
         self.risk_free_return = ZERO
         """A fraction per year of 365 days, for statistics."""
         self.epoch = 0
@@ -158,6 +161,7 @@ class Fold:
         projections.risk.begin(head.sequence, snapshot.state)
         projections.statistics.begin(snapshot.started, snapshot.state, head.time_ns)
         self.run_first = head.sequence
+        self.run_name = run_name(head.engine_id, head.chain, head.sequence, head.time_ns)
         self.resume(head, snapshot, projections, [Numbering(0, index, to_plain(index))], Counted())
 
     def hash(self) -> StateHash:
@@ -281,7 +285,7 @@ class Fold:
         elif isinstance(event, EngineStarted):
             if event.mode != self.mode:
                 raise _WrongMode(f"expected a journal of mode {self.mode!r}, found one of {event.mode!r}")
-            self._begin(tick.sequence, event)
+            self._begin(tick, event)
         elif isinstance(event, EngineResumed):
             self._number(tick.sequence, event.started.index)
         elif isinstance(event, CodeChanged) and event.state_differs:
@@ -299,10 +303,11 @@ class Fold:
         if self.watch is not None:
             self.watch.took(tick, replica.state, is_duplicate=duplicate)
 
-    def _begin(self, sequence: int, started: EngineStarted) -> None:
+    def _begin(self, tick: AuditTick, started: EngineStarted) -> None:
         """Begin a run: the engine has started afresh."""
-        self._number(sequence, started.index)
-        self.run_first = sequence
+        self._number(tick.sequence, started.index)
+        self.run_first = tick.sequence
+        self.run_name = run_name(started.engine_id, started.run, tick.sequence, tick.time_ns)
         self.projections = Projections(self._limits)
         self._digest = RunDigest() if self._with_digest else None
 

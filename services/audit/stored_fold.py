@@ -80,6 +80,7 @@ def freeze(fold: Fold, stream: str, *, with_rows: bool = True) -> FrozenFold:
     beside = {
         "counted": asdict(fold.counted),
         "run_first": fold.run_first,
+        "run_name": fold.run_name,
         "checked": _check_to_plain(fold.verification.last),
         "short": frozen_short(fold.projections),
     }
@@ -113,7 +114,7 @@ def thaw(
     try:
         beside = json.loads(extras)
         counted = Counted(**beside["counted"])
-        run_first = int(beside["run_first"])
+        run_first, run_name = int(beside["run_first"]), str(beside["run_name"])
         checked = _check_from_plain(beside["checked"])
         known = NumberingCache() if numberings is None else numberings
         found = [known.numbering(first, plain) for first, plain in beside["numberings"]]
@@ -122,7 +123,7 @@ def thaw(
     except (NotPlain, KeyError, TypeError, ValueError) as error:
         raise StoredRowsUnreadable(f"expected what lies beside a checkpoint, found {error!r}") from error
     fold.resume(head, snapshot, projections, found, counted)
-    fold.run_first = run_first
+    fold.run_first, fold.run_name = run_first, run_name
     fold.verification.last = checked
 
 

@@ -228,7 +228,8 @@ async def test_page_about_streams_says_what_is_so(api: Api) -> None:
     shown = re.findall(r"^```text\n(retry.*?)^```", page, re.MULTILINE | re.DOTALL)[0].split("\n\n")
     assert told[0] == shown[0] == "retry: 1000"
     for block in told[1:-1]:
-        assert re.fullmatch(r"id: \d+(\.\d+)?\nevent: (snapshot|order|trade)\ndata: \{\"sequence\":.*\}", block), block
+        form = r"id: \d+(\.\d+)?@[0-9a-f]{8}\nevent: (snapshot|order|trade)\ndata: \{\"sequence\":.*\}"
+        assert re.fullmatch(form, block), block
     assert told[1].split("\n")[1] == shown[1].split("\n")[1] == "event: snapshot"
     (program,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     printed = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]

@@ -167,7 +167,10 @@ async def stream_text(run: EngineRun) -> str:
         api.hub.begin(reader, Selection(frozenset({Topic.TRADING, Topic.TRADE})))
         await api.feed(batches[begun:])
         snapshot, *changes = [*api.hub.take(reader), *api.hub.take(reader)]
-        return (sse.begin() + b"".join(map(sse.frame, (snapshot, *changes[:ROWS_MAX])))).decode()
+        suffix = api.hub.id_suffix.encode()
+        return (
+            sse.begin() + b"".join(sse.frame(message, suffix) for message in (snapshot, *changes[:ROWS_MAX]))
+        ).decode()
 
 
 def _some_metrics(text: str) -> str:

@@ -49,7 +49,7 @@ STEP_NS = 50_000_000
 PRICES = ((BTC, ALPHA, 60_000), (ETH, ALPHA, 2_600), (InstrumentIndex(2), BETA, 60_010))
 
 
-def started_demo(risk: Sequence[RiskCheckSetup] = ()) -> EngineStarted:
+def started_demo(risk: Sequence[RiskCheckSetup] = (), run: str = "run") -> EngineStarted:
     """Return the start record of the run: two strategies, three instruments, two simulated accounts, no risk check."""
     strategies = (
         setup_of(
@@ -78,7 +78,7 @@ def started_demo(risk: Sequence[RiskCheckSetup] = ()) -> EngineStarted:
         ),
     )
     index = usual_index(steps("0.01", "0.0001", quantity_min="0.0001", notional_min=5))
-    return engine_started(strategies, index=index, accounts=accounts, engine_id="demo", risk=risk)
+    return engine_started(strategies, index=index, accounts=accounts, engine_id="demo", risk=risk, run=run)
 
 
 def market_events(count: int, seed: int) -> Iterator[MarketEvent]:
@@ -131,8 +131,9 @@ class EngineRun:
         hash_every: int = 16,
         is_ended: bool = True,
         risk: Sequence[RiskCheckSetup] = (),
+        run: str = "run",
     ) -> None:
-        started = started_demo(risk)
+        started = started_demo(risk, run)
         strategies = [load_strategy(setup, started.index) for setup in started.strategies]
         self.engine = Engine(
             started, strategies, load_risk(risk, started.index), make_strategy=load_strategy, make_risk=load_risk

@@ -56,10 +56,11 @@ def whole_reader(server: StreamServer, topics: frozenset[Topic] = STEPS) -> Any:
 
 
 def drain(server: StreamServer, reader: Any) -> list[Message]:
+    """Return what the hub has for a reader, with ids as they stand on the wire."""
     told: list[Message] = []
     while taken := [message for message in server.hub.take(reader) if message.name]:
         told += taken
-    return told
+    return [each._replace(id=each.id and each.id + server.hub.id_suffix) for each in told]
 
 
 async def read_until_cut(reader: SseReader, rng: random.Random, told: list[Message], until: int) -> None:
@@ -96,6 +97,29 @@ async def test_stream_cut_and_resumed_over_and_over_has_no_gap_and_no_repeat(
     assert len(expected) > 200
     assert told == expected
     await eventually(lambda: server.hub.readers == 1, "every stream that was cut has left")
+
+
+async def test_an_id_of_a_journal_that_was_begun_anew_gets_a_reset(
+    server: StreamServer, messages: list[JournalMessage]
+) -> None:
+    feed(server, messages[1:30])
+    async with server.stream(STEPS_QUERY) as reader:
+        await reader.until(1)
+        ids = ["3@" + (reader.last_id or "").partition("@")[2], reader.last_id]
+    anew = messages_of(EngineRun(events=300, seed=8, run="another").batches())
+    fold = new_fold()
+    fold.take(anew[0])
+    async with StreamServer(fold) as later:
+        feed(later, anew[1:20])
+        for last_id in ids:  # behind where the new journal is, and ahead of it
+            async with later.stream(STEPS_QUERY, last_id) as reader:
+                reset, snapshot = await reader.until(2)
+                assert (reset.name, snapshot.name) == ("reset", "snapshot")
+                assert "begun anew" in json.loads(reset.data)["reason"]
+                assert reader.last_id == f"{fold.sequence}@{fold.run_name}"
+            async with later.session.ws_connect(f"{later.url}/v1/ws") as ws:
+                await say(ws, **{"type": "subscribe", "topics": ["trade"], "from": last_id})
+                await hear(ws, "reset", "snapshot")
 
 
 async def test_everything_but_the_market_is_told_to_many_in_the_same_words(
@@ -200,7 +224,7 @@ async def test_keep_alive_comes_when_nothing_else_does(messages: list[JournalMes
     async with StreamServer(fold, StreamLimits(keep_alive_s=0.02)) as server, server.stream() as reader:
         while reader.comments < 3:
             await reader.some()
-        assert reader.last_id == str(fold.sequence)
+        assert reader.last_id == f"{fold.sequence}@{fold.run_name}"
 
 
 async def test_stream_ends_when_its_key_is_revoked(messages: list[JournalMessage]) -> None:

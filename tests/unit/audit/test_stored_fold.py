@@ -51,7 +51,14 @@ def everything(fold: Fold) -> dict[str, object]:
     del status["verification"]
     rows = [frozen_short(fold.projections), json.loads(frozen_rows(fold.projections)())]
     numberings = [(each.first_sequence, each.index.fingerprint()) for each in fold.numberings]
-    return {"status": status, "rows": rows, "numberings": numberings, "chain": fold.chain, "stored": fold.stored_ns}
+    return {
+        "status": status,
+        "rows": rows,
+        "numberings": numberings,
+        "chain": fold.chain,
+        "run": fold.run_name,
+        "stored": fold.stored_ns,
+    }
 
 
 @pytest.mark.parametrize("at", [1, 7, 40, 90])
@@ -59,6 +66,7 @@ def test_going_on_from_a_checkpoint_is_as_never_having_stopped(run: EngineRun, t
     messages = messages_of(run.batches())
     fold = stored_and_back(folded(messages[:at]), tmp_path)
     assert everything(fold) == everything(folded(messages[:at]))
+    assert fold.run_name
     for message in messages[at:]:
         assert fold.take(message).broke is None
     assert everything(fold) == everything(folded(messages))

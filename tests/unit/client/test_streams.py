@@ -25,15 +25,16 @@ async def test_what_a_command_changes_comes_and_the_next_reader_goes_on_behind_i
     async with AsyncClient(served.url, key=served.key) as tradebus:
         stream = tradebus.stream(["trading"])
         first = await anext(stream)
-        assert (first.name, first.id) == ("snapshot", str(served.api.fold.sequence))
+        run = served.api.fold.run_name
+        assert (first.name, first.id) == ("snapshot", f"{served.api.fold.sequence}@{run}")
         done = await tradebus.set_trading_state("disabled", wait_s=20)
         told = await event_of(stream, "trading")
-        assert told.id == str(done.sequence)
+        assert told.id == f"{done.sequence}@{run}"
         await stream.aclose()
         done = await tradebus.set_trading_state("enabled", wait_s=20)
         stream = tradebus.stream(["trading"], after=told.id)
         following = await anext(stream)
-        assert (following.name, following.id) == ("trading", str(done.sequence))
+        assert (following.name, following.id) == ("trading", f"{done.sequence}@{run}")
         await stream.aclose()
 
 

@@ -58,8 +58,9 @@ async def stream_events(
 ) -> Response:
     """Send a `snapshot`, then an event for each change, until the connection ends.
 
-    An event's `id` is the sequence of its tick (`1234.0` where more of tick 1234 follows): given back as
-    `Last-Event-ID`, which browsers do by themselves, the stream goes on right behind it. `market` says how the market
+    An event's `id` is the sequence of its tick and the name of the engine's run (`1234@94f17130`; `1234.0@94f17130`
+    where more of tick 1234 follows): given back as `Last-Event-ID`, which browsers do by themselves, the stream goes
+    on right behind it. `market` says how the market
     stands and not each step, at most `max_rate` times a second for each instrument; of everything else nothing is left
     out. Where something had to be, because a reader was too slow or away for too long, `reset` says so, and a snapshot
     follows.

@@ -33,20 +33,23 @@ RESET: Final = "reset"
 WHOLE_TICK: Final = 1 << 30
 """An ordinal behind that of every event of a tick."""
 
-_ID: Final = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.(0|[1-9][0-9]{0,5}))?")
+_ID: Final = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.(0|[1-9][0-9]{0,5}))?(?:@([0-9a-f]{8}))?")
 
 
 class Mark(NamedTuple):
     """A place in the stream: behind the event ``ordinal`` (from 0) of the tick ``sequence``, or behind the whole tick.
 
-    As an event's id it is the tick's sequence, or ``sequence.ordinal`` where more of the same tick follows.
+    As an event's id it is the tick's sequence, or ``sequence.ordinal`` where more of the same tick follows, and behind
+    ``@`` the name of the engine's run, if it is known: sequences begin anew with a journal.
     """
 
     sequence: int
     ordinal: int = WHOLE_TICK
+    run: str = ""
 
     def __str__(self) -> str:
-        return str(self.sequence) if self.ordinal == WHOLE_TICK else f"{self.sequence}.{self.ordinal}"
+        place = str(self.sequence) if self.ordinal == WHOLE_TICK else f"{self.sequence}.{self.ordinal}"
+        return f"{place}@{self.run}" if self.run else place
 
 
 def mark_from_text(text: str) -> Mark:
@@ -54,8 +57,8 @@ def mark_from_text(text: str) -> Mark:
     match = _ID.fullmatch(text)
     if match is None:
         raise ValueError(f"expected the id of an event, a sequence such as 1234 or 1234.0, found {text[:40]!r}")
-    sequence, ordinal = match.groups()
-    return Mark(int(sequence), WHOLE_TICK if ordinal is None else int(ordinal))
+    sequence, ordinal, run = match.groups()
+    return Mark(int(sequence), WHOLE_TICK if ordinal is None else int(ordinal), run or "")
 
 
 @final

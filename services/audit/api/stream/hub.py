@@ -28,6 +28,7 @@ from services.audit.api.stream.turns import messages_of, next_events, next_marke
 from services.audit.fold import Fold
 from services.audit.metrics import AuditMetrics
 
+ANOTHER_RUN: Final = "the id is of another run of the engine, or of a journal that was begun anew since"
 AHEAD: Final = "the id is of a tick that this journal does not have"
 NOT_KEPT: Final = "what came after the id is not kept"
 
@@ -69,6 +70,11 @@ class StreamHub:
     def ring(self) -> Ring:
         """Return the events that are kept."""
         return self._feed.ring
+
+    @property
+    def id_suffix(self) -> str:
+        """Return what stands behind every id on the wire: the name of the run that is told of."""
+        return f"@{self._fold.run_name}" if self._fold.run_name else ""
 
     @property
     def is_watching(self) -> bool:
@@ -140,6 +146,9 @@ class StreamHub:
     async def resume(self, reader: Reader, selection: Selection, mark: Mark) -> None:
         """Tell a new reader everything behind a mark; where that cannot be had, a reset and how everything stands."""
         reason = AHEAD if mark.sequence > self._fold.sequence else ""
+        if mark.run not in {"", self._fold.run_name}:
+            reason = ANOTHER_RUN
+        mark = Mark(mark.sequence, mark.ordinal)
         number = None if reason else self.ring.behind(mark)
         if not reason and number is None:
             try:

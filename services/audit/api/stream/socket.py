@@ -65,9 +65,9 @@ _REQUEST: Final[TypeAdapter[Subscribe | Unsubscribe]] = TypeAdapter(
 )
 
 
-def frame(message: Message) -> str:
-    """Return a message as it is sent."""
-    place = "" if message.id is None else f'"id":"{message.id}",'
+def frame(message: Message, suffix: str) -> str:
+    """Return a message as it is sent; ``suffix`` stands behind its id."""
+    place = "" if message.id is None else f'"id":"{message.id}{suffix}",'
     if not message.name:
         return f'{{{place}"event":"keep_alive"}}'
     return f'{{{place}"event":"{message.name}","data":{message.data.decode()}}}'
@@ -132,7 +132,7 @@ class Conversation:
             while messages := await self._hub.next(self._reader):
                 async with asyncio.timeout(self._hub.limits.stalled_s):
                     for message in messages:
-                        await self._websocket.send_text(frame(message))
+                        await self._websocket.send_text(frame(message, self._hub.id_suffix))
             if not listening.done():
                 code, why = (NOT_ALLOWED, "the key is not good any more") if self._reader.is_turned_out else STOPPING
                 await self._websocket.close(code, why)

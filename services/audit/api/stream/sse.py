@@ -28,9 +28,12 @@ def begin() -> bytes:
     return b"retry: %d\n\n" % RETRY_MS
 
 
-def frame(message: Message) -> bytes:
-    """Return a message as it stands in the stream; one without a name is a comment that moves the reader's place."""
-    place = b"" if message.id is None else b"id: %s\n" % message.id.encode()
+def frame(message: Message, suffix: bytes) -> bytes:
+    """Return a message as it stands in the stream; one without a name is a comment that moves the reader's place.
+
+    ``suffix`` stands behind its id.
+    """
+    place = b"" if message.id is None else b"id: %s%s\n" % (message.id.encode(), suffix)
     if not message.name:
         return b": keep-alive\n%s\n" % place
     return b"%sevent: %s\ndata: %s\n\n" % (place, message.name.encode(), message.data)
@@ -65,8 +68,9 @@ class EventStream(Response):
                 await send(_body(begin()))
                 await self._hub.open(reader, self._selection, self._mark)
             while messages := await self._hub.next(reader):
+                suffix = self._hub.id_suffix.encode()
                 async with asyncio.timeout(self._hub.limits.stalled_s):
-                    await send(_body(b"".join(map(frame, messages))))
+                    await send(_body(b"".join([frame(message, suffix) for message in messages])))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             # Nothing more can be written to it: leaving without an end closes the connection.
