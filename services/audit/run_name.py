@@ -1,4 +1,4 @@
-"""Name the engine's runs, so that a place in one is not taken for one in another: a new journal begins at 0 again."""
+"""Name the engine's runs, so that a place in one is not taken for one in another: each journal begins at 0."""
 
 import hashlib
 from typing import Final

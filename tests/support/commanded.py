@@ -6,8 +6,9 @@ import httpx2
 
 from services.audit.api.access import Role
 from services.audit.api.stream.limits import StreamLimits
+from services.audit.config import Limits
 from services.audit.travel.reads import PastReads
-from tests.support.audit_api import NO_STREAMS, AuditApi, new_fold
+from tests.support.audit_api import LIMITS, NO_STREAMS, AuditApi, new_fold
 from tests.support.audit_run import EngineRun, sealed_batch
 from tradebus.core.engine.event_base import EngineEvent
 from tradebus.wire.codec.command import CommandMessage, command_message_from_bytes, read_at
@@ -16,8 +17,14 @@ from tradebus.wire.codec.command import CommandMessage, command_message_from_byt
 class Commanded(AuditApi):
     """Shows the key of an operator named alice unless a test gives ``operator`` another."""
 
-    def __init__(self, run: EngineRun, streams: StreamLimits = NO_STREAMS, reads: PastReads | None = None) -> None:
-        super().__init__(new_fold(), streams, reads=reads)
+    def __init__(
+        self,
+        run: EngineRun,
+        streams: StreamLimits = NO_STREAMS,
+        reads: PastReads | None = None,
+        limits: Limits = LIMITS,
+    ) -> None:
+        super().__init__(new_fold(limits), streams, reads=reads)
         self.run = run
         self.operator = self.key(Role.OPERATOR, "alice")
         self._given = 0
@@ -36,10 +43,10 @@ class Commanded(AuditApi):
             found.append(command_message_from_bytes(message.payload))
         return found
 
-    async def engine_takes(self, *events: EngineEvent) -> None:
-        """Let the engine process events and the replica take in its ticks."""
+    async def engine_takes(self, *events: EngineEvent, after_ns: int = 1) -> None:
+        """Let the engine process events, each so much later, and the replica take in its ticks."""
         engine = self.run.engine
-        ticks = [engine.process(event, engine.time_ns + 1) for event in events]
+        ticks = [engine.process(event, engine.time_ns + after_ns) for event in events]
         await self.feed([sealed_batch(ticks, engine.started, self.fold.chain, engine.hash())])
 
     async def engine_reads(self) -> None:

@@ -10,6 +10,7 @@ from tradebus.cli.output import print_json, stderr
 from tradebus.client import (
     Client,
     ClientError,
+    CommandLost,
     CommandRejected,
     CommandTimeout,
     InvalidRequest,
@@ -57,7 +58,7 @@ def data_of(error: ClientError) -> dict[str, Any]:
     """Return an error as data."""
     if isinstance(error, ProblemError):
         return {"error": error.problem}
-    if isinstance(error, CommandRejected | CommandTimeout):
+    if isinstance(error, CommandRejected | CommandTimeout | CommandLost):
         return {"error": {"detail": str(error)}, "command": error.progress.model_dump(mode="json")}
     return {"error": {"detail": str(error)}}
 
@@ -68,7 +69,7 @@ def code_of(error: ClientError) -> ExitCode:
         return ExitCode.NOT_REACHABLE
     if isinstance(error, CommandRejected):
         return ExitCode.REJECTED
-    if isinstance(error, CommandTimeout):
+    if isinstance(error, CommandTimeout | CommandLost):
         return ExitCode.TIMED_OUT
     return ExitCode.USAGE if isinstance(error, InvalidRequest) else ExitCode.FAILURE
 

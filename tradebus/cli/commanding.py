@@ -15,7 +15,7 @@ from tradebus.client.commands import selection
 from tradebus.client.models import CommandProgressView
 from tradebus.config.exits import ExitCode
 
-_STYLES = {"applied": "bold green", "rejected": "bold red", "accepted": "yellow", "valid": "cyan"}
+_STYLES = {"applied": "bold green", "rejected": "bold red", "accepted": "yellow", "lost": "bold red", "valid": "cyan"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,4 +40,4 @@ def _print(event: StreamEvent, *, as_json: bool) -> None:
     body = json.dumps(event.data, ensure_ascii=False)
     body = body if len(body) <= _LINE_CHARACTERS else body[:_LINE_CHARACTERS] + "…"
     style = _NOTABLE.get(event.name, "cyan")
-    stdout().print(Text.assemble(f"{event.id:>12} ", (f"{event.name:<12}", style), " ", body))
+    stdout().print(Text.assemble(f"{(event.id or '').partition('@')[0]:>12} ", (f"{event.name:<12}", style), " ", body))

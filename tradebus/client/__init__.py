@@ -12,6 +12,7 @@ from tradebus.client.aio import AsyncClient
 from tradebus.client.blocking import Client
 from tradebus.client.errors import (
     ClientError,
+    CommandLost,
     CommandRejected,
     CommandTimeout,
     Conflict,
@@ -33,6 +34,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ClientError",
+    "CommandLost",
     "CommandRejected",
     "CommandTimeout",
     "Conflict",

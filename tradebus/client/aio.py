@@ -10,7 +10,7 @@ import httpx2
 
 from tradebus.client import commands, models, reads
 from tradebus.client.call import Call, T, query_of, read_json
-from tradebus.client.errors import CommandRejected, CommandTimeout, ServiceUnavailable, Unreachable
+from tradebus.client.errors import CommandLost, CommandRejected, CommandTimeout, ServiceUnavailable, Unreachable
 from tradebus.client.sse import EventReader, StreamEvent
 from tradebus.client.transport import (
     COMMAND_TRIES,
@@ -391,6 +391,8 @@ class AsyncClient:
             progress = (await self._ask(call, tries=COMMAND_TRIES, wait_s=left_s)).data
             if wait_s > 0 and progress.status == "rejected":
                 raise CommandRejected(progress)
+            if wait_s > 0 and progress.status == "lost":
+                raise CommandLost(progress)
             if wait_s <= 0 or progress.status != "accepted":
                 return progress
             if time.monotonic() >= ends_s:

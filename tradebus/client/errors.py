@@ -102,6 +102,14 @@ class CommandRejected(ClientError):
         self.progress: Final = progress
 
 
+class CommandLost(ClientError):
+    """A command has expired, and what became of it, if anything has, will not be known. ``progress`` says why."""
+
+    def __init__(self, progress: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(f"command {progress.id} is lost: {progress.reason}")
+        self.progress: Final = progress
+
+
 class CommandTimeout(ClientError):
     """Nothing has become of a command yet; it may still be applied until ``progress.expires``."""
 

@@ -325,12 +325,12 @@ class CommandProgressView(BaseModel):
         ),
     ]
     status: Annotated[
-        Literal['accepted', 'applied', 'rejected', 'valid'],
+        Literal['accepted', 'applied', 'rejected', 'lost', 'valid'],
         Field(
-            description='Accepted: on its way. Applied: at `sequence`. Rejected: see `reason`. Valid: checked, not sent (`dry_run`).'
+            description='Accepted: on its way. Applied: at `sequence`. Rejected: see `reason`. Valid: checked, not sent (`dry_run`).\n\nLost: it has expired, and what became of it will not be known here; `reason` says why.'
         ),
     ]
-    reason: Annotated[str | None, Field(description='Why it was rejected.')]
+    reason: Annotated[str | None, Field(description='Why it was rejected, or is lost.')]
     sequence: Annotated[
         int | None,
         Field(

@@ -26,26 +26,32 @@ SENT_AGAIN_NS: Final = EXPIRES_S_MAX * 1_000_000_000
 
 
 class Standing(StrEnum):
-    """Where a command stands. Only the engine's journal says the last two."""
+    """Where a command stands. Only the engine's journal says that one was applied or rejected."""
 
     ACCEPTED = "accepted"
     APPLIED = "applied"
     REJECTED = "rejected"
+    LOST = "lost"
+    """It has expired, and what became of it, if anything has, will not be known here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A command as it stands now: what was taken, if that was here, and what became of it, if anything has."""
+    """A command as it stands now: what was taken, if that was here, and what became of it, if anything has.
+
+    ``lost`` says why nothing will be heard of it any more; empty while something may.
+    """
 
     id: str
     taken: Taken | None
     outcome: CommandOutcome | None
+    lost: str = ""
 
     @property
     def standing(self) -> Standing:
         """Return where it stands."""
         if self.outcome is None:
-            return Standing.ACCEPTED
+            return Standing.LOST if self.lost else Standing.ACCEPTED
         return Standing.APPLIED if self.outcome.status is CommandStatus.APPLIED else Standing.REJECTED
 
 
@@ -97,7 +103,23 @@ class CommandDesk:
         """Return where a command stands, none for one that nobody knows (any more)."""
         taken = self._ledger.get(command_id)
         outcome = self.fold.projections.commands.get(command_id)
-        return None if taken is None and outcome is None else Progress(command_id, taken, outcome)
+        if taken is None and outcome is None:
+            return None
+        return Progress(command_id, taken, outcome, "" if taken is None or outcome is not None else self._lost(taken))
+
+    def _lost(self, taken: Taken) -> str:
+        """Return why nothing will be heard of a command that the journal says nothing of, empty while something may.
+
+        Until it expires whatever engine reads it may apply it, also one whose journal was begun anew.
+        """
+        if self._clock() <= taken.expiry_ns:
+            return ""
+        if taken.run and taken.run != self.fold.run_name:
+            return "the engine began a new run, or its journal was begun anew, after it was taken; nothing tells of it"
+        oldest = next(self.fold.projections.commands.rows.oldest_first(), None)
+        if self.fold.projections.commands.rows.dropped and oldest is not None and oldest[1].time_ns > taken.expiry_ns:
+            return "what became of it is no longer kept here; `/v1/audit` has its tick"
+        return ""
 
     async def wait(self, command_id: str, limit_s: float) -> Progress:
         """Return where a command stands once something has become of it, or after ``limit_s`` at the latest.
@@ -109,13 +131,16 @@ class CommandDesk:
             progress = self.progress(command_id)
             assert progress is not None, "what was taken is known"
             left_s = ends_s - time.monotonic()
-            if progress.outcome is not None or left_s <= 0:
+            if progress.standing is not Standing.ACCEPTED or left_s <= 0:
                 return progress
             await asyncio.sleep(min(LOOK_PERIOD_S, left_s))
 
     async def _keep(self, sender: Sender, command_id: str, asked: Asked) -> Taken:
         now_ns = self._clock()
-        taken = Taken(command_id, asked.kind, asked.digest, sender.origin(now_ns), now_ns, now_ns + asked.expires_ns)
+        expiry_ns = now_ns + asked.expires_ns
+        taken = Taken(
+            command_id, asked.kind, asked.digest, sender.origin(now_ns), now_ns, expiry_ns, self.fold.run_name
+        )
         try:
             await asyncio.to_thread(self._ledger.add, taken)
         except OSError as error:

@@ -29,7 +29,8 @@ class LedgerDamaged(Exception):
 class Taken:
     """A command that was taken. ``time_ns`` is when, ``expiry_ns`` until when it may be applied, since the epoch.
 
-    ``digest`` is of what was asked for; ``origin`` goes into the journal.
+    ``digest`` is of what was asked for; ``origin`` goes into the journal. ``run`` names the engine's run that it was
+    taken for; entries of earlier versions have none.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Taken:
     origin: str
     time_ns: int
     expiry_ns: int
+    run: str = ""
 
 
 @final

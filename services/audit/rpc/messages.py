@@ -10,6 +10,7 @@ STANDINGS: Final[Mapping[Standing, service_pb2.CommandStanding]] = {
     Standing.ACCEPTED: service_pb2.COMMAND_STANDING_ACCEPTED,
     Standing.APPLIED: service_pb2.COMMAND_STANDING_APPLIED,
     Standing.REJECTED: service_pb2.COMMAND_STANDING_REJECTED,
+    Standing.LOST: service_pb2.COMMAND_STANDING_LOST,
 }
 
 
@@ -88,7 +89,7 @@ def _enum(kind: Any, value: int, prefix: str) -> str:  # noqa: ANN401 - protobuf
 def progress_to_pb(progress: Progress) -> service_pb2.CommandProgress:
     """Return a command as it stands."""
     taken, outcome = progress.taken, progress.outcome
-    message = service_pb2.CommandProgress(id=progress.id, standing=STANDINGS[progress.standing])
+    message = service_pb2.CommandProgress(id=progress.id, standing=STANDINGS[progress.standing], reason=progress.lost)
     if outcome is not None:
         message.kind = outcome.kind
         message.reason = outcome.reason

@@ -15,11 +15,13 @@ from services.audit.commands import CommandDesk, Ledger
 from services.audit.commands.bodies import EXPIRES_S_DEFAULT, EXPIRES_S_MAX
 from services.audit.commands.errors import TooMany
 from services.audit.commands.ledger import KEPT_NS, LedgerDamaged, Taken
+from services.audit.config import Limits
+from services.audit.fold import Fold
 from tests.support.audit_api import AuditApi, new_fold
-from tests.support.audit_run import EngineRun
+from tests.support.audit_run import EngineRun, messages_of
 from tests.support.commanded import Commanded
 from tradebus.core.engine.command import ByUnderlyings, CancelOrders, Command, CommandRejected, SendOpenRequests
-from tradebus.core.engine.event import Shutdown, TradingStateUpdate
+from tradebus.core.engine.event import ClockAdvanced, Shutdown, TradingStateUpdate
 from tradebus.core.engine.state.commands import KEPT_NS as ID_KEPT_NS
 from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.order import OrderKind
@@ -307,6 +309,49 @@ async def test_what_was_taken_long_ago_is_not_sent_again(commanded: Commanded) -
     )
     assert (await commanded.post("trading-state", OFF)).json()["data"]["status"] == "accepted"
     assert await commanded.sent() == []
+
+
+async def test_a_command_whose_journal_was_begun_anew_is_lost_once_it_has_expired(commanded: Commanded) -> None:
+    answer = await commanded.post("trading-state", {**OFF, "expires_in": "2s"})
+    path, ahead_ns = answer.headers["location"], 0
+    anew = new_fold()
+    for message in messages_of(EngineRun(events=20, run="another").batches()):
+        anew.take(message)
+
+    async def standing(fold: Fold) -> dict[str, Any]:
+        desk = CommandDesk(
+            commanded.bus, "demo", fold, commanded.ledger, get_logger("test"), lambda: time.time_ns() + ahead_ns
+        )
+        commanded.app.state.context = replace(commanded.context, fold=fold, commands=desk)
+        data: dict[str, Any] = await commanded.data(path)
+        return data
+
+    assert (await standing(anew))["status"] == "accepted", "an engine that reads it now applies it"
+    ahead_ns = 3_000_000_000
+    assert (await standing(commanded.fold))["status"] == "accepted", "its own journal may still reject it"
+    lost = await standing(anew)
+    assert (lost["status"], lost["sequence"]) == ("lost", None)
+    assert "begun anew" in lost["reason"]
+    assert (await commanded.post("trading-state", {**OFF, "expires_in": "2s"}, query="?wait=20s")).status_code == 200
+
+
+async def test_a_command_whose_outcome_is_no_longer_kept_is_not_called_on_its_way() -> None:
+    run = EngineRun(events=40, is_ended=False)
+    async with Commanded(run, limits=Limits(commands=1)) as api:
+        await api.feed(run.batches())
+        now_ns = run.engine.time_ns
+        desk = CommandDesk(api.bus, "demo", api.fold, Ledger(None, lambda: now_ns), get_logger("test"), lambda: now_ns)
+        api.app.state.context = replace(api.context, commands=desk)
+        first = await api.post("trading-state", {**OFF, "expires_in": "1ms"}, "first")
+        await api.engine_reads()
+        assert (await api.data(first.headers["location"]))["status"] == "applied"
+        await api.engine_takes(ClockAdvanced(), after_ns=2_000_000)
+        now_ns += 2_000_000
+        for key in ("second", "third"):
+            await api.post("trading-state", OFF, key)
+            await api.engine_reads()
+        told = await api.data(first.headers["location"])
+        assert (told["status"], "no longer kept" in told["reason"]) == ("lost", True)
 
 
 async def test_unknown_command(commanded: Commanded) -> None:

@@ -6,7 +6,7 @@ from services.audit.api.views.base import View
 from services.audit.api.views.values import TextOrNone, TimeOrNone, time_text
 from services.audit.commands import Asked, Progress
 
-StandingName: TypeAlias = Literal["accepted", "applied", "rejected", "valid"]
+StandingName: TypeAlias = Literal["accepted", "applied", "rejected", "lost", "valid"]
 
 
 class CommandProgressView(View):
@@ -17,9 +17,12 @@ class CommandProgressView(View):
     kind: str
     """`trading_state`, `open_orders`, `cancel_orders`, `close_positions`, `shutdown`; others come from elsewhere."""
     status: StandingName
-    """Accepted: on its way. Applied: at `sequence`. Rejected: see `reason`. Valid: checked, not sent (`dry_run`)."""
+    """Accepted: on its way. Applied: at `sequence`. Rejected: see `reason`. Valid: checked, not sent (`dry_run`).
+
+    Lost: it has expired, and what became of it will not be known here; `reason` says why.
+    """
     reason: TextOrNone
-    """Why it was rejected."""
+    """Why it was rejected, or is lost."""
     sequence: int | None
     """The audit tick at which it was applied or rejected: `/v1/audit/{sequence}` says everything about it."""
     time_engine: TimeOrNone
@@ -48,7 +51,7 @@ class CommandProgressView(View):
             id=progress.id,
             kind=kind,
             status=progress.standing.value,
-            reason=None if outcome is None else outcome.reason,
+            reason=progress.lost if outcome is None else outcome.reason,
             sequence=None if outcome is None else outcome.sequence,
             time_engine=None if outcome is None else time_text(outcome.time_ns),
             origin=origin,

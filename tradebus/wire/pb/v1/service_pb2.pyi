@@ -19,11 +19,13 @@ class CommandStanding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COMMAND_STANDING_APPLIED: _ClassVar[CommandStanding]
     COMMAND_STANDING_REJECTED: _ClassVar[CommandStanding]
     COMMAND_STANDING_VALID: _ClassVar[CommandStanding]
+    COMMAND_STANDING_LOST: _ClassVar[CommandStanding]
 COMMAND_STANDING_UNSPECIFIED: CommandStanding
 COMMAND_STANDING_ACCEPTED: CommandStanding
 COMMAND_STANDING_APPLIED: CommandStanding
 COMMAND_STANDING_REJECTED: CommandStanding
 COMMAND_STANDING_VALID: CommandStanding
+COMMAND_STANDING_LOST: CommandStanding
 
 class GetStateRequest(_message.Message):
     __slots__ = ("at_sequence", "at_time_ns")
