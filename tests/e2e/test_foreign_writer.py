@@ -45,7 +45,8 @@ async def test_a_foreign_record_in_an_account_journal_ends_trading_on_it_loudly(
         last = await demo.bus.last_message(stream)
         assert last is not None
         assert last.payload == NOISE, "somebody wrote behind a message that nobody can read"
-        assert "giving up. Its log: " in said
+        assert "giving up. Its last error: " in said
+        assert "Its log: " in said
         damage = f"{stream}, message {last.sequence}: expected the header Tb-Crc32c"
         await wait_logged(demo, "engine", damage)
         # Without an engine there is nothing to append, and so the owner does not look; it does when it starts.
@@ -70,7 +71,8 @@ async def test_a_batch_written_twice_into_the_audit_journal_is_noticed_by_everyb
             intruder.publish(subject, genuine.payload, genuine.headers)
             assert await intruder.settle() == ""
         said = await wait_given_up(demo)
-        assert "giving up. Its log: " in said
+        assert "giving up. Its last error: " in said
+        assert "Its log: " in said
         await wait_logged(demo, "engine", "another writer was here")
         await wait_logged(demo, "execution", f"{stream}, message ")
         await wait_logged(demo, "audit", "the journal cannot be followed any further")

@@ -2,7 +2,7 @@
 
 from typing import Final, Generic, Self, TypeVar
 
-from services.audit.api.views.base import View
+from services.audit.api.views.base import View, have_docstrings
 from services.audit.api.views.ticks import AuditTickView
 from services.audit.api.views.values import AgreementName, Time
 from services.audit.fold import Fold
@@ -120,3 +120,6 @@ class AuditEnvelope(View):
     verification: VerificationView
     data: list[AuditTickView]
     page: AuditPage
+
+
+have_docstrings(Envelope, PageEnvelope)

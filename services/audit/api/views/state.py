@@ -134,9 +134,14 @@ class EngineStateView(View):
 
 STATE_FIELDS: Final = tuple(EngineStateView.model_fields)
 
+
+class _Made(View, use_attribute_docstrings=False):
+    """Base of views that stand in no source."""
+
+
 EngineStatePartView: Final = create_model(
     "EngineStatePartView",
-    __base__=View,
+    __base__=_Made,
     __doc__="Some fields of the state: those that were asked for.",
     **{  # type: ignore[call-overload]
         name: (field.annotation | None, Field(default=None, description=field.description))  # type: ignore[operator]
@@ -145,7 +150,7 @@ EngineStatePartView: Final = create_model(
 )
 
 
-class _Part(View):
+class _Part(_Made):
     """Some fields of the state."""
 
     @classmethod
