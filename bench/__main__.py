@@ -15,6 +15,7 @@ from rich.console import Console
 from bench import (
     api,
     codec,
+    demo,
     engine,
     memory,
     peers,
@@ -83,6 +84,7 @@ PARTS: Final[Mapping[str, Callable[[Run], None]]] = {
     "stages": lambda run: run.show("stages", stages.measure(), tables.stages),
     "pipeline": _journal_path("pipeline"),
     "orders": _journal_path("orders"),
+    "demo": lambda run: run.show("demo", demo.measure(), tables.demo),
     "api": lambda run: run.show("api", api.measure(), tables.api),
     "streams": lambda run: run.show("streams", streams.measure(), tables.streams),
 }

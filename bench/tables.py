@@ -159,6 +159,17 @@ def streams(results: dict[str, Any]) -> Table:
     return table
 
 
+def demo(results: dict[str, Any]) -> Table:
+    """Show how soon the demo trades, and what it holds."""
+    table = Table(title="the demo, from the start of the services to its first fill (median of 3)")
+    for name in ("what", "median", "spread"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    names = {"seconds": "first fill, seconds", "cpu_s": "CPU seconds until then", "mib": "MiB held"}
+    for key, one in results.items():
+        table.add_row(names[key], f"{one['median']:g}", f"{one['lowest']:g} to {one['highest']:g}")
+    return table
+
+
 def api(result: dict[str, Any]) -> Table:
     """Show how fast the API answers while events flow."""
     flow = f"{result['events_per_s']:,} events/s, {result['instruments']} instruments"
