@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ("unit/core", "unit/wire", "unit/engine", "property/core", "property/wire", "property/services")
 PURE = ("unit", "property")
 CONFORMANCE = ("conformance/engine", "conformance/market")
-SERVERS = ("conformance/bus", "golden", "simulation", "integration")
-SYSTEMS = ("e2e", "chaos")
+SYSTEMS = ("chaos", "simulation", "e2e", "integration", "conformance/bus", "golden")
+"""Those with the longest tests first, and as they are listed: what is begun last should be short."""
 
 
 def main() -> int:
@@ -32,13 +32,14 @@ def main() -> int:
     builds = (False, True) if _is_compiled() else (False,)
     if len(builds) == 1:
         print("== nothing is compiled on this machine: all tests run once, interpreted", flush=True)
-    statuses = [_run(CORE, is_compiled=False, is_parallel=True)] if builds[-1] else []
-    statuses.append(_run(PURE, is_compiled=builds[-1], is_parallel=True))
-    # On one core, because it ends with a table over all its cases.
+    cores = os.cpu_count() or 1
+    statuses = [_run(CORE, "--hypothesis-profile=brief", is_compiled=False, workers=cores)] if builds[-1] else []
+    statuses.append(_run(PURE, is_compiled=builds[-1], workers=cores))
+    # In one process, because it ends with a table over all its cases.
     statuses += [_run(CONFORMANCE, is_compiled=build) for build in builds]
-    statuses.append(_run(SERVERS, is_compiled=builds[-1], is_parallel=True))
     _await_images(images)
-    statuses.append(_run(SYSTEMS, is_compiled=builds[-1], is_parallel=True))
+    # Servers and whole systems wait for each other, and would leave a core idle.
+    statuses.append(_run(SYSTEMS, is_compiled=builds[-1], workers=cores + 1))
     failed = [status for status in statuses if status]
     if failed and not statuses[-1]:
         print(f"== an earlier pass failed, exit status {failed[0]}", flush=True)
@@ -77,8 +78,8 @@ def _is_compiled() -> bool:
     return asked.stdout.strip() == "1"
 
 
-def _run(folders: tuple[str, ...], *, is_compiled: bool, is_parallel: bool = False) -> int:
-    """Run pytest over the folders that exist, with the core given; return its exit status."""
+def _run(folders: tuple[str, ...], *options: str, is_compiled: bool, workers: int = 0) -> int:
+    """Run pytest over the folders that exist, with the core given, in so many processes; return its exit status."""
     paths = [f"tests/{folder}" for folder in folders if (ROOT / "tests" / folder).is_dir()]
     print(f"== core {'compiled' if is_compiled else 'interpreted'}: {' '.join(paths)}", flush=True)
     environment = dict(
@@ -86,8 +87,8 @@ def _run(folders: tuple[str, ...], *, is_compiled: bool, is_parallel: bool = Fal
         TRADEBUS_EXPECT_COMPILED=str(int(is_compiled)),
         TRADEBUS_CORE="compiled" if is_compiled else "interpreted",
     )
-    spread = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"] if is_parallel else []
-    command = [sys.executable, "-m", "pytest", *paths, *spread, *sys.argv[1:]]
+    spread = ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"] if workers else []
+    command = [sys.executable, "-m", "pytest", *paths, *spread, *options, *sys.argv[1:]]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
