@@ -23,7 +23,9 @@ from tradebus.config import Address, ConfigError, ExitCode, Flags, Settings, loa
 from tradebus.core._compiled import COMPILED
 
 CONNECT_TIMEOUT_S: Final = 2.0
-CLOCK_OFFSET_S_MAX: Final = 1.5
+CLOCK_OFFSET_S_MAX: Final = 1.0
+DATE_AGE_S_MAX: Final = 2.0
+"""The API tells the time in whole seconds, and looks at its clock once a second."""
 """An HTTP date counts whole seconds."""
 
 GIB: Final = 1 << 30
@@ -141,7 +143,7 @@ def _api(url: str, key: str | None) -> Iterator[Finding]:
             yield Finding("API", Verdict.WARNING, f"nobody answers at {url}: {reason}")
             return
         yield _ready(url, ready)
-        yield _clock(ready, begun)
+        yield clock_finding(ready.headers.get("date"), begun)
         yield _key(http.get("/v1/trading", headers=headers).status_code, key)
 
 
@@ -158,13 +160,14 @@ def _ready(url: str, answer: httpx2.Response) -> Finding:
     return Finding("API", Verdict.WRONG, f"{words}; not ready: {why}")
 
 
-def _clock(answer: httpx2.Response, begun: float) -> Finding:
-    date = answer.headers.get("date")
+def clock_finding(date: str | None, begun: float) -> Finding:
+    """Return how our clock, at ``begun`` (seconds since the epoch), agrees with the time that the API told."""
     if date is None:
         return Finding("clock", Verdict.WARNING, "the API told no time to compare with")
-    offset = begun - parsedate_to_datetime(date).timestamp()
+    found = begun - parsedate_to_datetime(date).timestamp()
+    offset = found - min(max(found, 0.0), DATE_AGE_S_MAX)
     verdict = Verdict.OK if abs(offset) <= CLOCK_OFFSET_S_MAX else Verdict.WRONG
-    return Finding("clock", verdict, f"{offset:+.1f} s from the API's, which counts whole seconds")
+    return Finding("clock", verdict, f"{offset:+.1f} s from the API's, as far as its whole seconds tell")
 
 
 def _key(status: int, key: str | None) -> Finding:
