@@ -9,7 +9,8 @@ from services.audit.projections.counts import Counts, kind_name
 from services.audit.projections.exits import Exit, Exits
 from services.audit.projections.fills import Fill, Fills
 from services.audit.projections.links import ExchangeHistory, LinkHistory, Links
-from services.audit.projections.orders import OrderLife, Orders, OrderStatus, OrderStep, StepKind
+from services.audit.projections.order_life import OrderLife, OrderStatus, OrderStep, StepKind
+from services.audit.projections.orders import Orders
 from services.audit.projections.projections import Projections
 from services.audit.projections.risk import RiskHistory, RiskSetup
 from services.audit.projections.trading import TradingChange, TradingHistory

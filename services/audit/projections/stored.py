@@ -17,7 +17,7 @@ from services.audit.projections.commands import CommandOutcome, CommandStatus
 from services.audit.projections.exits import Exit
 from services.audit.projections.fills import Fill
 from services.audit.projections.links import ExchangeHistory, LinkHistory
-from services.audit.projections.orders import OrderLife, OrderStatus, OrderStep, OrderVersion, StepKind
+from services.audit.projections.order_life import OrderLife, OrderStatus, OrderStep, OrderVersion, StepKind
 from services.audit.projections.plain import NotPlain, from_plain, record_of, to_plain
 from services.audit.projections.projections import Projections
 from services.audit.projections.risk import RiskSetup

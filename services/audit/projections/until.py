@@ -10,7 +10,8 @@ from typing import Final, Generic, Protocol, TypeVar, final
 from services.audit.projections.bounded import Newest
 from services.audit.projections.exits import Exit
 from services.audit.projections.fills import Fill
-from services.audit.projections.orders import OrderLife, Orders
+from services.audit.projections.order_life import OrderLife
+from services.audit.projections.orders import Orders
 from services.audit.projections.projections import Projections
 
 

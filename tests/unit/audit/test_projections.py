@@ -8,7 +8,8 @@ from services.audit.config import Limits
 from services.audit.fold import Fold
 from services.audit.projections import BatchIndex, OrderStatus, StepKind
 from services.audit.projections.bounded import Newest
-from services.audit.projections.orders import STEPS_MAX, Orders
+from services.audit.projections.order_life import STEPS_MAX
+from services.audit.projections.orders import Orders
 from tests.support.audit_api import new_fold
 from tests.support.audit_run import EngineRun, messages_of
 from tests.support.builders import (
