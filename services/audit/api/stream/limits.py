@@ -9,7 +9,8 @@ class StreamLimits:
     """Bounds of all streams together and of each; times in seconds.
 
     ``events`` and ``bytes`` bound what is kept for readers that come back or are slow. ``pulse_s`` is how often
-    readers are looked after, ``at_once`` of them at a time: two hundred at once would be a burst that is felt.
+    readers are looked after, ``at_once`` of them at a time: two hundred at once would be a burst that is felt. So each
+    of two hundred has its turn ten times a second, as often as it is told of markets unless it asks for more.
     """
 
     readers: int = 256
@@ -17,8 +18,8 @@ class StreamLimits:
     bytes: int = 8 * 1024 * 1024
     chunk_bytes: int = 64 * 1024
     """One reader is sent so much before the others have their turn."""
-    pulse_s: float = 0.01
-    at_once: int = 40
+    pulse_s: float = 0.005
+    at_once: int = 10
     market_s: float = 0.05
     """How often at most the market is encoded."""
     keep_alive_s: float = 10.0
