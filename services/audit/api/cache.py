@@ -6,7 +6,7 @@ from typing import Final, final
 
 from services.audit.api.packing import pack
 
-CACHE_FACTOR: Final = 4
+CACHE_FACTOR: Final = 6
 CACHE_S_MAX: Final = 0.1
 ANSWERS_MAX: Final = 16
 
@@ -40,10 +40,10 @@ def key_of(path: str, part: str = "") -> str:
 
 @final
 class AnswerCache:
-    """Keeps the last answer of each path for four times as long as it took to build.
+    """Keeps the last answer of each path for six times as long as it took to build.
 
-    So building takes a fifth of the process at most. What is given again is of one sequence like any other, only of one
-    some milliseconds ago. Times are monotonic seconds.
+    So building takes a seventh of the process at most. What is given again is of one sequence like any other, only of
+    one some milliseconds ago. Times are monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

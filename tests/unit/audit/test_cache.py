@@ -39,7 +39,7 @@ def made(takes_s: float) -> tuple[Clock, Builder, Callable[[str], tuple[str, str
     return clock, builder, get
 
 
-def test_answer_is_given_again_for_four_times_as_long_as_it_took() -> None:
+def test_answer_is_given_again_for_six_times_as_long_as_it_took() -> None:
     clock, builder, get = made(0.01)
     assert get("1") == ("1", "answer 1")
     clock.now_s += 0.01 * CACHE_FACTOR - 0.001

@@ -27,7 +27,7 @@ class Snapshot(NamedTuple):
 
 @final
 class Snapshots:
-    """The newest snapshot of each selection, kept four times as long as it took to build, as long answers are."""
+    """The newest snapshot of each selection, kept six times as long as it took to build, as long answers are."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock: Final = clock
