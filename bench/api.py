@@ -19,7 +19,7 @@ from typing import Any, Final
 import psutil
 import uvloop
 
-from bench.audit_probe import LAGS_VARIABLE
+from bench.audit_probe import LAGS_VARIABLE, lags_folder
 from bench.http_clients import HttpClients
 from services.supervisor import Program, Supervisor
 from tradebus.config import Settings
@@ -63,9 +63,9 @@ def api_settings() -> Settings:
 
 
 async def _measure() -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="tradebus-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="tradebus-bench-") as name, lags_folder() as lags_name:
         folder = Path(name)
-        lags = folder / "lags"
+        lags = Path(lags_name) / "lags"
         supervisor = Supervisor(
             api_settings(),
             data_dir=folder,

@@ -7,6 +7,7 @@ import os
 import time
 from array import array
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO, Final
 
 from services.audit.bootstrap import bootstrap
@@ -21,6 +22,12 @@ from tradebus.core.market.event import MarketEvent
 from tradebus.strategies.loading import load_data
 
 LAGS_VARIABLE: Final = "TRADEBUS_BENCH_LAGS"
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+
+def lags_folder() -> TemporaryDirectory[str]:
+    """Return a folder for the file of lags: in memory where that can be, as a busy disk would hold up the replica."""
+    return TemporaryDirectory(prefix="tradebus-bench-lags-", dir=_MEMORY if _MEMORY.is_dir() else None)
 
 
 class TimedFold(Fold):

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import psutil
 
-from bench.audit_probe import LAGS_VARIABLE
+from bench.audit_probe import LAGS_VARIABLE, lags_folder
 from bench.pipeline import pipeline_settings
 from bench.stream_ticks import measure_ticks
 from services.supervisor import Program, Supervisor
@@ -56,9 +56,9 @@ def measure() -> dict[str, Any]:
 
 
 async def _measure() -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="tradebus-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="tradebus-bench-") as name, lags_folder() as lags_name:
         folder = Path(name)
-        lags = folder / "lags"
+        lags = Path(lags_name) / "lags"
         supervisor = Supervisor(
             stream_settings(),
             data_dir=folder,
