@@ -5,6 +5,7 @@ without and with readers.
 """
 
 import asyncio
+import gc
 import json
 import random
 import sys
@@ -80,6 +81,7 @@ async def _measure() -> dict[str, Any]:
         )
         async with supervisor, HttpClients(supervisor.settings.api.listen.url) as clients:
             await asyncio.sleep(WARM_UP_S)
+            gc.freeze()  # else looking for garbage takes the readers a tenth of a second, which would count
             phases = _Phases(supervisor, lags)
             alone = await phases.run(asyncio.sleep(MEASURE_S))
             first = Reads()  # makes once what does not change, such as the views of definitions
