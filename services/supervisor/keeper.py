@@ -142,10 +142,10 @@ class Keeper:
         if status == ExitCode.CONFIG_INVALID:
             reason = f"{self.name} refused its configuration"
         else:
-            policy = self._crashes.policy
+            policy, words = self._crashes.policy, error.removeprefix("error: ")
             reason = (
                 f"{self.name} crashed more than {policy.crashes_max} times within {policy.window_s:g} s, "
-                f"last with {exit_words(status)}; giving up. Its last error: {error or 'none'}. "
+                f"last with {exit_words(status)}; giving up. Its last error: {words or 'none'}. "
                 f"Its log: {self.log_file}"
             )
         self._progress.warn(self.name, "failed", reason)

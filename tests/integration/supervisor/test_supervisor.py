@@ -84,8 +84,9 @@ async def test_a_crash_loop_is_given_up_with_the_log_named(bench: Bench, tmp_pat
     await supervisor.start()
     with pytest.raises(SupervisorError, match="market crashed more than 2 times within 60 s") as caught:
         await supervisor.wait_ready()
-    assert "error: failed, stopping | reason=could not start: RuntimeError('this fake cannot start yet')" in str(
-        caught.value
+    assert (
+        "Its last error: failed, stopping | reason=could not start: RuntimeError('this fake cannot start yet')"
+        in str(caught.value)
     )
     assert any("this fake cannot start yet" in line for line in bench.told.lines if line.startswith("! market failed"))
     assert str(supervisor.log_file("market")) in str(caught.value)
