@@ -107,12 +107,14 @@ class AccountJournal(BatchSource):
         """Tell whether the record that takes the ownership is on disk."""
         return self.writer.position >= self.owner_epoch
 
-    def add(self, record: AccountRecord, time_ns: int, audit_sequence: int) -> None:
+    def add(self, record: AccountRecord, time_ns: int, audit_sequence: int, request: int | None = None) -> None:
         """Add a record; with it and those before, everything from ticks before ``audit_sequence`` is there.
+
+        ``request``: the entry of the request that an event tells of.
 
         Raises ItemTooLarge for a record that no batch can hold, and EncodeError.
         """
-        encoded = account_entry_frame(account_entry_to_bytes(AccountEntry(time_ns, record)))
+        encoded = account_entry_frame(account_entry_to_bytes(AccountEntry(time_ns, record, request)))
         if len(encoded) > ITEM_BYTES_MAX:
             raise ItemTooLarge(f"{type(record).__name__} of account {self.account}", len(encoded))
         self._waiting.append(_Waiting(encoded, audit_sequence, self._fingerprint))

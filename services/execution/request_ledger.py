@@ -65,8 +65,8 @@ class RequestLedger:
         """Return a ledger of the same entries, to go on from."""
         return deepcopy(self)
 
-    def apply(self, number: int, record: AccountRecord) -> None:
-        """Take in the journal's next entry."""
+    def apply(self, number: int, record: AccountRecord, request: int | None = None) -> None:
+        """Take in the journal's next entry; ``request`` is the entry of the request that it tells of."""
         if isinstance(record, Intent):
             epoch = max(record.engine_epoch, self.engine_epochs.get(record.engine_id, 0))
             self.engine_epochs[record.engine_id] = epoch
@@ -76,7 +76,7 @@ class RequestLedger:
             if record.outcome is RequestOutcome.NEVER_RECEIVED and self.opened(record.key.cid) is None:
                 self._keep(Carried(record.key, RequestKind.OPEN, number, None, is_answered=True))
         elif isinstance(record, AccountEvent):
-            self._apply_event(number, record)
+            self._apply_event(number, record, request)
 
     def opened(self, cid: ClientOrderId) -> Carried | None:
         """Return the open request of an order, none if there was none."""
@@ -100,20 +100,21 @@ class RequestLedger:
         """Tell whether a fill stands in the journal."""
         return (int(trade.instrument), trade.side.name, trade.id) in self._trades
 
-    def _apply_event(self, number: int, event: AccountEvent) -> None:
+    def _apply_event(self, number: int, event: AccountEvent, request: int | None) -> None:
         data = event.data
         if isinstance(data, OrderReceived):
             if not isinstance(data.order.state, OpenUnknown):
-                self._answer(data.order.key.cid, RequestKind.OPEN)
+                self._answer(data.order.key.cid, RequestKind.OPEN, None)
+                self._answer(data.order.key.cid, None, request)
         elif isinstance(data, CancelAnswered):
-            self._answer(data.key.cid, RequestKind.CANCEL)
+            self._answer(data.key.cid, RequestKind.CANCEL, request)
         elif isinstance(data, AmendAnswered):
-            self._answer(data.key.cid, RequestKind.AMEND)
+            self._answer(data.key.cid, RequestKind.AMEND, request)
         elif isinstance(data, RequestInDoubt):
-            for carried in self._of(data.key.cid, data.request):
+            for carried in self._of(data.key.cid, data.request, request):
                 carried.is_in_doubt = True
         elif isinstance(data, RequestNeverReceived):
-            self._answer(data.key.cid, data.request)
+            self._answer(data.key.cid, data.request, request)
             if data.request is RequestKind.OPEN and self.opened(data.key.cid) is None:
                 self._keep(Carried(data.key, RequestKind.OPEN, number, None, is_answered=True))
         elif isinstance(data, TradeReceived):
@@ -123,12 +124,19 @@ class RequestLedger:
             if len(self._trades) > KEPT_MAX:
                 self._trades.popitem(last=False)
 
-    def _answer(self, cid: ClientOrderId, kind: RequestKind) -> None:
-        for carried in self._of(cid, kind):
+    def _answer(self, cid: ClientOrderId, kind: RequestKind | None, request: int | None) -> None:
+        for carried in self._of(cid, kind, request):
             carried.is_answered = True
 
-    def _of(self, cid: ClientOrderId, kind: RequestKind) -> list[Carried]:
-        return [each for each in self._requests.get(cid, ()) if each.kind is kind]
+    def _of(self, cid: ClientOrderId, kind: RequestKind | None, request: int | None) -> list[Carried]:
+        """Return the request of an entry, none where that is a refusal's; without an entry, all of a kind.
+
+        An order may be asked to be cancelled several times at once: what is told of one says nothing of the others.
+        """
+        requests = self._requests.get(cid, ())
+        if request is not None:
+            return [each for each in requests if each.entry == request]
+        return [each for each in requests if each.kind is kind]
 
     def _keep(self, carried: Carried) -> None:
         self._requests.setdefault(carried.key.cid, []).append(carried)

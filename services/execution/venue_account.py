@@ -71,7 +71,7 @@ class VenueAccount(OwnedAccount):
     def see(self, batch: AccountBatch, position: int) -> None:  # noqa: ARG002 - entries have numbers of their own
         """Fold the next batch, whoever wrote it: it is what the next owner begins with."""
         for number, entry in enumerate(batch.entries, batch.head.first_entry):
-            self._seen.apply(number, entry.record)
+            self._seen.apply(number, entry.record, entry.request)
 
     def hold_until(self, position: int) -> bool:  # noqa: ARG002 - a venue's account explains itself
         """Tell that nothing is held."""
@@ -142,7 +142,7 @@ class VenueAccount(OwnedAccount):
             return OrderAnswer(key.cid, carried.entry, None, "")
         if self._clock() > requests.deadline_ns:
             answer = self._refuse(journal, key, epoch, RequestOutcome.EXPIRED, "its time to live is over")
-            self._tell(journal, RequestNeverReceived(key, kind_of(request), "its time to live is over"))
+            self._tell(journal, RequestNeverReceived(key, kind_of(request), "its time to live is over"), answer.entry)
             return answer
         intent = Intent(requests.engine_id, epoch, requests.sequence, requests.deadline_ns, request)
         entry = self._append(journal, intent)
@@ -156,7 +156,7 @@ class VenueAccount(OwnedAccount):
         if carried is None:
             reason = "it never reached the owner"
             answer = self._refuse(journal, request.key, epoch, RequestOutcome.NEVER_RECEIVED, reason)
-            self._tell(journal, RequestNeverReceived(request.key, RequestKind.OPEN, reason))
+            self._tell(journal, RequestNeverReceived(request.key, RequestKind.OPEN, reason), answer.entry)
             return answer
         outcome = None if carried.is_answered else RequestOutcome.UNKNOWN
         return OrderAnswer(request.key.cid, carried.entry, outcome, "" if outcome is None else "being resolved")
@@ -177,7 +177,8 @@ class VenueAccount(OwnedAccount):
                 return
             if self._clock() > intent.deadline_ns:
                 # The intent stands, but nothing went out, and we are who knows that.
-                self._tell(journal, RequestNeverReceived(carried.key, carried.kind, "its time to live is over"))
+                reason = "its time to live is over"
+                self._tell(journal, RequestNeverReceived(carried.key, carried.kind, reason), carried.entry)
                 return
             self.carried += 1
             self._sending += 1
@@ -191,7 +192,7 @@ class VenueAccount(OwnedAccount):
                 self._sending -= 1
                 self._progress.tell()
             crash_point("execution.after_answer")
-            self._tell(journal, data)
+            self._tell(journal, data, carried.entry)
 
     async def _send(self, request: Request) -> AccountData:
         if isinstance(request, OrderRequestOpen):
@@ -209,16 +210,16 @@ class VenueAccount(OwnedAccount):
     def _doubt(self, journal: AccountJournal, carried: Carried, reason: str) -> None:
         """Say that a request is in doubt, once, and find out what became of it."""
         if not carried.is_in_doubt:
-            self._tell(journal, RequestInDoubt(carried.key, carried.kind, reason))
+            self._tell(journal, RequestInDoubt(carried.key, carried.kind, reason), carried.entry)
         deadline_ns = 0 if carried.intent is None else carried.intent.deadline_ns
         resolver = Resolver(self._venue, self._policy, carried, deadline_ns, self._clock)
-        self._spawn(self._settle(journal, resolver), f"doubt about {carried.key.cid}")
+        self._spawn(self._settle(journal, resolver, carried), f"doubt about {carried.key.cid}")
 
-    async def _settle(self, journal: AccountJournal, resolver: Resolver) -> None:
+    async def _settle(self, journal: AccountJournal, resolver: Resolver, carried: Carried) -> None:
         crash_point("execution.mid_resolve")
         for data in await resolver.run():
             if self._journal is journal:
-                self._tell(journal, data)
+                self._tell(journal, data, carried.entry)
 
     async def _poll_trades(self, journal: AccountJournal) -> None:
         """Ask for fills for ever; each is told once, whoever owned the account when it happened."""
@@ -235,15 +236,18 @@ class VenueAccount(OwnedAccount):
 
     # ------------------------------------------------------------------------------ the journal
 
-    def _tell(self, journal: AccountJournal, data: AccountData) -> None:
-        """Append an event; its key is the number of its entry, which only grows."""
-        number = journal.next_entry
-        self._append(journal, AccountEvent(self.exchange, number + 1, 1, data))
+    def _tell(self, journal: AccountJournal, data: AccountData, request: int | None = None) -> None:
+        """Append an event; its key is the number of its entry, which only grows.
 
-    def _append(self, journal: AccountJournal, record: AccountRecord) -> int:
+        ``request`` is the entry of the request that it tells of.
+        """
         number = journal.next_entry
-        journal.add(record, self._clock(), 0)
-        self._ledger.apply(number, record)
+        self._append(journal, AccountEvent(self.exchange, number + 1, 1, data), request)
+
+    def _append(self, journal: AccountJournal, record: AccountRecord, request: int | None = None) -> int:
+        number = journal.next_entry
+        journal.add(record, self._clock(), 0, request)
+        self._ledger.apply(number, record, request)
         return number
 
     def _spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:

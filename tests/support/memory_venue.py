@@ -23,7 +23,7 @@ from tradebus.core.model.order import (
 class MemoryVenue(Venue):
     """``is_silent``: it carries requests out and answers nothing. ``drops``: it does not even carry them out.
 
-    ``gate`` holds up every submit until it is set.
+    ``gate`` holds up every submit, and the answer to every cancel, until it is set.
     """
 
     def __init__(self) -> None:
@@ -63,6 +63,7 @@ class MemoryVenue(Venue):
             raise Unanswered("cancel", "nothing came")
         state = Cancelled(OrderId("1"), 8)
         self.orders[request.key.cid] = order.with_state(state)
+        await self.gate.wait()
         if self.is_silent:
             raise Unanswered("cancel", "nothing came")
         return state

@@ -527,6 +527,13 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         AccountBatchHead("deribit", "execution-1", 3, 0, len(amends) - 1, CHAIN, 18, FINGERPRINT),
         tuple(AccountEntry(T0 + i, record) for i, record in enumerate(amends)),
     )
+    answered = AccountBatch(
+        AccountBatchHead("deribit", "execution-1", 3, 0, 1, CHAIN, 0, FINGERPRINT),
+        (
+            AccountEntry(T0, Intent("live", 2, 18, T0 + 5, _CANCEL)),
+            AccountEntry(T0 + 1, AccountEvent(ExchangeIndex(1), 2, 1, _DOUBTS[0]), request=0),
+        ),
+    )
     decided = RequestsDecided(
         Origin.COMMAND_AMEND_ORDERS,
         StrategyId("unknown"),
@@ -604,6 +611,7 @@ def corpus() -> dict[str, tuple[object, bytes]]:
         "account_batch-all": (account, account_batch_to_bytes(account)),
         "account_batch-doubts": (doubts, account_batch_to_bytes(doubts)),
         "account_batch-amends": (amended, account_batch_to_bytes(amended)),
+        "account_batch-answered": (answered, account_batch_to_bytes(answered)),
         "audit_batch-overridden": (audit_overridden, audit_batch_to_bytes(audit_overridden)),
         "audit_batch-amends": (audit_amends, audit_batch_to_bytes(audit_amends)),
         "order_requests-amends": (requests_amend, order_requests_to_bytes(requests_amend)),
@@ -632,6 +640,7 @@ ADDED_LATER: Final = (
     ", command_id='', position=0",
     "command_id='', position=0",
     ", position=0",
+    ", request=None",
 )
 """Fields that earlier files do not have, as they show when they were not written: left out of the text."""
 

@@ -233,6 +233,22 @@ async def test_a_cancel_is_carried_and_one_in_doubt_resolved(
     assert venue.cancelled == ["c1", "c2"]
 
 
+async def test_what_is_told_of_one_cancel_says_nothing_of_another_of_the_same_order(
+    broker: MemoryBroker, venue: MemoryVenue, engine: Engine
+) -> None:
+    async with owning(broker, venue, is_stopped=False):
+        await engine.asks(opened("c1"))
+        await engine.has(is_report("c1", Open))
+        venue.gate.clear()
+        await engine.asks(cancel_of("c1"), sequence=2, lives_ns=SECOND_NS // 20)
+        await eventually(lambda: venue.cancelled == ["c1"])
+        (late,) = await engine.asks(cancel_of("c1"), sequence=3, lives_ns=-1)
+        assert late.outcome is RequestOutcome.EXPIRED
+    async with owning(broker, venue, instance="execution-2"), asyncio.timeout(10):
+        await engine.has(is_report("c1", Cancelled))
+    assert venue.cancelled == ["c1"]
+
+
 async def test_an_order_whose_time_is_over_is_refused_and_told_as_never_received(
     broker: MemoryBroker, venue: MemoryVenue, engine: Engine
 ) -> None:

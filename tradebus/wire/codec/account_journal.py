@@ -85,10 +85,14 @@ AccountRecord: TypeAlias = Ownership | AccountEvent | Intent | RequestResult | A
 
 @dataclass(frozen=True, slots=True)
 class AccountEntry:
-    """One record. ``time_ns`` is engine time on a paper account, the owner's clock on a venue's."""
+    """One record. ``time_ns`` is engine time on a paper account, the owner's clock on a venue's.
+
+    ``request`` says which request an event tells of: the number of the entry with its intent, or with its refusal.
+    """
 
     time_ns: int
     record: AccountRecord
+    request: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class AccountBatch:
 def account_entry_to_pb(entry: AccountEntry, into: pb.AccountEntry) -> None:
     """Fill a message with a record."""
     into.time_ns = entry.time_ns
+    if entry.request is not None:
+        into.request = entry.request
     record = entry.record
     if isinstance(record, AccountEvent):
         account_event_to_pb(record, into.event)
@@ -141,7 +147,8 @@ def account_entry_to_pb(entry: AccountEntry, into: pb.AccountEntry) -> None:
 
 def account_entry_from_pb(message: pb.AccountEntry, bounds: IndexBounds = UNBOUNDED) -> AccountEntry:
     """Return a record; raises DecodeError."""
-    return AccountEntry(message.time_ns, _record_from_pb(message, bounds))
+    request = message.request if message.HasField("request") else None
+    return AccountEntry(message.time_ns, _record_from_pb(message, bounds), request)
 
 
 def _record_from_pb(message: pb.AccountEntry, bounds: IndexBounds) -> AccountRecord:

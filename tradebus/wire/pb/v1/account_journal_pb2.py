@@ -27,15 +27,15 @@ from tradebus.wire.pb.v1 import account_pb2 as tradebus_dot_v1_dot_account__pb2
 from tradebus.wire.pb.v1 import order_pb2 as tradebus_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tradebus/v1/account_journal.proto\x12\x0btradebus.v1\x1a\x19tradebus/v1/account.proto\x1a\x17tradebus/v1/order.proto\"/\n\tOwnership\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0bowner_epoch\x18\x02 \x01(\x04\"\xf6\x01\n\x06Intent\x12\x11\n\tengine_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65ngine_epoch\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x13\n\x0b\x64\x65\x61\x64line_ns\x18\x04 \x01(\x03\x12-\n\x04open\x18\x05 \x01(\x0b\x32\x1d.tradebus.v1.OrderRequestOpenH\x00\x12\x31\n\x06\x63\x61ncel\x18\x06 \x01(\x0b\x32\x1f.tradebus.v1.OrderRequestCancelH\x00\x12/\n\x05\x61mend\x18\x07 \x01(\x0b\x32\x1e.tradebus.v1.OrderRequestAmendH\x00\x42\t\n\x07request\"\x88\x01\n\rRequestResult\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x14\n\x0c\x65ngine_epoch\x18\x02 \x01(\x04\x12,\n\x07outcome\x18\x03 \x01(\x0e\x32\x1b.tradebus.v1.RequestOutcome\x12\x0f\n\x07message\x18\x04 \x01(\t\"\x91\x02\n\x0c\x41\x63\x63ountEntry\x12\x0f\n\x07time_ns\x18\x01 \x01(\x03\x12+\n\townership\x18\x02 \x01(\x0b\x32\x16.tradebus.v1.OwnershipH\x00\x12*\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x19.tradebus.v1.AccountEventH\x00\x12%\n\x06intent\x18\x04 \x01(\x0b\x32\x13.tradebus.v1.IntentH\x00\x12,\n\x06result\x18\x05 \x01(\x0b\x32\x1a.tradebus.v1.RequestResultH\x00\x12\x38\n\x0creconnecting\x18\x06 \x01(\x0b\x32 .tradebus.v1.AccountReconnectingH\x00\x42\x08\n\x06record\"\xe3\x01\n\x0c\x41\x63\x63ountBatch\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x13\n\x0bowner_epoch\x18\x03 \x01(\x04\x12\x13\n\x0b\x66irst_entry\x18\x04 \x01(\x04\x12\x12\n\nlast_entry\x18\x05 \x01(\x04\x12\x16\n\x0eprevious_chain\x18\x06 \x01(\x0c\x12\x16\n\x0e\x61udit_sequence\x18\x07 \x01(\x04\x12\x19\n\x11index_fingerprint\x18\x08 \x01(\t\x12*\n\x07\x65ntries\x18\t \x03(\x0b\x32\x19.tradebus.v1.AccountEntry*\xeb\x01\n\x0eRequestOutcome\x12\x1f\n\x1bREQUEST_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17REQUEST_OUTCOME_EXPIRED\x10\x01\x12\x1f\n\x1bREQUEST_OUTCOME_STALE_EPOCH\x10\x02\x12\x1c\n\x18REQUEST_OUTCOME_REPEATED\x10\x03\x12\x1b\n\x17REQUEST_OUTCOME_REFUSED\x10\x04\x12\x1b\n\x17REQUEST_OUTCOME_UNKNOWN\x10\x05\x12\"\n\x1eREQUEST_OUTCOME_NEVER_RECEIVED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tradebus/v1/account_journal.proto\x12\x0btradebus.v1\x1a\x19tradebus/v1/account.proto\x1a\x17tradebus/v1/order.proto\"/\n\tOwnership\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x13\n\x0bowner_epoch\x18\x02 \x01(\x04\"\xf6\x01\n\x06Intent\x12\x11\n\tengine_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65ngine_epoch\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x13\n\x0b\x64\x65\x61\x64line_ns\x18\x04 \x01(\x03\x12-\n\x04open\x18\x05 \x01(\x0b\x32\x1d.tradebus.v1.OrderRequestOpenH\x00\x12\x31\n\x06\x63\x61ncel\x18\x06 \x01(\x0b\x32\x1f.tradebus.v1.OrderRequestCancelH\x00\x12/\n\x05\x61mend\x18\x07 \x01(\x0b\x32\x1e.tradebus.v1.OrderRequestAmendH\x00\x42\t\n\x07request\"\x88\x01\n\rRequestResult\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.tradebus.v1.OrderKey\x12\x14\n\x0c\x65ngine_epoch\x18\x02 \x01(\x04\x12,\n\x07outcome\x18\x03 \x01(\x0e\x32\x1b.tradebus.v1.RequestOutcome\x12\x0f\n\x07message\x18\x04 \x01(\t\"\xb3\x02\n\x0c\x41\x63\x63ountEntry\x12\x0f\n\x07time_ns\x18\x01 \x01(\x03\x12+\n\townership\x18\x02 \x01(\x0b\x32\x16.tradebus.v1.OwnershipH\x00\x12*\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x19.tradebus.v1.AccountEventH\x00\x12%\n\x06intent\x18\x04 \x01(\x0b\x32\x13.tradebus.v1.IntentH\x00\x12,\n\x06result\x18\x05 \x01(\x0b\x32\x1a.tradebus.v1.RequestResultH\x00\x12\x38\n\x0creconnecting\x18\x06 \x01(\x0b\x32 .tradebus.v1.AccountReconnectingH\x00\x12\x14\n\x07request\x18\x07 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06recordB\n\n\x08_request\"\xe3\x01\n\x0c\x41\x63\x63ountBatch\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x13\n\x0bowner_epoch\x18\x03 \x01(\x04\x12\x13\n\x0b\x66irst_entry\x18\x04 \x01(\x04\x12\x12\n\nlast_entry\x18\x05 \x01(\x04\x12\x16\n\x0eprevious_chain\x18\x06 \x01(\x0c\x12\x16\n\x0e\x61udit_sequence\x18\x07 \x01(\x04\x12\x19\n\x11index_fingerprint\x18\x08 \x01(\t\x12*\n\x07\x65ntries\x18\t \x03(\x0b\x32\x19.tradebus.v1.AccountEntry*\xeb\x01\n\x0eRequestOutcome\x12\x1f\n\x1bREQUEST_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17REQUEST_OUTCOME_EXPIRED\x10\x01\x12\x1f\n\x1bREQUEST_OUTCOME_STALE_EPOCH\x10\x02\x12\x1c\n\x18REQUEST_OUTCOME_REPEATED\x10\x03\x12\x1b\n\x17REQUEST_OUTCOME_REFUSED\x10\x04\x12\x1b\n\x17REQUEST_OUTCOME_UNKNOWN\x10\x05\x12\"\n\x1eREQUEST_OUTCOME_NEVER_RECEIVED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradebus.wire.pb.v1.account_journal_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REQUESTOUTCOME']._serialized_start=1046
-  _globals['_REQUESTOUTCOME']._serialized_end=1281
+  _globals['_REQUESTOUTCOME']._serialized_start=1080
+  _globals['_REQUESTOUTCOME']._serialized_end=1315
   _globals['_OWNERSHIP']._serialized_start=102
   _globals['_OWNERSHIP']._serialized_end=149
   _globals['_INTENT']._serialized_start=152
@@ -43,7 +43,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTRESULT']._serialized_start=401
   _globals['_REQUESTRESULT']._serialized_end=537
   _globals['_ACCOUNTENTRY']._serialized_start=540
-  _globals['_ACCOUNTENTRY']._serialized_end=813
-  _globals['_ACCOUNTBATCH']._serialized_start=816
-  _globals['_ACCOUNTBATCH']._serialized_end=1043
+  _globals['_ACCOUNTENTRY']._serialized_end=847
+  _globals['_ACCOUNTBATCH']._serialized_start=850
+  _globals['_ACCOUNTBATCH']._serialized_end=1077
 # @@protoc_insertion_point(module_scope)

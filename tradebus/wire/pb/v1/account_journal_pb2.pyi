@@ -66,20 +66,22 @@ class RequestResult(_message.Message):
     def __init__(self, key: _Optional[_Union[_order_pb2.OrderKey, _Mapping]] = ..., engine_epoch: _Optional[int] = ..., outcome: _Optional[_Union[RequestOutcome, str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class AccountEntry(_message.Message):
-    __slots__ = ("time_ns", "ownership", "event", "intent", "result", "reconnecting")
+    __slots__ = ("time_ns", "ownership", "event", "intent", "result", "reconnecting", "request")
     TIME_NS_FIELD_NUMBER: _ClassVar[int]
     OWNERSHIP_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     INTENT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     RECONNECTING_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
     time_ns: int
     ownership: Ownership
     event: _account_pb2.AccountEvent
     intent: Intent
     result: RequestResult
     reconnecting: _account_pb2.AccountReconnecting
-    def __init__(self, time_ns: _Optional[int] = ..., ownership: _Optional[_Union[Ownership, _Mapping]] = ..., event: _Optional[_Union[_account_pb2.AccountEvent, _Mapping]] = ..., intent: _Optional[_Union[Intent, _Mapping]] = ..., result: _Optional[_Union[RequestResult, _Mapping]] = ..., reconnecting: _Optional[_Union[_account_pb2.AccountReconnecting, _Mapping]] = ...) -> None: ...
+    request: int
+    def __init__(self, time_ns: _Optional[int] = ..., ownership: _Optional[_Union[Ownership, _Mapping]] = ..., event: _Optional[_Union[_account_pb2.AccountEvent, _Mapping]] = ..., intent: _Optional[_Union[Intent, _Mapping]] = ..., result: _Optional[_Union[RequestResult, _Mapping]] = ..., reconnecting: _Optional[_Union[_account_pb2.AccountReconnecting, _Mapping]] = ..., request: _Optional[int] = ...) -> None: ...
 
 class AccountBatch(_message.Message):
     __slots__ = ("account", "owner", "owner_epoch", "first_entry", "last_entry", "previous_chain", "audit_sequence", "index_fingerprint", "entries")
