@@ -23,7 +23,7 @@ from services.engine.market_inlet import MarketInlet
 from services.engine.position import EMPTY_JOURNAL
 from services.engine.stepper import Stepper
 from services.execution.account import PaperAccount
-from tradebus.bus.batching import BATCH_ITEMS_MAX
+from services.market.publisher import EVENTS_MAX
 from tradebus.bus.memory import MemoryBus
 from tradebus.bus.memory_broker import MemoryBroker
 from tradebus.bus.message import JournalMessage, Message
@@ -48,9 +48,9 @@ def market_batches(events: list[MarketEvent]) -> list[Message]:
     """Return events as a market service publishes them under load."""
     fingerprint = started([]).index.fingerprint()
     made: list[Message] = []
-    for begin in range(0, len(events), BATCH_ITEMS_MAX):
+    for begin in range(0, len(events), EVENTS_MAX):
         head = MarketBatchHead("bench", 1, "sim_alpha", 0, begin + 1, fingerprint)
-        frames = [market_item_frame(event) for event in events[begin : begin + BATCH_ITEMS_MAX]]
+        frames = [market_item_frame(event) for event in events[begin : begin + EVENTS_MAX]]
         made.append(Message(SUBJECT, market_batch_join(head, frames), None))
     return made
 

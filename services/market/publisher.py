@@ -12,12 +12,20 @@ from typing import Final, NamedTuple, final
 
 from services.market.metrics import MarketMetrics
 from services.runtime import Position
-from tradebus.bus.batching import BATCH_ITEMS_MAX, MicroBatcher
+from tradebus.bus.batching import MicroBatcher
 from tradebus.bus.interface import Bus
 from tradebus.core.market.event import MarketReconnecting
 from tradebus.crash_points import crash_point
 from tradebus.wire import subjects
 from tradebus.wire.codec.market import MarketBatchHead, MarketItem, market_batch_join, market_item_frame
+
+EVENTS_MAX: Final = 512
+"""So many events one message holds at most, as many as a batch of the journal; a quiet market's are never awaited.
+
+Every process on the way pays for each message (record 16).
+"""
+BYTES_MAX: Final = 256 * 1024
+"""From this size on a message is not added to: books of many levels are large."""
 
 REASON_CHARACTERS_MAX: Final = 300
 """Of a reconnection's reason: venues and networks may say much, and the batch has a limit."""
@@ -45,7 +53,7 @@ class ShardPublisher:
         self._exchange: Final = exchange
         self._shard: Final = shard
         self._identity: Final = identity
-        self._batcher: Final[MicroBatcher[MarketItem]] = MicroBatcher(self._flush, BATCH_ITEMS_MAX)
+        self._batcher: Final[MicroBatcher[MarketItem]] = MicroBatcher(self._flush, EVENTS_MAX)
         self._items: Final = metrics.items.labels(exchange)
         self._batches: Final = metrics.batches.labels(exchange)
         self._dropped: Final = metrics.dropped.labels(exchange)
@@ -73,6 +81,18 @@ class ShardPublisher:
         self._batcher.close()
 
     def _flush(self, items: list[MarketItem]) -> None:
+        frames: list[bytes] = []
+        size = 0
+        for item in items:
+            frames.append(market_item_frame(item))
+            size += len(frames[-1])
+            if size >= BYTES_MAX:
+                self._publish(frames)
+                frames, size = [], 0
+        if frames:
+            self._publish(frames)
+
+    def _publish(self, frames: list[bytes]) -> None:
         identity = self._identity
         head = MarketBatchHead(
             identity.publisher,
@@ -82,12 +102,12 @@ class ShardPublisher:
             self.sequence + 1,
             identity.index_fingerprint,
         )
-        payload = market_batch_join(head, [market_item_frame(item) for item in items])
-        self.sequence += len(items)
+        payload = market_batch_join(head, frames)
+        self.sequence += len(frames)
         crash_point("market.mid_batch")
         if self._bus.publish(self.subject, payload):
-            self._items.inc(len(items))
+            self._items.inc(len(frames))
             self._batches.inc()
         else:
-            self.dropped += len(items)
-            self._dropped.inc(len(items))
+            self.dropped += len(frames)
+            self._dropped.inc(len(frames))

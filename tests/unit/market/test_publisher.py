@@ -1,11 +1,11 @@
 import pytest
 
+from services.market import publisher as publisher_module
 from services.market.flow import OrderFlow
-from services.market.publisher import REASON_CHARACTERS_MAX, ShardPublisher
+from services.market.publisher import EVENTS_MAX, REASON_CHARACTERS_MAX, ShardPublisher
 from tests.support.market_bus import BatchListener, identity_of, market_metrics
 from tests.support.market_instruments import simulated_index
 from tests.support.waiting import eventually
-from tradebus.bus.batching import BATCH_ITEMS_MAX
 from tradebus.bus.memory import MemoryBus
 from tradebus.bus.memory_broker import MemoryBroker
 from tradebus.core.market.event import MarketEvent, MarketReconnecting
@@ -29,19 +29,37 @@ async def test_events_travel_in_numbered_batches_that_say_who_published_them(
 ) -> None:
     listener = await BatchListener.on(other_bus, INDEX)
     publisher = publisher_on(bus)
-    sent = events(BATCH_ITEMS_MAX + 6)
+    sent = events(EVENTS_MAX + 6)
     for event in sent:
         publisher.add(event)
     await eventually(lambda: len(listener.items) == len(sent))
     assert listener.items == sent
     assert {subject for subject, _ in listener.batches} == {"md.sim_alpha.0"}
     heads = [batch.head for _, batch in listener.batches]
-    assert [head.sequence for head in heads] == [1, BATCH_ITEMS_MAX + 1]
+    assert [head.sequence for head in heads] == [1, EVENTS_MAX + 1]
     assert {(head.publisher, head.publisher_epoch, head.exchange, head.shard) for head in heads} == {
         ("market-test", 7, "sim_alpha", 0)
     }
     assert {head.index_fingerprint for head in heads} == {INDEX.fingerprint()}
     assert not any(head.is_last for head in heads)
+
+
+async def test_large_events_travel_in_smaller_batches(
+    bus: MemoryBus, other_bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "BYTES_MAX", 300)
+    listener = await BatchListener.on(other_bus, INDEX)
+    publisher = publisher_on(bus)
+    sent = events(40)
+    for event in sent:
+        publisher.add(event)
+    await eventually(lambda: len(listener.items) == len(sent))
+    assert listener.items == sent
+    heads = [batch.head for _, batch in listener.batches]
+    assert len(heads) > 5
+    sizes = [len(batch.items) for _, batch in listener.batches]
+    assert [head.sequence for head in heads] == [1 + sum(sizes[:at]) for at in range(len(sizes))]
+    assert publisher.position.sequence == len(sent)
 
 
 async def test_the_position_is_the_last_number_published(bus: MemoryBus) -> None:
