@@ -111,6 +111,7 @@ async def test_no_second_sees_more_messages_than_allowed() -> None:
         clock.advance_ms(10)
     for first, fourth in zip(sent_ns, sent_ns[3:], strict=False):
         assert fourth - first >= 1_000 * MS
+    assert all(second - first >= 333 * MS for first, second in itertools.pairwise(sent_ns)), "no bursts"
     assert sent_ns[-1] - sent_ns[0] < 3_100 * MS, "and no slower than it must be"
 
 
