@@ -128,10 +128,11 @@ async def replayed(folder: Path, settings: Settings, kills: Sequence[tuple[int, 
             bus = await connector(supervisor.settings, "audit", "witness")(lambda _event: None)
             stack.push_async_callback(bus.close)
             stream = subjects.audit_stream(settings.journal_id)
-            reader = await bus.consume(stream, journal.verifier.position + 1, journal.take)
-            stack.push_async_callback(reader.stop)
             if await _killed_all(supervisor, bus, left, report):
                 continue
+            # Not before: taking in is work, during which nobody would notice that a kill is due.
+            reader = await bus.consume(stream, journal.verifier.position + 1, journal.take)
+            stack.push_async_callback(reader.stop)
             await _finished(supervisor, journal)
             return journal
 
