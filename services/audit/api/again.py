@@ -47,7 +47,7 @@ class Again:
         fold = context.fold
         if not fold.is_started:
             return None
-        built = cache.fresh(key_of(scope["path"]), tag_of(fold, fold.sequence))
+        built = cache.fresh(key_of(scope["path"]), tag_of(fold, fold.sequence), fold.projections.commands.decided)
         if built is None:
             return None
         doorkeeper = context.doorkeeper

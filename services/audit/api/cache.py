@@ -15,13 +15,15 @@ ANSWERS_MAX: Final = 16
 class Built:
     """An answer as it was built: its tag, its body, until when it may be given again (monotonic seconds).
 
-    ``route`` is what it was an answer of, as the request that it was built for says.
+    ``commands`` is how many had been decided by then. ``route`` is what it was an answer of, as the request that it was
+    built for says.
     """
 
-    def __init__(self, etag: str, body: bytes, until_s: float, route: object = None) -> None:
+    def __init__(self, etag: str, body: bytes, until_s: float, commands: int, route: object = None) -> None:
         self.etag: Final = etag
         self.body: Final = body
         self.until_s: Final = until_s
+        self.commands: Final = commands
         self.route: Final = route
         self._packed: bytes | None = None
 
@@ -43,27 +45,34 @@ class AnswerCache:
     """Keeps the last answer of each path for six times as long as it took to build.
 
     So building takes a seventh of the process at most. What is given again is of one sequence like any other, only of
-    one some milliseconds ago. Times are monotonic seconds.
+    one some milliseconds ago; but whoever has heard that a command was applied sees in every answer what it did. Times
+    are monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock: Final = clock
         self._built: dict[str, Built] = {}
 
-    def fresh(self, key: str, etag: str) -> Built | None:
-        """Return the kept answer while it is fresh or still the newest, which ``etag`` is the tag of."""
-        kept = self._built.get(key)
-        return kept if kept is not None and (kept.etag == etag or self._clock() < kept.until_s) else None
+    def fresh(self, key: str, etag: str, commands: int) -> Built | None:
+        """Return the kept answer while it is fresh or still the newest, which ``etag`` is the tag of.
 
-    def get(self, key: str, etag: str, build: Callable[[], str], route: object = None) -> Built:
+        None when a command was decided since; ``commands`` is how many have been.
+        """
+        kept = self._built.get(key)
+        if kept is None or (kept.etag != etag and (kept.commands != commands or self._clock() >= kept.until_s)):
+            return None
+        return kept
+
+    def get(self, key: str, etag: str, commands: int, build: Callable[[], str], route: object = None) -> Built:
         """Return the answer that is kept under a key, a new one where that is not fresh."""
-        kept = self.fresh(key, etag)
+        kept = self.fresh(key, etag, commands)
         if kept is not None:
             return kept
         begun_s = self._clock()
         body = build()
         ended_s = self._clock()
-        built = Built(etag, body.encode(), ended_s + min(CACHE_FACTOR * (ended_s - begun_s), CACHE_S_MAX), route)
+        until_s = ended_s + min(CACHE_FACTOR * (ended_s - begun_s), CACHE_S_MAX)
+        built = Built(etag, body.encode(), until_s, commands, route)
         self._built.pop(key, None)
         self._built[key] = built
         if len(self._built) > ANSWERS_MAX:

@@ -137,8 +137,8 @@ class Reading(Moment):
         def build() -> str:
             return kind.model_validate({**self.head(), "data": data()}).model_dump_json()
 
-        scope = self._request.scope
-        built = self._cache.get(key_of(scope["path"], part), self.etag, build, scope.get("route"))
+        scope, decided = self._request.scope, self.fold.projections.commands.decided
+        built = self._cache.get(key_of(scope["path"], part), self.etag, decided, build, scope.get("route"))
         return answer_of(built, self._request.headers, is_last=False)
 
     def answer_fresh(self, kind: type[Envelope[V]], view: V) -> Response:

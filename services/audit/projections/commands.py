@@ -77,6 +77,11 @@ class Commands:
         self.rows: Final[Newest[CommandOutcome]] = Newest(rows_max)
         self._by_id: Final[dict[str, CommandOutcome]] = {}
 
+    @property
+    def decided(self) -> int:
+        """Return how many there were, also such as are no longer kept."""
+        return self.rows.count
+
     def get(self, command_id: str) -> CommandOutcome | None:
         """Return what became of a command; none while nothing has, or when it is no longer kept."""
         return self._by_id.get(command_id)

@@ -17,6 +17,8 @@ from tests.support.audit_api import BODY_BYTES_MAX, AuditApi, new_fold
 from tests.support.audit_run import START_NS, Hashed, batches_of
 from tests.support.builders import engine_started, public_trade, spot_definition
 from tradebus.core.engine.engine import Engine
+from tradebus.core.engine.event import TradingStateUpdate
+from tradebus.core.engine.state.trading import TradingState
 from tradebus.core.model.identifiers import ExchangeId
 from tradebus.core.model.index import index_instruments
 from tradebus.core.risk.interface import RiskManager
@@ -77,7 +79,7 @@ def _requests(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
 
 @pytest.fixture
 async def ways() -> AsyncIterator[TwoWays]:
-    """An API of a state that is worth compressing, and a tick that is still to come."""
+    """An API of a state that is worth compressing, and two ticks that are still to come, the last a command's."""
     index = index_instruments([spot_definition(ExchangeId.SIM_ALPHA, f"c{number}") for number in range(INSTRUMENTS)])
     started = engine_started(index=index, accounts=(), engine_id="demo")
     engine = Engine(started, [], RiskManager())
@@ -85,6 +87,7 @@ async def ways() -> AsyncIterator[TwoWays]:
     ticks += [
         engine.process(public_trade(150, time_ns=START_NS + at, trade_id=str(at)), START_NS + at) for at in range(2)
     ]
+    ticks.append(engine.process(TradingStateUpdate(TradingState.DISABLED, "ann", "c-1"), START_NS + 2))
     batches = batches_of([Hashed(tick, None) for tick in ticks], started, ticks_max=1)
     async with AuditApi(new_fold()) as api:
         await api.feed(batches[:2])
@@ -119,13 +122,21 @@ async def test_all_else_goes_to_the_routes(ways: TwoWays, path: str) -> None:
 
 async def test_kept_answer_is_given_while_it_is_fresh_and_a_new_one_after(ways: TwoWays) -> None:
     await ways.check("GET", "/v1/state", {}, is_short=True)
-    await ways.api.feed(ways.next_batch)
+    await ways.api.feed(ways.next_batch[:1])
     kept = await ways.check("GET", "/v1/state", {}, is_short=True)
     assert kept.json()["sequence"] == 1
     ways.now_s += 1.0
     new = await ways.api.get("/v1/state")
     assert new.json()["sequence"] == 2
     assert new.headers["etag"] != kept.headers["etag"]
+
+
+async def test_an_answer_after_a_command_was_applied_shows_what_it_did(ways: TwoWays) -> None:
+    kept = await ways.check("GET", "/v1/state", {}, is_short=True)
+    await ways.api.feed(ways.next_batch)
+    new = await ways.check("GET", "/v1/state", {}, is_short=True)
+    assert (kept.json()["data"]["trading"], new.json()["data"]["trading"]) == ("enabled", "disabled")
+    assert new.json()["sequence"] == 3
 
 
 async def test_who_may_not_read_is_refused_both_ways(ways: TwoWays) -> None:

@@ -1,6 +1,6 @@
 """A long answer is given again while it is fresh, and its tag is always that of what is given."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 from services.audit.api.cache import CACHE_FACTOR, CACHE_S_MAX, AnswerCache
 
@@ -27,13 +27,17 @@ class Builder:
         return f"answer {self.count}"
 
 
-def made(takes_s: float) -> tuple[Clock, Builder, Callable[[str], tuple[str, str]]]:
+class Get(Protocol):
+    def __call__(self, etag: str, commands: int = 0) -> tuple[str, str]: ...
+
+
+def made(takes_s: float) -> tuple[Clock, Builder, Get]:
     clock = Clock()
     builder = Builder(clock, takes_s)
     cache = AnswerCache(clock)
 
-    def get(etag: str) -> tuple[str, str]:
-        built = cache.get("/v1/state", etag, builder)
+    def get(etag: str, commands: int = 0) -> tuple[str, str]:
+        built = cache.get("/v1/state", etag, commands, builder)
         return built.etag, built.body.decode()
 
     return clock, builder, get
@@ -46,6 +50,14 @@ def test_answer_is_given_again_for_six_times_as_long_as_it_took() -> None:
     assert get("2") == ("1", "answer 1")
     clock.now_s += 0.002
     assert get("3") == ("3", "answer 2")
+    assert builder.count == 2
+
+
+def test_answer_from_before_a_command_was_decided_is_not_given_after_it() -> None:
+    _, builder, get = made(0.01)
+    assert get("1") == ("1", "answer 1")
+    assert get("2", commands=1) == ("2", "answer 2")
+    assert get("3", commands=1) == ("2", "answer 2")
     assert builder.count == 2
 
 
@@ -66,5 +78,5 @@ def test_slow_answer_is_not_kept_for_long() -> None:
 
 def test_paths_are_kept_apart() -> None:
     cache = AnswerCache(Clock())
-    assert cache.get("/v1/state", "1", lambda: "state").body == b"state"
-    assert cache.get("/v1/instruments", "1", lambda: "instruments").body == b"instruments"
+    assert cache.get("/v1/state", "1", 0, lambda: "state").body == b"state"
+    assert cache.get("/v1/instruments", "1", 0, lambda: "instruments").body == b"instruments"

@@ -35,7 +35,7 @@ def have_docstrings(*kinds: type[View]) -> None:
     """Take the descriptions of these generic views' fields as read, for every view that is made of them.
 
     Otherwise pydantic looks for the source of each, in which it can only fail, through all frames of the import: that
-    took a third of the service's start.
+    took nearly half of the service's start.
     """
     for kind in kinds:
         kind.model_config["use_attribute_docstrings"] = False
