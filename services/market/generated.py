@@ -114,7 +114,6 @@ class GeneratedFeed(Feed):
         return [self._publisher.position]
 
     async def _run(self, flow: Flow) -> None:
-        add = self._publisher.add
         made_ns = self._clock()
         while True:
             now_ns = self._clock()
@@ -123,8 +122,7 @@ class GeneratedFeed(Feed):
                 made_ns = now_ns
             # In slices, so that a moment's delay does not become a longer one for everybody else.
             until_ns = min(now_ns, made_ns + _SLICE_NS)
-            for event in flow.next(until_ns, self._clock()):
-                add(event)
+            self._publisher.add_all(flow.next(until_ns, self._clock()))
             made_ns = max(made_ns, until_ns)
             if made_ns < now_ns:
                 await asyncio.sleep(0)

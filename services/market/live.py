@@ -96,9 +96,7 @@ class LiveFeed(Feed, FeedSink):
 
     def on_events(self, events: Sequence[MarketEvent]) -> None:
         """Publish the events of one frame."""
-        add = self._publisher.add
-        for event in events:
-            add(event)
+        self._publisher.add_all(events)
 
     def on_reconnecting(self, event: MarketReconnecting) -> None:
         """Publish that the feed was lost, and say so in health and log."""

@@ -17,7 +17,7 @@ from tradebus.bus.interface import Bus
 from tradebus.core.market.event import MarketReconnecting
 from tradebus.crash_points import crash_point
 from tradebus.wire import subjects
-from tradebus.wire.codec.market import MarketBatchHead, MarketItem, market_batch_join, market_item_frame
+from tradebus.wire.codec.market import MarketBatchHead, MarketItem, market_batch_join, market_item_frames
 
 EVENTS_MAX: Final = 512
 """So many events one message holds at most, as many as a batch of the journal; a quiet market's are never awaited.
@@ -59,6 +59,8 @@ class ShardPublisher:
         self._dropped: Final = metrics.dropped.labels(exchange)
         self.add: Final = self._batcher.add
         """Add an event, or a reconnection, to the current batch."""
+        self.add_all: Final = self._batcher.add_all
+        """Add several, in their order."""
         self.sequence = 0
         """The last item's number in the shard; 0 before the first."""
         self.dropped = 0
@@ -81,16 +83,20 @@ class ShardPublisher:
         self._batcher.close()
 
     def _flush(self, items: list[MarketItem]) -> None:
-        frames: list[bytes] = []
-        size = 0
-        for item in items:
-            frames.append(market_item_frame(item))
-            size += len(frames[-1])
-            if size >= BYTES_MAX:
-                self._publish(frames)
-                frames, size = [], 0
-        if frames:
+        frames = market_item_frames(items)
+        if sum(map(len, frames)) < BYTES_MAX:
             self._publish(frames)
+            return
+        part: list[bytes] = []
+        size = 0
+        for each in frames:
+            part.append(each)
+            size += len(each)
+            if size >= BYTES_MAX:
+                self._publish(part)
+                part, size = [], 0
+        if part:
+            self._publish(part)
 
     def _publish(self, frames: list[bytes]) -> None:
         identity = self._identity

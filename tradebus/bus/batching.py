@@ -6,7 +6,7 @@ makes uvloop spin. Measured: 64 events a message carry 0.7 M events/s where one 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 BATCH_ITEMS_MAX: Final = 64
@@ -42,6 +42,18 @@ class MicroBatcher(Generic[Item]):
             self.flush()
         elif self._scheduled is None:
             self._scheduled = asyncio.get_running_loop().call_soon(self._on_idle)
+
+    def add_all(self, items: Sequence[Item]) -> None:
+        """Add items in their order, as ``add`` does with each."""
+        place = 0
+        while place < len(items):
+            behind = place + self._items_max - len(self._items)
+            self._items.extend(items[place:behind])
+            if len(self._items) >= self._items_max:
+                self.flush()
+            elif self._scheduled is None:
+                self._scheduled = asyncio.get_running_loop().call_soon(self._on_idle)
+            place = behind
 
     def flush(self) -> None:
         """Flush what has been collected now; nothing happens when that is nothing."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tradebus.core.market.event import MarketEvent
-from tradebus.core.model.identifiers import InstrumentIndex
+from tradebus.core.market.event import MarketData, MarketEvent
+from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 
 _NS: Final = 1_000_000_000
 
@@ -21,12 +21,18 @@ class LoopedFlow:
             raise ValueError(
                 f"expected events and a rate above 0, found {len(stretch)} events, {events_per_s} a second"
             )
-        self._parts: Final = [(event.exchange, event.instrument, event.data) for event in stretch]
+        # Of each event its number among its instrument's in the stretch, so that the others need not be counted.
+        counted: dict[InstrumentIndex, int] = {}
+        self._parts: Final[list[tuple[ExchangeIndex, InstrumentIndex, int, MarketData]]] = []
+        for event in stretch:
+            counted[event.instrument] = number = counted.get(event.instrument, 0) + 1
+            self._parts.append((event.exchange, event.instrument, number, event.data))
+        self._counted: Final = counted
         self._interval: Final = _NS / events_per_s
         self._start_ns = start_ns
         self._made = 0
         self._position = 0
-        self._sequences: Final[dict[InstrumentIndex, int]] = {event.instrument: 0 for event in stretch}
+        self._before: dict[InstrumentIndex, int] = dict.fromkeys(counted, 0)
 
     @property
     def next_ns(self) -> int:
@@ -36,19 +42,28 @@ class LoopedFlow:
     def next(self, until_ns: int, received_ns: int | None = None) -> list[MarketEvent]:
         """Return the events up to and including ``until_ns``, oldest first; see ``OrderFlow.next``."""
         out: list[MarketEvent] = []
-        append, parts, sequences = out.append, self._parts, self._sequences
-        start_ns, interval, made, position = self._start_ns, self._interval, self._made, self._position
-        count = len(parts)
-        while (time_ns := start_ns + int(made * interval)) <= until_ns:
-            exchange, instrument, data = parts[position]
-            sequences[instrument] = sequence = sequences[instrument] + 1
-            received = time_ns if received_ns is None else received_ns
-            append(MarketEvent(time_ns, received, exchange, instrument, sequence, data))
-            made += 1
-            position += 1
-            if position == count:
-                position = 0
-        self._made, self._position = made, position
+        start_ns, interval = self._start_ns, self._interval
+        while (next_ns := self.next_ns) <= until_ns:
+            # Not more than are due, for certain: a fraction of a nanosecond is no matter, the loop ends where it must.
+            due = int((until_ns - next_ns) / interval) or 1
+            parts, before, made = self._parts[self._position : self._position + due], self._before, self._made
+            times_ns = [start_ns + int(number * interval) for number in range(made, made + len(parts))]
+            out += [
+                MarketEvent(
+                    time_ns,
+                    time_ns if received_ns is None else received_ns,
+                    exchange,
+                    instrument,
+                    before[instrument] + number,
+                    data,
+                )
+                for time_ns, (exchange, instrument, number, data) in zip(times_ns, parts, strict=True)
+            ]
+            self._made += len(parts)
+            self._position += len(parts)
+            if self._position == len(self._parts):
+                self._position = 0
+                self._before = {each: number + self._counted[each] for each, number in before.items()}
         return out
 
     def resume_at(self, time_ns: int) -> None:

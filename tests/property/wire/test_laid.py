@@ -8,16 +8,23 @@ from hypothesis import strategies as st
 
 from tests.support import values
 from tradebus.core.engine.audit.tick import AuditTick
-from tradebus.core.market.event import BookL1, Level, MarketEvent, PublicTrade
+from tradebus.core.market.event import BookL1, Level, MarketEvent, MarketReconnecting, PublicTrade
 from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 from tradebus.core.model.number import parse_decimal
 from tradebus.core.model.side import Side
-from tradebus.wire.codec.audit import tick_frame, tick_from_pb, tick_to_bytes
+from tradebus.wire.codec.audit import market_ticks_frame, tick_frame, tick_from_pb, tick_to_bytes
 from tradebus.wire.codec.error import DecodeError
-from tradebus.wire.codec.market import market_event_from_bytes, market_event_from_pb, market_event_to_bytes
+from tradebus.wire.codec.market import (
+    market_event_from_bytes,
+    market_event_from_pb,
+    market_event_to_bytes,
+    market_item_frame,
+    market_item_frames,
+)
 from tradebus.wire.codec.market_data import market_data_to_pb
 from tradebus.wire.laid.batch import items_begin, read_items, read_ticks
-from tradebus.wire.laid.market import read_market_event, write_market_event, write_market_item
+from tradebus.wire.laid.market import read_market_event
+from tradebus.wire.laid.market_writer import write_market_event, write_market_item
 from tradebus.wire.laid.number import read_number
 from tradebus.wire.laid.reader import MALFORMED, Reader
 from tradebus.wire.laid.tick import read_market_tick, write_market_ticks
@@ -41,6 +48,8 @@ BOOK = MarketEvent(
     0,
     BookL1(Level(Decimal("1.50"), Decimal(3)), Level(Decimal("1.51"), Decimal(0))),
 )
+
+RECONNECTING = MarketReconnecting(ExchangeIndex(1), "connection lost")
 
 
 def generated(event: MarketEvent) -> market_pb2.MarketEvent:
@@ -71,13 +80,53 @@ def generated(event: MarketEvent) -> market_pb2.MarketEvent:
     return message
 
 
-@given(values.market_events)
+# Where a number or a length becomes a byte longer.
+EDGES = sorted(
+    {(1 << bits) + more for bits in (7, 14, 21, 28, 32, 35, 42, 56, 61) for more in (-1, 0, 1)} - {2**32 + 1}
+)
+edges = st.sampled_from([1, *EDGES])
+indices = st.sampled_from([0, 1, *(edge for edge in EDGES if edge < INDICES)])
+data_with_edges = st.one_of(
+    st.sampled_from([TRADE.data, BOOK.data]),
+    st.builds(
+        PublicTrade,
+        st.sampled_from([1, 126, 127, 128, 200]).map(lambda length: "x" * length),
+        st.just(Decimal("1.5")),
+        st.just(Decimal(2)),
+        st.sampled_from(Side),
+    ),
+)
+events_with_edges = st.builds(
+    MarketEvent, edges, edges, indices.map(ExchangeIndex), indices.map(InstrumentIndex), edges, data_with_edges
+)
+
+
+@given(st.one_of(values.market_events, events_with_edges))
 @example(TRADE)
 @example(BOOK)
 def test_events_are_written_in_the_same_bytes(event: MarketEvent) -> None:
     expected = generated(event).SerializeToString()
     assert write_market_event(event) in {expected, None}
     assert market_event_to_bytes(event) == expected
+    item = market_pb2.MarketBatch(items=[market_pb2.MarketItem(event=generated(event))]).SerializeToString()
+    assert write_market_item(event) in {item, None}
+
+
+@given(st.lists(st.one_of(values.market_events, events_with_edges, st.just(RECONNECTING)), max_size=8))
+def test_items_are_framed_together_as_each_by_itself(items: list[MarketEvent | MarketReconnecting]) -> None:
+    assert market_item_frames(items) == [market_item_frame(item) for item in items]
+
+
+@given(st.lists(st.one_of(values.market_events, events_with_edges), min_size=1, max_size=5), edges, edges, st.data())
+def test_ticks_are_written_in_the_same_bytes(
+    events: list[MarketEvent], first: int, time_ns: int, data: st.DataObject
+) -> None:
+    encoded = [market_event_to_bytes(event) for event in events]
+    begin = data.draw(st.integers(0, len(events) - 1))
+    ticks = [AuditTick(first + i, time_ns + i, event, (), ()) for i, event in enumerate(events[begin:])]
+    each = [tick_frame(tick_to_bytes(tick)) for tick in ticks]
+    assert write_market_ticks(ticks, encoded, begin) in {b"".join(each), None}
+    assert market_ticks_frame(ticks, encoded, begin) == b"".join(each)
 
 
 @given(values.market_events)

@@ -37,6 +37,22 @@ async def test_a_full_batch_is_flushed_at_once_and_the_rest_when_idle() -> None:
     assert [item for batch in batches for item in batch] == list(range(2 * BATCH_ITEMS_MAX + 3))
 
 
+@pytest.mark.parametrize("sizes", [(0,), (3,), (64,), (65,), (60, 10), (200, 0, 1), (63, 1, 64, 129)])
+async def test_items_added_together_make_the_same_batches_as_one_by_one(sizes: tuple[int, ...]) -> None:
+    together: list[list[int]] = []
+    one_by_one: list[list[int]] = []
+    many, single = MicroBatcher(together.append), MicroBatcher(one_by_one.append)
+    for turn, size in enumerate(sizes):
+        items = [turn * 1_000 + each for each in range(size)]
+        many.add_all(items)
+        for item in items:
+            single.add(item)
+        assert many.pending == single.pending
+    await asyncio.sleep(0)
+    assert together == one_by_one
+    assert sum(map(len, together)) == sum(sizes)
+
+
 async def test_nothing_is_flushed_when_there_is_nothing() -> None:
     batches: list[list[int]] = []
     batcher = MicroBatcher(batches.append, items_max=2)

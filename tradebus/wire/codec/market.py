@@ -5,6 +5,7 @@ This is the hot path of the bus: what is frequent is read and written by ``wire.
 the bytes of every item beside the item, so that they can be passed on as they are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -16,7 +17,8 @@ from tradebus.wire.codec.frame import frame, tag, unframe
 from tradebus.wire.codec.market_data import market_data_from_pb, market_data_to_pb
 from tradebus.wire.codec.parts import cannot_encode, named, nothing_set, parse, text
 from tradebus.wire.laid.batch import items_begin, read_items
-from tradebus.wire.laid.market import read_market_event, write_market_event, write_market_item
+from tradebus.wire.laid.market import read_market_event
+from tradebus.wire.laid.market_writer import write_market_event, write_market_item, write_market_items
 from tradebus.wire.pb.v1 import market_pb2 as pb
 
 MarketItem: TypeAlias = MarketEvent | MarketReconnecting
@@ -143,6 +145,18 @@ def market_item_frame(item: MarketItem, encoded: bytes | None = None) -> bytes:
     return frame(_ITEMS_TAG, frame(inner, content))
 
 
+def market_item_frames(items: Sequence[MarketItem]) -> list[bytes]:
+    """Return items as ``market_batch_join`` takes them."""
+    if not COMPILED:
+        return [market_item_frame(item) for item in items]
+    frames: list[bytes] = []
+    while len(frames) < len(items):
+        write_market_items(items, len(frames), frames)
+        if len(frames) < len(items):
+            frames.append(market_item_frame(items[len(frames)]))
+    return frames
+
+
 def market_batch_join(head: MarketBatchHead, frames: list[bytes]) -> bytes:
     """Return the bytes of a batch with items that are encoded already (``market_item_frame``); raises EncodeError."""
     message = pb.MarketBatchFrames()
@@ -162,7 +176,7 @@ def market_batch_join(head: MarketBatchHead, frames: list[bytes]) -> bytes:
 
 def market_batch_to_bytes(batch: MarketBatch) -> bytes:
     """Return the bytes of a batch; raises EncodeError."""
-    return market_batch_join(batch.head, [market_item_frame(item) for item in batch.items])
+    return market_batch_join(batch.head, market_item_frames(batch.items))
 
 
 def market_batch_from_bytes(payload: bytes, bounds: IndexBounds = UNBOUNDED) -> MarketBatch:

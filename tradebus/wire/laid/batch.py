@@ -6,9 +6,9 @@ from mypy_extensions import i64
 
 from tradebus.core.engine.audit.tick import AuditTick
 from tradebus.core.market.event import MarketEvent
-from tradebus.wire.laid.market import read_market_event
+from tradebus.wire.laid.market import read_event
 from tradebus.wire.laid.reader import MALFORMED, Reader
-from tradebus.wire.laid.tick import read_market_tick
+from tradebus.wire.laid.tick import read_tick
 
 _ITEMS: Final[i64] = 0x4A
 _ITEM_EVENT: Final[i64] = 0x0A
@@ -59,7 +59,7 @@ def read_items(
 ) -> tuple[list[MarketEvent], list[bytes]] | None:
     """Return the events in the items from ``begin`` to the end of a MarketBatch, and the bytes of each event.
 
-    None if one is not an event that ``read_market_event`` reads, or if anything else stands among them.
+    None if one is not an event that ``read_event`` reads, or if anything else stands among them.
     """
     events: list[MarketEvent] = []
     encoded: list[bytes] = []
@@ -75,12 +75,15 @@ def read_items(
         reader.position += 1
         if reader.part_end() != end:
             return None
-        event = read_market_event(payload, reader.position, end, exchanges, instruments)
+        begin = reader.position
+        reader.end = end
+        event = read_event(reader, exchanges, instruments)
         if event is None:
             return None
         events.append(event)
-        encoded.append(payload[reader.position : end])
+        encoded.append(payload[begin:end])
         reader.position = end
+        reader.end = size
     return events, encoded
 
 
@@ -102,12 +105,14 @@ def read_ticks(
         end = reader.part_end()
         if end < 0:
             return place
-        tick = read_market_tick(payload, reader.position, end, exchanges, instruments)
+        reader.end = end
+        tick = read_tick(reader, exchanges, instruments)
         if tick is None or tick.sequence != expected:
             return place
         ticks.append(tick)
         expected += 1
         reader.position = end
+        reader.end = size
     return size
 
 

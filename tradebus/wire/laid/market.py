@@ -1,4 +1,4 @@
-"""Read trades and best bids and asks, and write them, alone and as items of a batch: ``market.proto``."""
+"""Read trades and best bids and asks: ``market.proto``."""
 
 from typing import Final
 
@@ -9,7 +9,6 @@ from tradebus.core.model.identifiers import ExchangeIndex, InstrumentIndex
 from tradebus.core.model.side import Side
 from tradebus.wire.laid.number import read_number
 from tradebus.wire.laid.reader import Reader
-from tradebus.wire.laid.writer import varint
 
 # Field numbers and wire types of market.proto, as the byte that begins each field.
 _TIME_EXCHANGE: Final[i64] = 0x08
@@ -27,23 +26,28 @@ _TRADE_SIDE: Final[i64] = 0x20
 _SIDE_BUY: Final[i64] = 1
 _SIDE_SELL: Final[i64] = 2
 
-_LIMIT: Final = 1 << 62
-_INDEX_LIMIT: Final = 1 << 32
 # Looked up once: reading a member of an enum is slow.
 _BUY: Final = Side.BUY
 _SELL: Final = Side.SELL
 
 
 def read_market_event(payload: bytes, begin: i64, end: i64, exchanges: i64, instruments: i64) -> MarketEvent | None:
-    """Return the event in ``payload[begin:end]``, with indices below the bounds.
+    """Return the event in ``payload[begin:end]``; see ``read_event``."""
+    return read_event(Reader(payload, begin, end), exchanges, instruments)
+
+
+def read_event(reader: Reader, exchanges: i64, instruments: i64) -> MarketEvent | None:
+    """Return the event from where a reader stands up to its end, with indices below the bounds.
 
     None for one that is laid out in another way, holds something else, or is wrong: fields that are missing, out of
-    order or not known, numbers that are no plain decimals, indices out of range.
+    order or not known, numbers that are no plain decimals, indices out of range. Where the reader then stands says
+    nothing.
     """
-    reader = Reader(payload, begin, end)
-    if begin >= end or payload[begin] != _TIME_EXCHANGE:
+    payload = reader.payload
+    end = reader.end
+    if reader.position >= end or payload[reader.position] != _TIME_EXCHANGE:
         return None
-    reader.position = begin + 1
+    reader.position += 1
     time_exchange_ns = reader.varint()
     if time_exchange_ns < 0 or reader.position >= end or payload[reader.position] != _TIME_RECEIVED:
         return None
@@ -150,69 +154,3 @@ def _read_trade(reader: Reader) -> PublicTrade | None:
     if side == _SIDE_SELL:
         return PublicTrade(id_text.decode("ascii"), quantity.price, quantity.amount, _SELL)
     return None
-
-
-def write_market_event(event: MarketEvent) -> bytes | None:
-    """Return the bytes of an event; None for one that is left to ``codec``."""
-    data = event.data
-    if isinstance(data, BookL1):
-        bid, ask = data.best_bid, data.best_ask
-        if bid is None or ask is None:
-            return None
-        content = b"\x3a" + _join_texts(str(bid.price), str(bid.amount), str(ask.price), str(ask.amount), b"")
-    elif isinstance(data, PublicTrade):
-        if not data.id or not data.id.isascii():
-            return None
-        side = b"\x20\x01" if data.side is _BUY else b"\x20\x02"
-        content = b"\x32" + _join_texts(data.id, str(data.price), str(data.amount), "", side)
-    else:
-        return None
-    # Anything that is out of the range of its field is left to `codec`, which says so.
-    time_exchange_ns, time_received_ns, sequence = event.time_exchange_ns, event.time_received_ns, event.sequence
-    if not (0 < time_exchange_ns < _LIMIT and 0 < time_received_ns < _LIMIT and 0 <= sequence < _LIMIT):
-        return None
-    if not (0 <= event.exchange < _INDEX_LIMIT and 0 <= event.instrument < _INDEX_LIMIT):
-        return None
-    return b"".join(
-        (
-            b"\x08",
-            varint(time_exchange_ns),
-            b"\x10",
-            varint(time_received_ns),
-            b"\x18" + varint(event.exchange) if event.exchange else b"",
-            b"\x20" + varint(event.instrument) if event.instrument else b"",
-            b"\x28" + varint(sequence) if sequence else b"",
-            content,
-        )
-    )
-
-
-def write_market_item(event: MarketEvent) -> bytes | None:
-    """Return the bytes of an event as an item of a MarketBatch, field and length included; None as above."""
-    content = write_market_event(event)
-    if content is None:
-        return None
-    inner = varint(len(content))
-    return b"".join((b"\x4a", varint(1 + len(inner) + len(content)), b"\x0a", inner, content))
-
-
-def _join_texts(first: str, second: str, third: str, fourth: str, rest: bytes) -> bytes:
-    """Return the length and content of a sub-message: texts in fields 1 to 4 (no fourth if empty), then ``rest``."""
-    one, two, three, four = first.encode(), second.encode(), third.encode(), fourth.encode()
-    content = b"".join(
-        (
-            b"\x0a",
-            varint(len(one)),
-            one,
-            b"\x12",
-            varint(len(two)),
-            two,
-            b"\x1a",
-            varint(len(three)),
-            three,
-            b"\x22" + varint(len(four)) if four else b"",
-            four,
-            rest,
-        )
-    )
-    return varint(len(content)) + content

@@ -46,7 +46,7 @@ def test_what_was_due_before_a_resumption_never_happens() -> None:
 
 
 def stretch_data_at(position: int, flow: LoopedFlow) -> object:
-    return flow._parts[position][2]
+    return flow._parts[position][-1]
 
 
 @pytest.mark.parametrize(("events", "rate"), [([], 1.0), (stretch(1), 0.0)])
