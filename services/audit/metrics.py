@@ -81,7 +81,7 @@ class AuditMetrics:
             "tradebus_stream_resumes", "Streams that went on where they were cut", registry=registry
         )
         self.stream_failures: Final = Counter(
-            "tradebus_stream_failures", "Ticks that could not be made into events", registry=registry
+            "tradebus_stream_failures", "Ticks and markets that could not be made into events", registry=registry
         )
         self.stream_stalls: Final = Counter(
             "tradebus_stream_stalls", "Streams ended because nothing was taken for too long", registry=registry

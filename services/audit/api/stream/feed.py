@@ -91,6 +91,15 @@ class StreamFeed:
             self._was_exact = self._fold.is_exact
             self._begin_anew("the replica is exact again" if self._was_exact else "the replica is not exact any more")
 
+    def show_markets(self) -> bool:
+        """Encode some of the markets that changed; tell whether there is more."""
+        try:
+            return self.board.encode(self.moment())
+        except Exception as error:  # noqa: BLE001 - the pulse must go on, for whoever reads; each is told
+            self._report("a market could not be streamed", self._fold.sequence, error)
+            self._begin_anew("a market could not be told; the log of the audit service says why")
+            return False
+
     # ------------------------------------------------------------------------------ for the fold
 
     def market_end(self, ticks: tuple[AuditTick, ...], begin: int, end: int) -> int:
@@ -120,7 +129,7 @@ class StreamFeed:
         except BeginsAnew:
             self._begin_anew("the engine began a new run")
         except Exception as error:  # noqa: BLE001 - a stream must never stop the replica; whoever reads is told
-            self._report(tick, error)
+            self._report("a tick could not be streamed", tick.sequence, error)
             self._begin_anew(f"tick {tick.sequence} could not be told; the log of the audit service says why")
 
     # ------------------------------------------------------------------------------ inside
@@ -147,10 +156,10 @@ class StreamFeed:
         self.board.clear()
         self._anew = (self.ring.first, reason)
 
-    def _report(self, tick: AuditTick, error: Exception) -> None:
+    def _report(self, what: str, sequence: int, error: Exception) -> None:
         """Log a failure, but not one for every tick of a journal that causes it over and over."""
         self._metrics.stream_failures.inc()
         now_s = self._clock()
         if now_s >= self._report_after_s:
             self._report_after_s = now_s + REPORT_EVERY_S
-            self._log.error("a tick could not be streamed", sequence=tick.sequence, exc_info=error)
+            self._log.error(what, sequence=sequence, exc_info=error)

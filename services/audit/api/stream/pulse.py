@@ -42,7 +42,7 @@ class Pulse:
         feed, readers = self._feed, self._readers
         feed.look_whether_exact()
         is_due = feed.board.is_due and now_s >= self._market_due_s and any(each.wants_market for each in readers)
-        if is_due and not feed.board.encode(feed.moment()):
+        if is_due and not feed.show_markets():
             self._market_due_s = now_s + self._limits.market_s
         for _ in range(min(len(readers), self._limits.at_once)):
             self._served = (self._served + 1) % len(readers)

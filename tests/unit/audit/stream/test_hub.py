@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.audit.api.problems import Problem
+from services.audit.api.stream import board
 from services.audit.api.stream.changes import Changes
 from services.audit.api.stream.event import Message, Topic, mark_from_text
 from services.audit.api.stream.limits import StreamLimits
@@ -219,6 +220,30 @@ async def test_tick_that_cannot_be_told_does_not_stop_the_replica(
     told = fed.drain(reader)
     assert [message.name for message in told[:2]] == ["reset", "snapshot"]
     assert "could not be told" in reason(told[0])
+
+
+async def test_market_that_cannot_be_told_does_not_stop_the_pulse(
+    run: EngineRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = messages_of(run.batches())
+    fed = HandFedHub()
+    fed.feed(messages[:40])
+    reader = fed.open()
+    fed.drain(reader)
+
+    def fail(*_: object) -> bytes:
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as patched, capture_logs() as logged:
+        patched.setattr(board, "market_payload", fail)
+        fed.feed(messages[40:45])
+        fed.pulse(1.0)
+    assert [line["event"] for line in logged] == ["a market could not be streamed"]
+    assert fed.count("tradebus_stream_failures_total") == 1
+    fed.feed(messages[45:])
+    told = fed.drain(reader)
+    assert [message.name for message in told[:2]] == ["reset", "snapshot"]
+    assert "a market could not be told" in reason(told[0])
 
 
 async def test_new_run_in_the_same_stream_resets(run: EngineRun) -> None:
