@@ -10,10 +10,10 @@ INSTALLED := $(VENV)/.installed-$(firstword $(shell cksum < pyproject.toml))
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check bench replay chaos proto compile fmt clean
+.PHONY: help up down test compose-test check bench replay chaos proto compile fmt clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: compile ## start NATS and the four services; Ctrl-C stops them (DETACH=1: in the background; FRESH=1; MODE=paper)
 	@$(BIN)/python -m services.up
@@ -23,6 +23,9 @@ down: $(INSTALLED) ## stop what `make up DETACH=1` started
 
 test: compile ## run the tests: the pure ones interpreted, then all with the core compiled
 	@$(BIN)/python tools/run_tests.py
+
+compose-test: $(INSTALLED) ## build the images and test the composed system; needs a Docker engine
+	@$(BIN)/python -m pytest -m docker tests/e2e
 
 check: $(INSTALLED) ## lint, format, types, import contracts, freshness of generated code
 	$(BIN)/ruff check .

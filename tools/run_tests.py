@@ -6,16 +6,12 @@ runs once, interpreted. All passes use all cores: tests of one file stay in one 
 ports and folders of their own. Arguments go to pytest in every pass. Later passes run also when one has failed;
 the exit status is the first that is not 0, and pytest's closing line comes last.
 
-Where a Docker engine answers, the images that the compose tests need are built beside the first passes: whole systems
-wait more than they compute, and would wait for the images too. A build that fails is told by those tests, which build
-again from what it left.
+What needs containers has a target of its own, `make compose-test`: building images takes longer than most tests.
 """
 
 import os
-import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +24,6 @@ SYSTEMS = ("chaos", "simulation", "e2e", "integration", "conformance/bus", "gold
 
 def main() -> int:
     """Run the passes; return the first exit status that is not 0."""
-    images = _begin_images()
     builds = (False, True) if _is_compiled() else (False,)
     if len(builds) == 1:
         print("== nothing is compiled on this machine: all tests run once, interpreted", flush=True)
@@ -37,33 +32,12 @@ def main() -> int:
     statuses.append(_run(PURE, is_compiled=builds[-1], workers=cores))
     # In one process, because it ends with a table over all its cases.
     statuses += [_run(CONFORMANCE, is_compiled=build) for build in builds]
-    _await_images(images)
-    # Servers and whole systems wait for each other, and would leave a core idle.
-    statuses.append(_run(SYSTEMS, is_compiled=builds[-1], workers=cores + 1))
+    # Servers and whole systems wait for each other, and would leave the cores idle a tenth of the time.
+    statuses.append(_run(SYSTEMS, "-m", "not docker", is_compiled=builds[-1], workers=cores + 2))
     failed = [status for status in statuses if status]
     if failed and not statuses[-1]:
         print(f"== an earlier pass failed, exit status {failed[0]}", flush=True)
     return failed[0] if failed else 0
-
-
-def _begin_images() -> "subprocess.Popen[bytes] | None":
-    """Start to build the images, if there is an engine that can."""
-    docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
-        return None
-    print("== building the images of the compose tests beside the first passes", flush=True)
-    return subprocess.Popen(
-        [docker, "compose", "build", "--quiet"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-
-def _await_images(images: "subprocess.Popen[bytes] | None") -> None:
-    """Wait for the images, and say how long that took."""
-    if images is None:
-        return
-    begun = time.monotonic()
-    status = images.wait()
-    print(f"== images: exit status {status}, waited {time.monotonic() - begun:.0f} s", flush=True)
 
 
 def _is_compiled() -> bool:

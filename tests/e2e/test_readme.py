@@ -14,7 +14,7 @@ from tests.support.demo import PATIENCE_S, ROOT, Demo, running
 README = (ROOT / "README.md").read_text()
 PROGRAM, STRATEGY = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 ADDRESSES = sorted(set(re.findall(r"localhost:8000(/[\w/]*)", README)))
-TARGETS = sorted(set(re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE)))
+TARGETS = sorted(set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE)))
 LINKS = sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README)))
 FOLDERS = sorted(set(re.findall(r"`((?:\w+/)+[\w.]*)`", README)))
 
