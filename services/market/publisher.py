@@ -83,13 +83,9 @@ class ShardPublisher:
         self._batcher.close()
 
     def _flush(self, items: list[MarketItem]) -> None:
-        frames = market_item_frames(items)
-        if sum(map(len, frames)) < BYTES_MAX:
-            self._publish(frames)
-            return
         part: list[bytes] = []
         size = 0
-        for each in frames:
+        for each in market_item_frames(items):
             part.append(each)
             size += len(each)
             if size >= BYTES_MAX:

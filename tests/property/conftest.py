@@ -2,7 +2,7 @@
 
 ``brief`` is what `make test` runs with the core interpreted; all of the default's examples follow, compiled.
 
-A test says how many examples it deserves by default with ``examples``; the profile scales that.
+A test says how many examples it deserves by default with ``examples`` or ``scaled``; the profile scales that.
 """
 
 from hypothesis import settings

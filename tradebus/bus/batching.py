@@ -38,10 +38,7 @@ class MicroBatcher(Generic[Item]):
     def add(self, item: Item) -> None:
         """Add an item to the current batch."""
         self._items.append(item)
-        if len(self._items) >= self._items_max:
-            self.flush()
-        elif self._scheduled is None:
-            self._scheduled = asyncio.get_running_loop().call_soon(self._on_idle)
+        self._flush_when_due()
 
     def add_all(self, items: Sequence[Item]) -> None:
         """Add items in their order, as ``add`` does with each."""
@@ -49,10 +46,7 @@ class MicroBatcher(Generic[Item]):
         while place < len(items):
             behind = place + self._items_max - len(self._items)
             self._items.extend(items[place:behind])
-            if len(self._items) >= self._items_max:
-                self.flush()
-            elif self._scheduled is None:
-                self._scheduled = asyncio.get_running_loop().call_soon(self._on_idle)
+            self._flush_when_due()
             place = behind
 
     def flush(self) -> None:
@@ -68,6 +62,13 @@ class MicroBatcher(Generic[Item]):
             self._scheduled.cancel()
             self._scheduled = None
         self.flush()
+
+    def _flush_when_due(self) -> None:
+        """Flush a full batch now, any other in the next turn."""
+        if len(self._items) >= self._items_max:
+            self.flush()
+        elif self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_soon(self._on_idle)
 
     def _on_idle(self) -> None:
         self._scheduled = None

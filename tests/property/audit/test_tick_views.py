@@ -6,6 +6,7 @@ from hypothesis import given, settings
 
 from services.audit.api.views.ticks import AuditTickView
 from services.audit.api.views.values import Names
+from tests.property.examples import scaled
 from tests.support.leaves import changed_leaves
 from tests.support.values import ASSETS, EXCHANGES, INSTRUMENTS, audit_ticks
 from tradebus.core.engine.audit.tick import AuditTick
@@ -46,7 +47,7 @@ def names_for(tick: AuditTick) -> Names:
 
 
 @given(audit_ticks)
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=scaled(100), deadline=None)
 def test_any_tick_is_shown_and_read_back(tick: AuditTick) -> None:
     enter_engine_context()
     names = names_for(tick)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
+from tests.property.examples import examples
 from tests.support.builders import (
     ALPHA,
     account_event,

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.execution.fold import PaperFold
-from tests.property.core.examples import examples
 from tests.property.core.test_simulated_exchange import Book, Moment, fees, latencies, moments, play
 from tests.property.core.test_simulation_snapshots import begin, made_anew
+from tests.property.examples import examples
 from tests.support.builders import ALPHA, ASSET_BTC, ASSET_ETH, ASSET_USDT, engine_started, simulated_account
 from tests.support.simulated_account import Account
 from tradebus.core.engine.audit.tick import NO_ERRORS, NO_OUTPUTS, AuditTick

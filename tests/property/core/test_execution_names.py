@@ -3,7 +3,7 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
+from tests.property.examples import examples
 from tests.support.values import instrument_definitions, order_states
 from tradebus.core.execution.indexer import AccountIndexer
 from tradebus.core.execution.instrument_map import ExecutionInstrumentMap

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
+from tests.property.examples import examples
 from tests.support.builders import open_request, spot_definition
 from tests.support.values import given_numbers, instrument_contracts, instrument_definitions
 from tradebus.core.model.calendar import NS_PER_DAY, date_text

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
+from tests.property.examples import examples
 from tests.support.builders import Levels, book_snapshot, book_update
 from tradebus.core.market.book import new_book
 

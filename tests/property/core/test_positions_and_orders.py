@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
+from tests.property.examples import examples
 from tests.support.builders import fill, opened, order_error, order_in
 from tradebus.core.engine.state.orders import (
     Orders,

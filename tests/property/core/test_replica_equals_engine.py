@@ -7,8 +7,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
 from tests.property.core.histories import History, Step, histories
+from tests.property.examples import examples
 from tests.support.scenario import Followed, assert_same_state, check_invariants, same_data
 from tradebus.core.engine.audit.replica import Replica
 from tradebus.core.engine.audit.tick import AuditTick

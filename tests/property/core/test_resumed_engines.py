@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
 from tests.property.core.histories import History, Step, checks, histories
+from tests.property.examples import examples
 from tests.support.builders import setup_of, simulated_account, spot_definition, usual_index
 from tests.support.scenario import Memory, Scripted, assert_same_state, check_invariants, same_data
 from tests.support.user_data import GLOBAL, INSTRUMENT

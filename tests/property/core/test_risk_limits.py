@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
+from tests.property.examples import examples
 from tests.support.builders import BETA_BTC, BTC, ETH, check_of, command_of, engine_started, open_request, setup_of
 from tests.support.scenario import Scripted, follow, opens_sent
 from tradebus.core.engine.command import SendOpenRequests

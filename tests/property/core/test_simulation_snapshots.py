@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
 from tests.property.core.test_simulated_exchange import Moment, fees, latencies, moments, play
+from tests.property.examples import examples
 from tests.support.builders import ASSET_BTC, ASSET_ETH, ASSET_USDT
 from tests.support.simulated_account import Account
 from tradebus.core.simulation.exchange import SimulatedExchange

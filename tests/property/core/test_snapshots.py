@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
 from tests.property.core.histories import History, Step, histories
+from tests.property.examples import examples
 from tests.support.scenario import Followed, assert_same_state, same_data
 from tradebus.core.engine.audit.canonical import canonical_text
 from tradebus.core.engine.audit.replica import Replica

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
 from tests.property.core.histories import History, Step, histories
+from tests.property.examples import examples
 from tradebus.core.engine.audit.state_hash import StateHasher, core_text, hash_state
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
+from tests.property.examples import examples
 from tests.support.flow import market_flow, ready_made
 from tests.support.scenario import same_data
 from tradebus.core.backtest.loop import VirtualTimeLoop, simulated_exchanges

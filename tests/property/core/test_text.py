@@ -5,8 +5,8 @@ from decimal import Decimal, localcontext
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
 from tests.property.core.histories import plain_values
+from tests.property.examples import examples
 from tests.support.values import audit_ticks, market_events, times_ns
 from tradebus.core.engine.audit.canonical import canonical_text
 from tradebus.core.engine.audit.market_text import market_tick_text

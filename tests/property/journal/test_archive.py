@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.property.examples import scaled
 from tests.support.archives import STREAM, SUBJECT, append, facts, journal, write
 from tradebus.journal.archive.archive import Archive
 from tradebus.journal.archive.layout import segment_name
@@ -24,7 +25,7 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(path)
 
 
-@settings(max_examples=40)
+@settings(max_examples=scaled(40), deadline=None)
 @given(
     st.lists(st.integers(1, 40), min_size=1, max_size=60),
     st.integers(0, 9),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.property.examples import scaled
 from tests.unit.journal.batches import ACCOUNT, STREAM, Entries, batch, expected, read, writer
 from tradebus.bus.errors import WrongLastSequence
 from tradebus.bus.memory import MemoryBus
@@ -95,7 +96,7 @@ async def write(sizes: list[int], script: list[str]) -> tuple[Entries, FaultyBro
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=5), st.lists(st.sampled_from(FAULTS), max_size=12))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=scaled(250), deadline=None)
 def test_every_batch_is_stored_once_or_the_writer_is_fenced(sizes: list[int], script: list[str]) -> None:
     source, faults, fenced, stored = asyncio.run(write(sizes, list(script)))
     durable = [source.sealed[i].payload for i in range(len(source.stored))]

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.market.flow import FlowParams, OrderFlow
+from tests.property.examples import scaled
 from tests.support.market_instruments import definition, steps
 from tradebus.core.market.event import BookL1, PublicTrade
 from tradebus.core.model.identifiers import ExchangeId
@@ -17,7 +18,7 @@ FACTORS = st.sampled_from([Decimal(1), Decimal(2), Decimal(5), Decimal(25)])
 STEPS = st.builds(lambda power, factor: power * factor, POWERS, FACTORS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(
     seed=st.integers(min_value=0),
     tick=STEPS,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.market.recording import read_recordings
+from tests.property.examples import scaled
 from tests.support.market_instruments import spot_index
 from tests.support.recordings import START_NS, depth, line, recording, ticker, trade
 from tradebus.core.market.event import PublicTrade
@@ -18,7 +19,7 @@ STEPS = st.integers(min_value=-20, max_value=100)
 NOISE = st.binary(max_size=40).map(lambda noise: b"#" + noise.replace(b"\n", b"").replace(b"\r", b""))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scaled(80), deadline=None)
 @given(files=st.lists(st.lists(st.tuples(STEPS, st.one_of(st.just(b""), NOISE)), max_size=20), min_size=1, max_size=3))
 def test_good_lines_are_read_in_merged_order_and_bad_ones_counted(files: list[list[tuple[int, bytes]]]) -> None:
     with TemporaryDirectory() as folder:
@@ -46,7 +47,7 @@ def test_good_lines_are_read_in_merged_order_and_bad_ones_counted(files: list[li
     assert reader.report.lines == len(expected) + len(bad)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 @given(
     cut=st.floats(min_value=0.01, max_value=0.999), flip=st.one_of(st.none(), st.floats(min_value=0.3, max_value=0.9))
 )

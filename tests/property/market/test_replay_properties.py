@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from services.market.recording import read_recordings
 from services.market.replay import ReplayFeed
 from services.runtime.dead_letters import DeadLetterBox
+from tests.property.examples import scaled
 from tests.support.market_bus import KeptLog, ReplayEngine, Tasks, identity_of, market_metrics
 from tests.support.market_instruments import spot_index
 from tests.support.recordings import START_NS, line, recording, trade
@@ -22,7 +23,7 @@ from tradebus.core.model.identifiers import ExchangeId
 INDEX = spot_index(ExchangeId.BINANCE_SPOT, "btc")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=scaled(25), deadline=None)
 @given(
     count=st.integers(min_value=0, max_value=400),
     ahead=st.integers(min_value=4, max_value=300),

@@ -1,10 +1,10 @@
 """The hash in a batch is the state's after the batch's last tick, however ticks and writer meet."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.engine.journal import HASH_EVERY_BATCH, NS_PER_S, SEAL_BYTES, Cadence
-from tests.property.core.examples import examples
+from tests.property.examples import scaled
 from tests.support.engine_journal import EVERY_BATCH, DrivenJournal
 from tradebus.journal.sealed import BATCH_BYTES_MAX, TICKS_MAX
 from tradebus.wire.codec.audit import audit_frames_from_bytes, tick_frame
@@ -24,7 +24,7 @@ CADENCES = st.one_of(
 )
 
 
-@examples(40)
+@settings(max_examples=scaled(40), deadline=None)
 @given(steps=STEPS, cadence=CADENCES, is_ended=st.booleans())
 def test_every_hash_is_of_the_state_after_its_batch(
     steps: list[tuple[str, int, int]], cadence: Cadence, *, is_ended: bool

@@ -6,14 +6,14 @@ from functools import cache
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.execution import account as account_module
 from services.execution import account_journal, owner, sharing, snapshotting
 from services.execution.account_journal import AccountJournal, account_end
 from services.execution.fold import PaperFold
-from tests.property.core.examples import examples
+from tests.property.examples import scaled
 from tests.support.audit_run import EngineRun, append_all
 from tests.support.engine_service import on_memory, turns
 from tests.support.execution_service import ACCOUNTS, events_of, journaled, owners, running_execution
@@ -60,7 +60,7 @@ def due(account: str) -> list[AccountEvent]:
 LIVES = st.lists(st.tuples(st.integers(0, 25), st.integers(0, 40), st.booleans()), max_size=6)
 
 
-@examples(25)
+@settings(max_examples=scaled(25), deadline=None)
 @given(lives=LIVES, prefix=st.integers(0, 60), seed=st.integers(0, 2**32))
 def test_events_are_journaled_exactly_once(lives: list[tuple[int, int, bool]], prefix: int, seed: int) -> None:
     """Each life: so many batches are written, it is given so many turns, and then it stops in order or is killed."""

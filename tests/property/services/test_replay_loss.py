@@ -7,7 +7,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -17,7 +17,7 @@ from services.market.recording import read_recordings
 from services.market.replay import ReplayFeed
 from services.replaying.settings import replay_settings
 from services.runtime.dead_letters import DeadLetterBox
-from tests.property.core.examples import examples
+from tests.property.examples import scaled
 from tests.support.engine_service import memory_broker, on_memory, read_journal, running_engine, ticks_of
 from tests.support.market_bus import KeptLog, Tasks, identity_of, market_metrics
 from tests.support.replaying import lose_some, moving_recording
@@ -42,7 +42,7 @@ def impatient() -> Iterator[None]:
         yield
 
 
-@examples(12)
+@settings(max_examples=scaled(12), deadline=None)
 @given(
     count=st.integers(min_value=0, max_value=600),
     loss=st.sampled_from([0.0, 0.1, 0.3]),

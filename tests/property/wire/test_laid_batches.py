@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property.core.examples import examples
+from tests.property.examples import scaled
 from tests.support import values
 from tests.support.builders import engine_started
 from tradebus.core.engine.audit.tick import AuditTick, Halted
@@ -67,7 +67,7 @@ def damaged(payload: bytes, data: st.DataObject) -> bytes:
     return cut + data.draw(st.sampled_from([b"", b"", b"\x0a\x01x", b"\xfa\x07\x01x", b"\x28\x05"]))
 
 
-@examples(25)
+@settings(max_examples=scaled(25), deadline=None)
 @given(EVENTS, st.booleans(), st.data())
 def test_batches_of_ticks_are_read_alike(events: list[MarketEvent], begins: bool, data: st.DataObject) -> None:
     ticks = [AuditTick(7 + i, 1 + i, each, (), ()) for i, each in enumerate(events)]
@@ -80,7 +80,7 @@ def test_batches_of_ticks_are_read_alike(events: list[MarketEvent], begins: bool
             _same(audit, lambda payload=payload, bounds=bounds: audit.audit_batch_from_bytes(payload, bounds))  # type: ignore[misc]
 
 
-@examples(25)
+@settings(max_examples=scaled(25), deadline=None)
 @given(EVENTS, st.data())
 def test_batches_of_market_items_are_read_alike(events: list[MarketEvent], data: st.DataObject) -> None:
     head = market.MarketBatchHead("publisher", 1, "sim_alpha", 0, 1, BOUNDS.fingerprint)

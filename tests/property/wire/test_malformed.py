@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.golden.wire.corpus import DECODERS, corpus
-from tests.property.core.examples import examples
+from tests.property.examples import scaled
 from tests.support.values import BOUNDS
 from tradebus.wire.codec.account_journal import account_batch_from_bytes, account_entry_from_bytes
 from tradebus.wire.codec.audit import audit_batch_from_bytes, audit_frames_from_bytes, tick_from_bytes
@@ -51,7 +51,7 @@ def test_the_bytes_of_other_messages(name: str, payload: bytes) -> None:
 
 @pytest.mark.parametrize("name", sorted(PAYLOADS))
 @given(st.data())
-@examples(300)
+@settings(max_examples=scaled(300), deadline=None)
 def test_damaged_bytes(name: str, data: st.DataObject) -> None:
     payload = bytearray(PAYLOADS[name])
     for _ in range(data.draw(st.integers(1, 4))):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ async def test_no_fill_is_taken_twice_and_none_left_out_however_little_was_prune
         async with running_engine(settings, on_memory(broker), store=store, is_stopped=False) as engine:
             state = state_of(engine)
             await eventually(lambda state=state: state.cursors[0].cause == 7)  # type: ignore[misc]
-            await eventually(lambda engine=engine: is_all_durable(engine))  # type: ignore[misc]
+            await eventually(partial(is_all_durable, engine))
     assert await fills_in(other_bus) == [f"t{cause}" for cause in range(1, 8)]
     changes = [
         tick.event

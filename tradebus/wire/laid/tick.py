@@ -20,6 +20,9 @@ _SHORT: Final[i64] = 0x80
 # What begins a short tick, up to its sequence, and a short event in it: field and length.
 _TICK: Final[list[bytes]] = [bytes((0x52, n, 0x08)) for n in range(0x80)]
 _EVENT: Final[list[bytes]] = [bytes((0x1A, n)) for n in range(0x80)]
+_AROUND_EVENT: Final[i64] = 1 + 1 + 10 + 2
+"""Bytes of a short tick beside its event and its sequence's upper bits: the sequence's field and lowest bits, the time,
+the event's field and length."""
 
 
 def read_market_tick(payload: bytes, begin: i64, end: i64, exchanges: i64, instruments: i64) -> AuditTick | None:
@@ -80,15 +83,13 @@ def write_market_ticks(ticks: list[AuditTick], encoded: list[bytes], begin: i64)
         place += 1
         size: i64 = len(event)
         sequence, time_ns = tick.sequence, tick.time_ns
-        if not (0 < sequence <= _NUMBER_MAX and 0 < time_ns <= _NUMBER_MAX):
-            return None
-        number: i64 = sequence
-        if number >= _SHORT and time_ns >= TIME_MIN and size < _SHORT:
+        if _SHORT <= sequence <= _NUMBER_MAX and TIME_MIN <= time_ns <= _NUMBER_MAX and size < _SHORT:
             # Sequences follow one another: all but their lowest bits are the same in a hundred ticks.
+            number: i64 = sequence
             if number >> 7 != upper:
                 upper = number >> 7
                 upper_bytes = varint(upper)
-            inner: i64 = len(upper_bytes) + size + 14
+            inner: i64 = size + len(upper_bytes) + _AROUND_EVENT
             if inner < _SHORT:
                 parts.append(_TICK[inner])
                 parts.append(LOW[number & 0x7F])
